@@ -1,0 +1,34 @@
+"""Every name that the outside world sees: group, kinds, annotations, labels, subsets."""
+
+GROUP = "canary.rollouts.dev"
+VERSION = "v1beta1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "CanaryRelease"
+PLURAL = "canaryreleases"
+SINGULAR = "canaryrelease"
+SHORT_NAME = "crel"
+CATEGORY = "delivery"
+
+MANAGER = "istio-canary-operator"
+"""Field manager, user agent, event source, and the value of `app.kubernetes.io/managed-by`."""
+
+# Never a key that contains `istio.io`: each change of such a key makes istiod push to every proxy.
+FINALIZER = f"{GROUP}/route"
+MARK = f"{GROUP}/mark"
+ACTION = f"{GROUP}/action"
+OWNER = f"{GROUP}/release"
+"""Label on objects that the operator created: the name of their CanaryRelease."""
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+
+STABLE = "stable"
+CANARY = "canary"
+"""The two subsets. They are fixed: a release changes their labels, never their names."""
+
+ROUTE = "canary-release"
+"""The name of the one HTTP route in a VirtualService that the operator owns."""
+
+DESCRIPTION = (
+    "Moves the traffic of one Service to a new version step by step through Istio, and back when the new version fails more often."
+)
+"""The first line of `kubectl explain canaryrelease`."""

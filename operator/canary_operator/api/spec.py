@@ -1,0 +1,242 @@
+"""What a user asks for: the spec of a CanaryRelease. The CRD and the reference text are generated from these types.
+
+Bounds stand beside the field, rules over several fields on the type, each with what to write instead. `steps` and `traffic` have no default
+in the schema, since defaulting happens before CEL; `plan()` of `release/plan.py` fills them in and status shows the result.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from canary_operator.api.quantities import Duration, Share, compare_durations, compare_shares, span
+from canary_operator.api.schema import CONFIG, rules, text, unique, with_rules
+
+# A label value that is not empty: kubernetes.io/docs/concepts/overview/working-with-objects/labels
+LABEL_VALUE = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
+LABEL_KEY = r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
+PROVIDER = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
+DNS_LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+HOST = r"^(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
+GATEWAY = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
+HTTP_CODE = r"^[45](xx|[0-9][0-9])$"
+
+_LABEL_VALUE_ADVICE = (
+    "write a label value as the pods carry it: letters, digits, '-', '_' and '.', first and last a letter or a digit, such as v2"
+)
+_LABEL_KEY_ADVICE = "write a label key such as version or app.kubernetes.io/version"
+_HOST_ADVICE = "write a host name in lower case such as reviews.example.com or *.example.com, without scheme, port or path"
+_GATEWAY_ADVICE = "write the name of a Gateway as name or namespace/name, in lower case, or mesh for the sidecars"
+_HTTP_CODE_ADVICE = "write a code from 400 to 599 such as 503, or the class 4xx or 5xx"
+
+
+class GrpcCode(StrEnum):
+    """A gRPC status that may count as a failure (grpc.io/docs/guides/status-codes)."""
+
+    CANCELLED = "Cancelled"
+    UNKNOWN = "Unknown"
+    INVALID_ARGUMENT = "InvalidArgument"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    NOT_FOUND = "NotFound"
+    ALREADY_EXISTS = "AlreadyExists"
+    PERMISSION_DENIED = "PermissionDenied"
+    RESOURCE_EXHAUSTED = "ResourceExhausted"
+    FAILED_PRECONDITION = "FailedPrecondition"
+    ABORTED = "Aborted"
+    OUT_OF_RANGE = "OutOfRange"
+    UNIMPLEMENTED = "Unimplemented"
+    INTERNAL = "Internal"
+    UNAVAILABLE = "Unavailable"
+    DATA_LOSS = "DataLoss"
+    UNAUTHENTICATED = "Unauthenticated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
+class ServiceRef:
+    """The Service whose traffic is moved, in the namespace of the CanaryRelease."""
+
+    name: Annotated[str, text(DNS_LABEL, 63, "write the name of a Service of this namespace, such as reviews; without namespace or domain")]
+    """Name of the Service."""
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Port of the Service; may be left out when it has one."""
+
+
+_OWNED = with_rules(
+    (
+        "!has(self.gateways) || has(self.hosts)",
+        "traffic.owned.gateways needs traffic.owned.hosts: write the hosts that these gateways serve",
+    ),
+    (
+        "!has(self.hosts) || (has(self.gateways) && !self.gateways.exists(g, g == 'mesh')) || self.hosts.all(h, !h.startsWith('*'))",
+        "a wildcard host cannot be served in the mesh: name the gateways in traffic.owned.gateways, without mesh",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_OWNED)
+class Owned:
+    """The operator creates and owns the VirtualService."""
+
+    hosts: Annotated[tuple[Annotated[str, text(HOST, 253, _HOST_ADVICE)], ...], unique(1, 16)] | None = None
+    """Hosts beside the Service's own name that lead to it; none when left out."""
+    gateways: Annotated[tuple[Annotated[str, text(GATEWAY, 317, _GATEWAY_ADVICE)], ...], unique(1, 16)] | None = None
+    """Gateways, as `name` or `namespace/name`, that serve the hosts; `mesh` stands for the sidecars. In the mesh alone when left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
+class Traffic:
+    """How the operator gets hold of the traffic."""
+
+    owned: Owned = Owned()
+    """The operator creates and owns the VirtualService of the host."""
+
+
+_HOLD = with_rules(
+    (
+        compare_durations("self.min", "<=", "self.max"),
+        "hold.min (1m when left out) must not be longer than hold.max (5m when left out): lower min or raise max",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_HOLD)
+class Hold:
+    """How long a step is held. Only seconds that accepted samples of both versions cover are counted."""
+
+    min: Annotated[Duration, span("0s", "24h", "hold.min")] = timedelta(minutes=1)
+    """Never faster than this, however good the evidence."""
+    max: Annotated[Duration, span("1s", "168h", "hold.max")] = timedelta(minutes=5)
+    """After this the clock ends the step, as `analysis.insufficientData` says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
+class Step:
+    """One weight of the plan."""
+
+    weight: Annotated[int, Field(ge=1, le=99)]
+    """The canary's share of the traffic, in percent. 100 follows the last step by itself."""
+    hold: Hold = Hold()
+    """How long the step is held."""
+
+
+_ERRORS = with_rules(
+    (
+        compare_shares("self.tolerance", "<", "self.ruleOut"),
+        "errors.tolerance (0.1% when left out) must be smaller than errors.ruleOut (1% when left out): lower tolerance or raise ruleOut",
+    ),
+    (
+        f"!has(self.limit) || {compare_shares('self.tolerance', '<', 'self.limit')}",
+        "errors.limit must be larger than errors.tolerance (0.1% when left out): raise limit, or leave it out",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_ERRORS)
+class Errors:
+    """What counts as a failed request, and how much worse than stable is too much."""
+
+    tolerance: Share = 0.001
+    """The canary may always fail this much more often than stable, in points."""
+    rule_out: Share = 0.01
+    """A step ends early once a worsening this large is ruled out, in points."""
+    limit: Share | None = None
+    """A share of failed requests that is too much whatever stable does; no such limit when left out."""
+    http: Annotated[tuple[Annotated[str, text(HTTP_CODE, 3, _HTTP_CODE_ADVICE)], ...], unique(1, 20)] = ("5xx",)
+    """HTTP codes that are failures: `503`, or `5xx` for a class."""
+    grpc: Annotated[tuple[GrpcCode, ...], unique(1, 16)] = (
+        GrpcCode.UNKNOWN,
+        GrpcCode.DEADLINE_EXCEEDED,
+        GrpcCode.INTERNAL,
+        GrpcCode.UNAVAILABLE,
+        GrpcCode.DATA_LOSS,
+    )
+    """gRPC codes that are failures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
+class Analysis:
+    """What decides whether the canary is good."""
+
+    prometheus: Annotated[
+        str, text(PROVIDER, 63, "write the name of a provider in the operator's configuration, such as default, never an address")
+    ] = "default"
+    """A provider named in the operator's configuration. Never an address."""
+    errors: Errors = Errors()
+    """Failed requests, compared with stable's."""
+    confidence: Annotated[int, Field(ge=80, le=99)] = 99
+    """Percent. At 99 at most 1 of 100 good versions is rolled back by mistake: the bar is odds of 100:1."""
+    min_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 5
+    """Canary requests in a step before it may advance."""
+    insufficient_data: Literal["Advance", "Hold"] = "Advance"
+    """At `hold.max`, when the evidence is neither good nor bad: take the next step, or wait for evidence until the deadline."""
+    no_data: Literal["Hold", "Withdraw"] = "Hold"
+    """No accepted sample at all for `hold.max`: wait until the deadline, or take the traffic back without blame."""
+    deadline: Annotated[Duration, span("10s", "720h", "analysis.deadline")] = timedelta(hours=1)
+    """The longest a step may take before the traffic goes back without blame."""
+
+
+_SPEC = with_rules(
+    ("self.service.name == oldSelf.service.name", "service.name cannot change: create another CanaryRelease for the other Service"),
+    ("self.versionLabel == oldSelf.versionLabel", "versionLabel cannot change: delete this CanaryRelease and create it anew"),
+    (
+        f"!has(self.steps) || self.steps.all(s, {compare_durations('s.hold.min', '<', 'self.analysis.deadline')})",
+        "a step's hold.min must be shorter than analysis.deadline (1h when left out): lower min or raise deadline",
+    ),
+)
+_STEPS = {
+    **rules(
+        ("self.map(s, s.weight).isSorted()", "steps must rise: write the weights in ascending order"),
+        ("self.all(s, self.exists_one(t, t.weight == s.weight))", "steps must rise: each weight may stand only once"),
+    ),
+    "x-kubernetes-list-type": "atomic",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_SPEC)
+class CanaryReleaseSpec:
+    """The wish: which version should serve which Service, and how carefully it gets there."""
+
+    service: ServiceRef
+    """The Service whose traffic is moved."""
+    version: Annotated[str, text(LABEL_VALUE, 63, _LABEL_VALUE_ADVICE)]
+    """The version that should serve, as its pods are labelled. Change it to start a release."""
+    version_label: Annotated[
+        str,
+        text(
+            LABEL_KEY,
+            317,
+            _LABEL_KEY_ADVICE,
+            (
+                "self != 'pod-template-hash'",
+                "versionLabel must be a label that you set yourself: pod-template-hash belongs to the Deployment",
+            ),
+        ),
+    ] = "version"
+    """The pod label that tells versions apart."""
+    stable_version: Annotated[str, text(LABEL_VALUE, 63, _LABEL_VALUE_ADVICE)] | None = None
+    """The version that serves now. Needed once, at the first adoption, when several versions serve."""
+    traffic: Traffic | None = None
+    """How the operator gets hold of the traffic; `owned` with the Service's name in the mesh when left out."""
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=20, json_schema_extra=_STEPS)] | None = None
+    """The weights on the way to 100 percent; 5, 10, 25, 50 when left out."""
+    bake: Annotated[Duration, span("0s", "24h", "bake")] = timedelta(minutes=2)
+    """At 100 percent the old version stays the way back for this long."""
+    capacity: Share = 0.5
+    """Ready canary pods before a rise: this share of weight times stable's ready pods, at least one."""
+    settle: Annotated[Duration, span("0s", "5m", "settle")] = timedelta(seconds=5)
+    """After a routing write, the time until it counts as served by all proxies."""
+    drain: Annotated[Duration, span("0s", "1h", "drain")] = timedelta(seconds=30)
+    """After traffic left a version, the time until labels change or anything is removed."""
+    analysis: Analysis = Analysis()
+    """What decides whether the canary is good."""
+
+
+RESOURCE = rules(
+    (
+        "self.metadata.name.size() <= 63",
+        "metadata.name must have at most 63 characters: the operator writes it as a label on the objects it owns",
+    ),
+)
+"""The rules over the whole resource."""
