@@ -1,0 +1,183 @@
+"""Side-by-side odds: does the canary fail more often than stable, which serves at the same time?
+
+Formulas, proof and test vectors: docs/adr and analysis notes of the project; the ancestors are Wald 1945, Ville 1939,
+Lindon & Malek (arXiv 2011.03567) and Shin, Ramdas & Rinaldo (arXiv 2203.03532). All values are natural logarithms of
+betting odds (e-values), never probabilities. Refuses to decide: what the odds lead to stands in `verdict`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import exp, fsum, inf, log
+
+RHO_WORSE = (1.5, 3.0, 10.0, 100.0)
+"""How many times as often as stable a worse canary may fail: averaged over, not a setting."""
+RHO_NOT_WORSE = (0.0, 0.25, 0.5, 0.8)
+"""The same for a canary that is not worse."""
+BISECTIONS = 34
+"""Steps of each search for a bound: it is then known to 0.00000001 points."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Requests and failed requests of one arm over one span of time."""
+
+    requests: int = 0
+    """0 or more; a client that hung up is not counted."""
+    failures: int = 0
+    """0 up to `requests`."""
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Both spans together."""
+        return Counts(self.requests + other.requests, self.failures + other.failures)
+
+
+NOTHING = Counts()
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One stretch of a release at one weight, both arms counted over the same span from the same scrapes."""
+
+    weight: int
+    """The canary's configured share of the traffic, 0 to 100 percent."""
+    canary: Counts = NOTHING
+    stable: Counts = NOTHING
+
+
+def _log_evidence_at(share: float, segment: Segment, rho: float, allowance: float) -> float:
+    """Log of the evidence of one segment when the canary's true share of the traffic is `share` (0 to 1)."""
+    spread = 1.0 + (rho - 1.0) * share
+    if spread <= 0.0:  # All traffic at the canary and a canary that never fails: no bet is possible.
+        return -inf
+    stable_factor = 1.0 / spread  # what one failed stable request does to the odds
+    canary_factor = rho * stable_factor  # what one failed canary request does to the odds
+    total = -allowance * segment.canary.requests * (canary_factor - 1.0)
+    if segment.stable.failures:
+        total += segment.stable.failures * log(stable_factor)
+    if segment.canary.failures:
+        total += segment.canary.failures * log(canary_factor) if canary_factor > 0.0 else -inf
+    return total
+
+
+def _log_evidence(segment: Segment, rho: float, allowance: float) -> float:
+    """Log of the evidence for "the canary fails rho times as often as stable plus the allowance".
+
+    The smaller of the values for the configured and the observed share, so neither routing lag nor preview traffic
+    can make it bolder. 0.0 (no evidence either way) while one arm has no requests.
+    """
+    canary, stable = segment.canary.requests, segment.stable.requests
+    if canary <= 0 or stable <= 0:
+        return 0.0
+    return min(
+        _log_evidence_at(segment.weight / 100, segment, rho, allowance),
+        _log_evidence_at(canary / (canary + stable), segment, rho, allowance),
+    )
+
+
+def _log_sum_exp(values: Sequence[float]) -> float:
+    """Log of the sum of the exponentials, without overflow."""
+    top = max(values)
+    return top if top == -inf else top + log(fsum(exp(value - top) for value in values))
+
+
+def _log_since_some_start(spans: int, evidence: Callable[[int, float], float]) -> float:
+    """Log of the average over RHO_WORSE and over the span in which it started.
+
+    "It started in span k" has weight 1/(k(k+1)); the weight 1/(spans+1) that is left belongs to starts that have not
+    happened yet and counts with odds 1, so the result is never below -ln(spans + 1).
+    """
+    terms = [-log(spans + 1.0)]
+    tails = [0.0] * len(RHO_WORSE)
+    for k in range(spans, 0, -1):
+        for place, rho in enumerate(RHO_WORSE):
+            tails[place] += evidence(k - 1, rho)
+        terms += [tail - log(k * (k + 1.0) * len(RHO_WORSE)) for tail in tails]
+    return _log_sum_exp(terms)
+
+
+def log_odds_worse(segments: Sequence[Segment], tolerance: float, noise: float = 1.0) -> float:
+    """Log of the odds that the canary fails more than `tolerance` more often than stable, since some segment's start.
+
+    A canary that never does reaches ln 100 in at most 1 of 100 releases, however often one looks (Ville's inequality).
+
+    Args:
+        segments: Oldest first; none gives 0.0.
+        tolerance: A share, 0 to 1 (0.001 is 0.1 points).
+        noise: `noise_factor` of stable before the release, 1 or more.
+    """
+    return _log_since_some_start(len(segments), lambda place, rho: _log_evidence(segments[place], rho, tolerance) / noise)
+
+
+def log_odds_not_worse(step: Segment, rule_out: float, noise: float = 1.0) -> float:
+    """Log of the odds that in this step the canary does *not* fail `rule_out` (share, 0 to 1) or more above stable."""
+    terms = [_log_evidence(step, rho, rule_out) / noise for rho in RHO_NOT_WORSE]
+    return _log_sum_exp(terms) - log(len(RHO_NOT_WORSE))
+
+
+def log_odds_above(share: float, requests: int, failures: int) -> float:
+    """Log of the odds that the failing share lies above a fixed `share` (0 to 1): for limits, and without stable."""
+    return _log_sum_exp([_log_above(share, Counts(requests, failures), rho) for rho in RHO_WORSE]) - log(len(RHO_WORSE))
+
+
+def log_odds_above_since(share: float, spans: Sequence[Counts], noise: float = 1.0) -> float:
+    """Log of the odds that the failing share has lain above `share` (0 to 1) since the start of one of the spans.
+
+    Args:
+        share: The fixed share, 0 to 1.
+        spans: Counts of one arm, oldest first; none gives 0.0.
+        noise: As for `log_odds_worse`.
+    """
+    return _log_since_some_start(len(spans), lambda place, rho: _log_above(share, spans[place], rho) / noise)
+
+
+def _log_above(share: float, counts: Counts, rho: float) -> float:
+    """Log of the evidence for "fails rho times `share`"; on average at most 1 while the true share is not above."""
+    return counts.failures * log(rho) - counts.requests * share * (rho - 1.0)
+
+
+def noise_factor(buckets: Sequence[Counts]) -> float:
+    """How clumpy stable's failures are: 1.0 (independent) or more.
+
+    Args:
+        buckets: One per scrape interval of the time before the release, oldest first. Successive differences are
+            used, so slow drift is not taken for clumps; a bucket without requests is skipped.
+    """
+    requests = sum(bucket.requests for bucket in buckets)
+    failures = sum(bucket.failures for bucket in buckets)
+    served = [bucket for bucket in buckets if bucket.requests > 0]
+    if requests <= 0 or failures <= 0 or len(served) == 1:
+        return 1.0
+    jumps = [
+        (now.failures / now.requests - before.failures / before.requests) ** 2 / (1.0 / now.requests + 1.0 / before.requests)
+        for before, now in zip(served, served[1:], strict=False)
+    ]
+    return max(1.0, fsum(jumps) / (failures / requests * len(jumps)))
+
+
+def _bar(confidence: float) -> float:
+    """Log of the odds that a confidence (a share) asks for."""
+    return -log(1.0 - confidence) if confidence < 1.0 else inf
+
+
+def excess_at_least(segments: Sequence[Segment], confidence: float = 0.99, noise: float = 1.0) -> float:
+    """By how large a share (0 to 1) the canary fails at least more often than stable; 0.0: no evidence."""
+    goal = _bar(confidence)
+    if log_odds_worse(segments, 0.0, noise) < goal:
+        return 0.0
+    low, high = 0.0, 1.0
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if log_odds_worse(segments, middle, noise) >= goal else (low, middle)
+    return low
+
+
+def excess_at_most(step: Segment, confidence: float = 0.95, noise: float = 1.0) -> float:
+    """By how large a share (0 to 1) the canary fails at most more often than stable; 1.0: no evidence."""
+    goal = _bar(confidence)
+    if log_odds_not_worse(step, 1.0, noise) < goal:
+        return 1.0
+    low, high = 0.0, 1.0
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (low + high)
+        low, high = (low, middle) if log_odds_not_worse(step, middle, noise) >= goal else (middle, high)
+    return high

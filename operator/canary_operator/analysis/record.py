@@ -1,0 +1,71 @@
+"""What is known of one release: plain values, small enough to be stored in status.
+
+Refuses to change: `evidence` says how a scrape changes it, `verdict` what it means.
+"""
+
+from dataclasses import dataclass
+
+from canary_operator.analysis.odds import NOTHING, Counts, Segment
+from canary_operator.analysis.witnesses import Why
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """The odds passed the bar; a failure at a later scrape confirms it."""
+
+    at: float
+    """The scrape that raised them, seconds since 1970."""
+    failures: int
+    """The canary's failures in the release at that time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """The canary is found worse. Stays until the next step or release starts."""
+
+    at: float
+    """The scrape that settled it, seconds since 1970."""
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known of one release; kept in status, so that every verdict can be recomputed from it."""
+
+    weight: int = 0
+    """The present step's weight, percent."""
+    segments: tuple[Segment, ...] = ()
+    """Of the whole release, oldest first."""
+    opened: int = 0
+    """How many of the last segments belong to the present step, 0 to 12."""
+    settled_canary: Counts = NOTHING
+    """The canary's counts of the present step since its weight has settled: for *not worse*."""
+    settled_stable: Counts = NOTHING
+    """Stable's counts over the same span."""
+    reached: float | None = None
+    """The newest sample that is counted, seconds since 1970. None: none yet."""
+    covered: float = 0.0
+    """Seconds of the present step that accepted samples of both arms cover (at weight 100: of the canary)."""
+    covered_to: float | None = None
+    """Where the covered time ends, seconds since 1970. None: nothing of this step is covered."""
+    observed: float = 0.0
+    """Covered seconds of all steps of the release."""
+    last: Counts = NOTHING
+    """The canary's counts at the newest scrape; of several targets, the newest interval of each in that time."""
+    suspect: Suspect | None = None
+    blame: Blame | None = None
+
+    @property
+    def step(self) -> Segment:
+        """The present step's settled counts as one segment."""
+        return Segment(self.weight, self.settled_canary, self.settled_stable)
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Evidence with the newest samples in it."""
+
+    committed: Evidence
+    """Up to where all living targets have reported: to be stored."""
+    now: Evidence
+    """With the samples of the targets that are ahead: to be judged."""

@@ -1,0 +1,180 @@
+"""What the evidence means: may the canary rise, must it wait, must it go back?
+
+Refuses to act and to weigh the clock of the plan (deadline, approval): those are the release's.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import log
+
+from canary_operator.analysis.counters import total
+from canary_operator.analysis.incident import incident
+from canary_operator.analysis.odds import Counts, excess_at_least, excess_at_most, log_odds_not_worse
+from canary_operator.analysis.record import Blame, Evidence
+from canary_operator.analysis.witnesses import FULL, Rules, Testimony, Why, hear, stable_of
+from canary_operator.analysis.wording import odds_text, points_text, seconds_text
+
+__all__ = [
+    "Blame",
+    "Rules",
+    "Verdict",
+    "Why",
+    "Word",
+    "incident",
+    "judge",
+    "judge_bake",
+    "odds_text",
+    "sentence",
+]
+
+LN_ADVANCE = log(20.0)
+"""Log of the odds at which a step need not wait for `hold_max`."""
+LN_SUSPECT = log(2.0)
+"""Log of the odds from which the canary is more likely worse than not: it gets no more traffic for now."""
+
+
+class Word(StrEnum):
+    """The verdict."""
+
+    WORSE = "Worse"
+    """Roll back now."""
+    SUSPECT = "Suspect"
+    """Over the bar but not confirmed by a later scrape, or odds of 2:1 or more: no more traffic for now."""
+    GATHERING = "Gathering"
+    """Nothing speaks against the canary, but a condition is missing."""
+    NOT_WORSE = "NotWorse"
+    """The evidence is in: the next step may begin."""
+    UNOPPOSED = "Unopposed"
+    """`hold_max` (or the bake) has passed and nothing speaks against it: the next step may begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The word, and everything it rests on."""
+
+    word: Word
+    testimony: Testimony
+    """What the witnesses say."""
+    ln_not_worse: float
+    """Log of the odds that the canary is not worse by `rules.rule_out`, in this step since it settled."""
+    least: float
+    """Share (0 to 1) by which it fails at least more often than stable; 0.0: no evidence."""
+    most: float
+    """Share (0 to 1) by which it fails at most more often than stable, this step; 1.0: no evidence."""
+    missing: str | None
+    """The one condition still missing for the next step; None when it may begin, or when the canary must go back."""
+    blame: Blame | None
+    """Why it must go back, exactly when the word is Worse."""
+    rules: Rules
+    """What it was judged by."""
+    stable: Counts
+    """What the canary was compared with: stable's requests and failures of the release, or those given for a bake."""
+
+    @property
+    def ln_worse(self) -> float:
+        """Log of the odds that the canary is worse than stable by more than `rules.tolerance`."""
+        return self.testimony.ln_worse
+
+    @property
+    def ln_limit(self) -> float | None:
+        """Log of the odds that the canary fails more than `rules.limit`; None: no limit."""
+        return self.testimony.ln_limit
+
+    @property
+    def advances(self) -> bool:
+        """The next step may begin."""
+        return self.word in (Word.NOT_WORSE, Word.UNOPPOSED)
+
+
+def judge(evidence: Evidence, rules: Rules, *, incident_for: float = 0.0) -> Verdict:
+    """Judges a step below 100 percent.
+
+    Args:
+        evidence: `Folded.now`.
+        rules: The same that `fold` had.
+        incident_for: Seconds since stable itself fails more than before the release; 0.0: it does not.
+    """
+    return _verdict(evidence, rules, stable_of(evidence.segments), incident_for)
+
+
+def judge_bake(evidence: Evidence, stable: Counts | None, rules: Rules) -> Verdict:
+    """Judges the bake at 100 percent, where no stable arm serves.
+
+    Args:
+        evidence: `Folded.now`.
+        stable: Whose share the canary is judged by, the same that `fold` had. None: stable's in this release.
+        rules: The same that `fold` had; `hold_min` is the bake.
+    """
+    bake = replace(rules, hold_max=rules.hold_min, min_requests=0, insufficient_data_advances=True)
+    return _verdict(evidence, bake, stable_of(evidence.segments) if stable is None else stable, 0.0)
+
+
+def _verdict(evidence: Evidence, rules: Rules, stable: Counts, incident_for: float) -> Verdict:
+    testimony = hear(evidence.segments, rules, weight=evidence.weight, stable=stable)
+    least, most, ln_not_worse = 0.0, 1.0, 0.0
+    if evidence.weight != FULL:
+        least = excess_at_least(evidence.segments, 1 - (1 - rules.confidence / 100) / rules.witnesses, rules.noise)
+        most = excess_at_most(evidence.step, noise=rules.noise)
+        ln_not_worse = log_odds_not_worse(evidence.step, rules.rule_out, rules.noise)
+    missing = _missing(evidence, rules, incident_for, testimony, ln_not_worse)
+    word = Word.NOT_WORSE if ln_not_worse >= LN_ADVANCE else Word.UNOPPOSED
+    if missing is not None:
+        word = Word.GATHERING
+    if evidence.suspect is not None or testimony.loudest >= LN_SUSPECT:
+        word = Word.SUSPECT
+    if evidence.blame is not None:
+        word, missing = Word.WORSE, None
+    return Verdict(word, testimony, ln_not_worse, least, most, missing, evidence.blame, rules, stable)
+
+
+def _missing(evidence: Evidence, rules: Rules, incident_for: float, testimony: Testimony, ln_not_worse: float) -> str | None:
+    """The first condition that is not met, read from top to bottom; None: the step may end."""
+    clock = rules.insufficient_data_advances and evidence.covered >= rules.hold_max
+    covered = f"{seconds_text(evidence.covered)} of the {{}} are observed"
+    requests, loudest = evidence.settled_canary.requests, odds_text(testimony.loudest)
+    conditions = (
+        (evidence.suspect is not None, "odds are over the bar: another failure at the next scrape rolls it back"),
+        (testimony.loudest >= LN_SUSPECT, f"odds against the canary are {loudest} and must fall below 2:1"),
+        (incident_for > 0.0, f"stable itself fails more than before the release, for {seconds_text(incident_for)}"),
+        (evidence.covered < rules.hold_min, covered.format(seconds_text(rules.hold_min))),
+        (requests < rules.min_requests, f"the canary had {requests} of {rules.min_requests} requests"),
+        (
+            ln_not_worse < LN_ADVANCE and not clock,
+            f"odds that it is not worse are {odds_text(ln_not_worse)} of 20:1"
+            + (f", or {covered.format(seconds_text(rules.hold_max))}" if rules.insufficient_data_advances else ""),
+        ),
+    )
+    return next((sentence for unmet, sentence in conditions if unmet), None)
+
+
+def sentence(verdict: Verdict, evidence: Evidence) -> str:
+    """The verdict in one line, with the counts it rests on."""
+    if verdict.word not in (Word.WORSE, Word.SUSPECT):
+        return f"{_arms(verdict, evidence)}; {verdict.missing or _may_rise(verdict)}"
+    rules, ln, text = verdict.rules, verdict.ln_worse, _arms(verdict, evidence)
+    against = f"it is worse by more than {points_text(rules.tolerance)}"
+    if verdict.ln_limit is not None and verdict.ln_limit > ln:
+        ln, against = verdict.ln_limit, f"it fails more than {100 * (rules.limit or 0.0):.3g} % of its requests"
+    if verdict.blame is not None and verdict.blame.why is Why.PLAINLY_DOWN:
+        text = f"canary failed {evidence.last.failures} of its last {evidence.last.requests} requests; {text}"
+    least = f"; at least {points_text(float(f'{verdict.least:.2g}'))} worse" if verdict.least > 0.0 else ""
+    return f"{text}; odds {odds_text(ln)} (needed {odds_text(rules.ln_bar)}) that {against}{least}"
+
+
+def _arms(verdict: Verdict, evidence: Evidence) -> str:
+    """The counts of both arms: of the release if they speak against the canary, else of the settled step."""
+    canary, stable, span = evidence.settled_canary, evidence.settled_stable, evidence.covered
+    if verdict.word in (Word.WORSE, Word.SUSPECT):
+        canary, stable, span = total(part.canary for part in evidence.segments), verdict.stable, evidence.observed
+    where = f"in the same {seconds_text(span)}"
+    if evidence.weight == FULL:
+        canary, stable = total(part.canary for part in evidence.segments if part.weight == FULL), verdict.stable
+        where = f"before; {seconds_text(evidence.covered)} observed at 100 %"
+    return f"canary failed {canary.failures} of {canary.requests} requests, stable {stable.failures} of {stable.requests} {where}"
+
+
+def _may_rise(verdict: Verdict) -> str:
+    if verdict.word is Word.NOT_WORSE:
+        worse = points_text(verdict.rules.rule_out)
+        return f"odds {odds_text(verdict.ln_not_worse)} (needed 20:1) that it is not worse by {worse}"
+    return f"nothing speaks against it after {seconds_text(verdict.rules.hold_max)}"

@@ -1,0 +1,121 @@
+"""What speaks against the canary, and the bars it has to pass.
+
+Refuses to decide: `evidence` adds time (is it confirmed by a later scrape?), `verdict` makes the word.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import inf, log
+
+from canary_operator.analysis.odds import NOTHING, Counts, Segment, log_odds_above_since, log_odds_worse
+
+FULL = 100
+"""The weight, in percent, at which stable serves no traffic to compare with."""
+DOWN_FAILURES = 20
+"""So many failures at one scrape, and half of the requests: plainly down, no later scrape is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How the canary is judged: `spec.analysis` and the hold of the present step, in plain numbers."""
+
+    tolerance: float = 0.001
+    """Share (0 to 1) that the canary may always fail more often than stable."""
+    rule_out: float = 0.01
+    """Share (0 to 1): a step may end early once a worsening this large is ruled out."""
+    confidence: float = 99.0
+    """Percent, 0 to below 100: at most 100 minus this of 100 good canaries are rolled back."""
+    min_requests: int = 5
+    """Requests of the canary in a step before it may rise, 0 or more."""
+    limit: float | None = None
+    """Share (0 to 1) of requests that the canary may fail, whatever stable does. None: no limit."""
+    hold_min: float = 60.0
+    """Observed seconds below which no step ends; while baking, the bake."""
+    hold_max: float = 300.0
+    """Observed seconds after which a step ends though the evidence is not in."""
+    insufficient_data_advances: bool = True
+    """False: no step ends without evidence, whatever the clock says."""
+    noise: float = 1.0
+    """`odds.noise_factor` of stable before the release, 1 or more."""
+    same_scrape: bool = True
+    """Both arms are counted by the same proxy. False (reporter `destination`): no shortcut for plainly down."""
+
+    @property
+    def ln_bar(self) -> float:
+        """Log of the odds at which a witness convicts: k/(1 - confidence) to 1 with k witnesses."""
+        doubt = 1.0 - self.confidence / 100
+        return -log(doubt / self.witnesses) if doubt > 0.0 else inf
+
+    @property
+    def witnesses(self) -> int:
+        """How many witnesses are heard, 1 or more: failures beside stable, and the limit if there is one."""
+        return 1 if self.limit is None else 2
+
+
+class Why(StrEnum):
+    """What the canary is blamed for."""
+
+    ODDS = "Odds"
+    """It fails more often than stable."""
+    LIMIT = "Limit"
+    """It fails more often than the absolute limit."""
+    PLAINLY_DOWN = "PlainlyDown"
+    """It failed at least half of its requests, and at least 20 of them, at one scrape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """What the witnesses say at one time."""
+
+    ln_worse: float = 0.0
+    """Log of the odds that the canary is worse than stable by more than the tolerance."""
+    ln_limit: float | None = None
+    """Log of the odds that it fails more than the limit; None: no limit."""
+
+    def accusations(self, rules: Rules) -> tuple[Why, ...]:
+        """The witnesses whose odds are at or over the bar."""
+        said = ((Why.ODDS, self.ln_worse), (Why.LIMIT, self.ln_limit))
+        return tuple(why for why, ln in said if ln is not None and ln >= rules.ln_bar)
+
+    @property
+    def loudest(self) -> float:
+        """The largest ln of all witnesses."""
+        return self.ln_worse if self.ln_limit is None else max(self.ln_worse, self.ln_limit)
+
+
+def hear(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: Counts) -> Testimony:
+    """Hears all witnesses.
+
+    Args:
+        segments: All segments of the release, oldest first.
+        rules: How the canary is judged.
+        weight: The present weight in percent. At 100 there is no stable arm: the failures since then are judged
+            against `stable`'s share.
+        stable: Counts of stable to judge a bake by; not used below 100 percent.
+    """
+    canary = tuple(segment.canary for segment in segments)
+    if weight == FULL:
+        baked = tuple(segment.canary for segment in segments if segment.weight == FULL)
+        worse = log_odds_above_since(allowed_share(stable, rules), baked, rules.noise)
+    else:
+        worse = log_odds_worse(segments, rules.tolerance, rules.noise)
+    return Testimony(worse, None if rules.limit is None else log_odds_above_since(rules.limit, canary, rules.noise))
+
+
+def allowed_share(stable: Counts, rules: Rules) -> float:
+    """The share (0 to 1) a baking canary may fail: stable's, counted as one failure worse, plus the tolerance.
+
+    Nothing known of stable gives 1.0: no share can speak against the canary.
+    """
+    return min(1.0, (stable.failures + 1) / (stable.requests + 1) + rules.tolerance)
+
+
+def stable_of(segments: Sequence[Segment]) -> Counts:
+    """Stable's counts of the release, as long as it served beside the canary."""
+    return sum((segment.stable for segment in segments if segment.weight < FULL), start=NOTHING)
+
+
+def plainly_down(last: Counts) -> bool:
+    """The canary failed most of what one scrape counted."""
+    return last.failures >= DOWN_FAILURES and 2 * last.failures >= last.requests
