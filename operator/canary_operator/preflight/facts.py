@@ -1,0 +1,62 @@
+"""What the checks may look at: the wish of one CanaryRelease, and the objects around it as the API server gives them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from canary_operator.preflight.finding import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A CanaryRelease, as far as another one may collide with it."""
+
+    namespace: str
+    name: str
+    created: str
+    """`metadata.creationTimestamp`, which is RFC 3339 in UTC and whole seconds, so that text order is time order."""
+    service: str
+    """`spec.service.name`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that the checks of one CanaryRelease look at."""
+
+    release: str
+    """Name of the CanaryRelease, and of the VirtualService and DestinationRule it owns."""
+    namespace: str
+    service_name: str
+    service_port: int | None
+    """As the spec names it; None: left out."""
+    version_label: str
+    host: str
+    """Full name of the Service."""
+    hosts: tuple[str, ...] = ()
+    """Further hosts, as the spec names them."""
+    gateways: tuple[str, ...] = ()
+    """As the spec names them; none: the mesh alone."""
+    service: Mapping[str, Any] | None = None
+    """None: it does not exist."""
+    virtual_services: tuple[Mapping[str, Any], ...] = ()
+    """Of all namespaces, ours among them."""
+    destination_rules: tuple[Mapping[str, Any], ...] = ()
+    """Of all namespaces, ours among them."""
+    releases: tuple[Peer, ...] = ()
+    """All CanaryReleases; this one may be missing while it is not applied yet."""
+    root_namespace: str = "istio-system"
+    """The mesh's root namespace, whose rules hold everywhere."""
+
+    @property
+    def domain(self) -> str:
+        """The cluster's domain, such as `cluster.local`."""
+        return self.host.partition(".svc.")[2]
+
+    def is_older_than(self, peer: Peer) -> bool:
+        """Whether this CanaryRelease has precedence; one that is not applied yet has none. Of two from one second the name decides."""
+        ours = next((each for each in self.releases if (each.namespace, each.name) == (self.namespace, self.release)), None)
+        return ours is not None and (ours.created, ours.namespace, ours.name) < (peer.created, peer.namespace, peer.name)
+
+
+Check = Callable[[Facts], Iterator[Finding]]
+"""One question. It yields nothing when all is well, or when another check already says why it cannot be asked."""

@@ -1,0 +1,136 @@
+"""Whether the host is free: no other VirtualService rules it, none sends past the subsets."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from canary_operator.api.names import ROUTE, STABLE
+from canary_operator.preflight.facts import Check, Facts
+from canary_operator.preflight.finding import HOST_COVERED, HOST_TAKEN, NAME_TAKEN, ROUTE_BYPASSES_SUBSETS, Finding, Severity
+from canary_operator.preflight.scope import (
+    MESH,
+    covers,
+    full_gateway,
+    full_host,
+    gateways_of,
+    is_at_our_name,
+    is_exported_to,
+    is_ours,
+    namespace_of,
+    owner_of,
+    spec_of,
+    title,
+)
+
+
+def name_is_free(facts: Facts) -> Iterator[Finding]:
+    """The operator never takes over a VirtualService that it did not create."""
+    for document in facts.virtual_services:
+        if is_at_our_name(document, facts) and not is_ours(document, facts):
+            yield Finding(
+                NAME_TAKEN,
+                f"{_title(document)} has the name that the operator's own would have, and is not its own: "
+                f"delete it, or rename it if it rules other hosts than {facts.host}",
+            )
+
+
+def host_is_free(facts: Facts) -> Iterator[Finding]:
+    """In the mesh Istio uses only the oldest VirtualService of a host; in a gateway it mixes the routes of all of them.
+
+    Exact hosts win over wildcards, so only the same host collides (`separateVSHostsAndServices`, pilot/pkg/networking/core/route/route.go).
+    """
+    for document in _others(facts):
+        shared, taken = _shared_gateways(document, facts), sorted(_hosts(document, facts) & _our_hosts(facts))
+        if not shared or not taken or _yields_to_us(document, facts):
+            continue
+        private = shared == {MESH} and not is_exported_to(document, facts.namespace)
+        where = " and ".join("the mesh" if gateway == MESH else f"gateway {gateway}" for gateway in sorted(shared))
+        why = (
+            "Its callers never see the canary"
+            if private
+            else "Istio uses only the oldest VirtualService of a host in the mesh, and mixes them in a gateway"
+        )
+        yield Finding(
+            HOST_TAKEN,
+            f"{_title(document)} rules {', '.join(taken)} in {where}: delete it; routes that are still needed go before the route "
+            f"{ROUTE} of VirtualService {facts.namespace}/{facts.release}, which the operator creates then. {why}",
+            Severity.WARNING if private else Severity.ERROR,
+        )
+
+
+def host_is_not_covered(facts: Facts) -> Iterator[Finding]:
+    """Being more specific, our VirtualService takes the host away from one with a wildcard, and with it all that one says about it."""
+    for document in _others(facts):
+        wider = _hosts(document, facts) - _our_hosts(facts)
+        covered = sorted({host for host in _our_hosts(facts) for pattern in wider if covers(pattern, host)})
+        if covered and _shared_gateways(document, facts) and is_exported_to(document, facts.namespace):
+            yield Finding(
+                HOST_COVERED,
+                f"{_title(document)} no longer rules {', '.join(covered)}, for its wildcard is less specific: "
+                f"write what it does for that host into VirtualService {facts.namespace}/{facts.release} too",
+                Severity.WARNING,
+            )
+
+
+def no_route_bypasses_subsets(facts: Facts) -> Iterator[Finding]:
+    """A destination without a subset goes to the pods of all versions, one with the subset `canary` ignores the weight."""
+    for document in facts.virtual_services:
+        if not is_ours(document, facts) and (is_at_our_name(document, facts) or _takes_our_host(document, facts)):
+            continue
+        for where, destination in _destinations(document):
+            if full_host(str(destination.get("host")), namespace_of(document), facts) != facts.host or destination.get("subset") == STABLE:
+                continue
+            if is_ours(document, facts) and where == _route_name(ROUTE):
+                continue
+            subset = f"the subset `{destination['subset']}`" if destination.get("subset") else "all versions"
+            yield Finding(
+                ROUTE_BYPASSES_SUBSETS,
+                f"{_title(document)}, {where}, sends to {subset} of {facts.host} whatever the weights are: "
+                f"write `subset: {STABLE}` into that destination, or let the host come here by spec.traffic.owned.hosts and gateways",
+                Severity.WARNING,
+            )
+
+
+CHECKS: tuple[Check, ...] = (name_is_free, host_is_free, host_is_not_covered, no_route_bypasses_subsets)
+
+
+def _title(document: Mapping[str, Any]) -> str:
+    return title(document, "VirtualService")
+
+
+def _others(facts: Facts) -> Iterator[Mapping[str, Any]]:
+    return (document for document in facts.virtual_services if not is_at_our_name(document, facts))
+
+
+def _our_hosts(facts: Facts) -> set[str]:
+    return {full_host(host, facts.namespace, facts) for host in (facts.host, *facts.hosts)}
+
+
+def _hosts(document: Mapping[str, Any], facts: Facts) -> set[str]:
+    return {full_host(host, namespace_of(document), facts) for host in spec_of(document).get("hosts") or []}
+
+
+def _shared_gateways(document: Mapping[str, Any], facts: Facts) -> frozenset[str]:
+    return gateways_of(document) & {full_gateway(gateway, facts.namespace) for gateway in facts.gateways or (MESH,)}
+
+
+def _takes_our_host(document: Mapping[str, Any], facts: Facts) -> bool:
+    return bool(_shared_gateways(document, facts) and _hosts(document, facts) & _our_hosts(facts))
+
+
+def _yields_to_us(document: Mapping[str, Any], facts: Facts) -> bool:
+    """It belongs to a newer CanaryRelease, which is the one to be blocked: of two that want one route the older works."""
+    owner = (namespace_of(document), owner_of(document))
+    return any((peer.namespace, peer.name) == owner and facts.is_older_than(peer) for peer in facts.releases)
+
+
+def _destinations(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every destination of real traffic, with the place where it stands; mirrors carry copies only."""
+    for protocol in ("http", "tls", "tcp"):
+        for index, route in enumerate(spec_of(document).get(protocol) or []):
+            where = _route_name(route["name"]) if route.get("name") else f"{protocol}[{index}]"
+            for share in route.get("route") or []:
+                yield where, share.get("destination") or {}
+
+
+def _route_name(name: str) -> str:
+    return f"route {name}"

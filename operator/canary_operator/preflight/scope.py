@@ -1,0 +1,77 @@
+"""Whom a rule of Istio's holds for: its hosts, its gateways, the namespaces it is exported to.
+
+Source: istio/istio 1.30 pilot/pkg/model/virtualservice.go (`ResolveShortnameToFQDN`, `resolveGatewayName`) and pkg/config/host/name.go.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from canary_operator.api.names import OWNER
+from canary_operator.preflight.facts import Facts
+
+MESH = "mesh"
+
+
+def spec_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The spec; an object without one says nothing."""
+    return document.get("spec") or {}
+
+
+def namespace_of(document: Mapping[str, Any]) -> str:
+    """The namespace that short names in the object are read in."""
+    return str(document["metadata"]["namespace"])
+
+
+def title(document: Mapping[str, Any], kind: str) -> str:
+    """What a message calls the object."""
+    return f"{kind} {namespace_of(document)}/{document['metadata']['name']}"
+
+
+def is_at_our_name(document: Mapping[str, Any], facts: Facts) -> bool:
+    """It stands where the operator would put its own."""
+    return (namespace_of(document), document["metadata"]["name"]) == (facts.namespace, facts.release)
+
+
+def owner_of(document: Mapping[str, Any]) -> str | None:
+    """Name of the CanaryRelease, in the same namespace, that the object belongs to; None: nobody's but the user's."""
+    owner = (document["metadata"].get("labels") or {}).get(OWNER)
+    return owner if isinstance(owner, str) else None
+
+
+def is_ours(document: Mapping[str, Any], facts: Facts) -> bool:
+    """It is the one object of its kind that belongs to the CanaryRelease."""
+    return is_at_our_name(document, facts) and owner_of(document) == facts.release
+
+
+def full_host(host: str, namespace: str, facts: Facts) -> str:
+    """The host as Istio reads it in a rule of the namespace: only a name without dots is expanded."""
+    return host if "." in host or host == "*" else f"{host}.{namespace}.svc.{facts.domain}"
+
+
+def covers(pattern: str, host: str) -> bool:
+    """Whether a full host or wildcard holds for the host, which may be a wildcard too."""
+    if not pattern.startswith("*"):
+        return pattern == host
+    return len(host) >= len(pattern) and host.lstrip("*").endswith(pattern[1:])
+
+
+def full_gateway(gateway: str, namespace: str) -> str:
+    """`namespace/name` of a gateway named in a rule of the namespace, or `mesh`."""
+    if gateway == MESH:
+        return MESH
+    if "/" in gateway:
+        where, _, name = gateway.partition("/")
+        return f"{namespace if where == '.' else where}/{name}"
+    name, _, rest = gateway.partition(".")  # The old spelling is a host name, gateway.namespace.svc.cluster.local.
+    return f"{rest.partition('.')[0] or namespace}/{name}"
+
+
+def gateways_of(document: Mapping[str, Any]) -> frozenset[str]:
+    """The gateways that a VirtualService is bound to; the mesh when it names none."""
+    return frozenset(full_gateway(gateway, namespace_of(document)) for gateway in spec_of(document).get("gateways") or [MESH])
+
+
+def is_exported_to(document: Mapping[str, Any], namespace: str) -> bool:
+    """Whether clients in the namespace see the rule; without `exportTo` all do, as in a mesh with default settings."""
+    targets = spec_of(document).get("exportTo") or ["*"]
+    return "*" in targets or namespace in targets or ("." in targets and namespace_of(document) == namespace)

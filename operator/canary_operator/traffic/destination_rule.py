@@ -1,0 +1,75 @@
+"""The DestinationRule that names the two subsets: document in, document out.
+
+It never sets `tls`, since automatic mTLS then decides for each pod, and no empty `trafficPolicy`, which Istio's webhook refuses. What users
+add stays: policies, further subsets, `exportTo`. Field rules: istio.io/latest/docs/reference/config/networking/destination-rule
+"""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+from canary_operator.api.names import CANARY, STABLE
+from canary_operator.traffic.mark import labels
+
+
+class Selected(NamedTuple):
+    """The versions that the two subsets select."""
+
+    stable: str | None
+    """None: the subset is missing, or selects by other labels than the version alone."""
+    canary: str | None
+    """None: the subset is missing, or selects by other labels than the version alone."""
+
+
+def owned(release: str, namespace: str, *, host: str, label: str, stable: str, canary: str) -> dict[str, Any]:
+    """A new DestinationRule, named like the CanaryRelease that owns it and not yet marked.
+
+    Args:
+        release: name of the CanaryRelease.
+        namespace: its namespace.
+        host: full name of the Service.
+        label: the pod label that tells versions apart.
+        stable: the version that the subset `stable` selects.
+        canary: the version that the subset `canary` selects.
+    """
+    document = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "DestinationRule",
+        "metadata": {"name": release, "namespace": namespace, "labels": labels(release)},
+    }
+    return with_subsets(document, host=host, label=label, stable=stable, canary=canary)
+
+
+def with_subsets(document: Mapping[str, Any], *, host: str, label: str, stable: str, canary: str) -> dict[str, Any]:
+    """The document with our two subsets selecting these versions; a missing one is appended.
+
+    The labels of a subset are set whole: a further label would select fewer pods than the release counts on.
+    """
+    changed = deepcopy(dict(document))
+    spec = changed["spec"] = changed.get("spec") or {}
+    spec["host"] = host
+    subsets = spec["subsets"] = spec.get("subsets") or []
+    for name, version in ((STABLE, stable), (CANARY, canary)):
+        subset = _subset(subsets, name)
+        if subset is None:
+            subset = {"name": name}
+            subsets.append(subset)
+        subset["labels"] = {label: version}
+    return changed
+
+
+def read(document: Mapping[str, Any], label: str) -> Selected:
+    """The versions that the two subsets select by this label."""
+    subsets = (document.get("spec") or {}).get("subsets") or []
+    return Selected(_version(_subset(subsets, STABLE), label), _version(_subset(subsets, CANARY), label))
+
+
+def _subset(subsets: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
+    # Of two subsets with one name Istio takes the first.
+    return next((subset for subset in subsets if subset.get("name") == name), None)
+
+
+def _version(subset: dict[str, Any] | None, label: str) -> str | None:
+    found = (subset or {}).get("labels") or {}
+    version = found.get(label)
+    return version if len(found) == 1 and isinstance(version, str) else None

@@ -1,0 +1,115 @@
+"""Whether our two subsets reach every client."""
+
+from typing import Any
+
+import pytest
+from canary_operator.preflight import inspect
+from canary_operator.preflight.scope import covers, full_host
+from canary_operator.traffic.host import expand, matches
+from hypothesis import given
+from hypothesis import strategies as st
+
+from .objects import HOST, Document, facts, named, told
+
+POLICY = {"connectionPool": {"tcp": {"maxConnections": 9}}}
+NAMESPACE_WIDE, MESH_WIDE = "*.shop.svc.cluster.local", "*.local"
+TAKEN, NAME, SHADOWED = ("RuleTaken", "Error"), ("NameTaken", "Error"), ("PolicyShadowed", "Error")
+
+
+def rule(name: str, host: str, owner: str | None = None, **spec: Any) -> Document:
+    return named(name, owner, host=host, **spec)
+
+
+OURS = rule("shop/reviews", HOST, "reviews", subsets=[{"name": "stable"}, {"name": "canary"}])
+OURS_WITH_POLICY = rule("shop/reviews", HOST, "reviews", trafficPolicy=POLICY)
+
+
+@pytest.mark.parametrize(
+    ("documents", "found"),
+    [
+        pytest.param([OURS], [], id="our own does not stand in our way"),
+        pytest.param([rule("shop/mine", HOST)], [TAKEN], id="a user's for our host"),
+        pytest.param([rule("shop/mine", "reviews")], [TAKEN], id="a user's for the short host"),
+        pytest.param([rule("shop/reviews", HOST)], [TAKEN], id="a user's for our host, under our name"),
+        pytest.param([rule("shop/mine", HOST, "reviews")], [TAKEN], id="labelled as ours under another name"),
+        pytest.param([rule("shop/reviews", "ratings")], [NAME], id="a user's for another host, under our name"),
+        pytest.param([rule("shop/ratings", "ratings", trafficPolicy=POLICY)], [], id="a user's for another host"),
+        # Ours hides a broader rule.
+        pytest.param(
+            [rule("shop/all", NAMESPACE_WIDE, trafficPolicy=POLICY)], [SHADOWED], id="a wildcard's policy in our namespace would be lost"
+        ),
+        pytest.param([OURS, rule("shop/all", NAMESPACE_WIDE, trafficPolicy=POLICY)], [SHADOWED], id="and is lost while ours has none"),
+        pytest.param(
+            [OURS_WITH_POLICY, rule("shop/all", NAMESPACE_WIDE, trafficPolicy=POLICY)], [], id="and is not missed once ours has one"
+        ),
+        pytest.param([rule("shop/all", NAMESPACE_WIDE)], [], id="a wildcard without policy has nothing to lose"),
+        pytest.param([rule("shop/all", NAMESPACE_WIDE, subsets=[{"name": "v1"}])], [SHADOWED], id="a wildcard's subsets would be lost"),
+        pytest.param(
+            [rule("istio-system/all", MESH_WIDE, trafficPolicy=POLICY)], [SHADOWED], id="the root namespace's policy would be lost"
+        ),
+        pytest.param(
+            [OURS_WITH_POLICY, rule("istio-system/all", MESH_WIDE, trafficPolicy=POLICY)], [], id="and is not missed once ours has one"
+        ),
+        pytest.param(
+            [rule("istio-system/x", HOST, trafficPolicy=POLICY)], [SHADOWED], id="the root namespace's rule for the very host would be lost"
+        ),
+        pytest.param(
+            [rule("shop/all", NAMESPACE_WIDE), rule("istio-system/all", MESH_WIDE, trafficPolicy=POLICY)],
+            [],
+            id="the root namespace's policy is hidden by the namespace's wildcard already",
+        ),
+        pytest.param(
+            [rule("shop/a", NAMESPACE_WIDE), rule("shop/b", MESH_WIDE, trafficPolicy=POLICY)],
+            [],
+            id="a wider wildcard is hidden by a narrower one already",
+        ),
+        pytest.param(
+            [rule("shop/mine", HOST), rule("shop/all", NAMESPACE_WIDE, trafficPolicy=POLICY)],
+            [TAKEN],
+            id="a wildcard is hidden by the user's own rule already",
+        ),
+        pytest.param(
+            [rule("istio-system/all", MESH_WIDE, trafficPolicy=POLICY, exportTo=["other"])], [], id="a root rule for another namespace"
+        ),
+        # A rule elsewhere comes before ours.
+        pytest.param([rule("client/x", HOST)], [SHADOWED], id="a rule in a client's namespace hides our subsets"),
+        pytest.param([rule("client/x", "reviews")], [], id="the short host there is another Service"),
+        pytest.param([rule("client/x", MESH_WIDE, trafficPolicy=POLICY)], [SHADOWED], id="so does a wildcard there"),
+        pytest.param([rule("client/x", HOST, exportTo=["."])], [SHADOWED], id="so does one that is private there"),
+        pytest.param([rule("client/x", HOST, exportTo=["third"])], [], id="one exported only elsewhere is used by nobody"),
+        pytest.param(
+            [rule("istio-system/x", HOST, exportTo=["."])], [SHADOWED], id="one private to the root namespace holds for its gateways"
+        ),
+    ],
+)
+def test_destination_rule(documents: list[Document], found: list[tuple[str, str]]) -> None:
+    assert told(inspect(facts(destination_rules=tuple(documents)))) == found
+
+
+def test_a_service_of_the_root_namespace_is_treated_as_any_other() -> None:
+    policy = rule("shop/all", NAMESPACE_WIDE, trafficPolicy=POLICY)
+    assert told(inspect(facts(destination_rules=(OURS, policy), root_namespace="shop"))) == [SHADOWED]
+
+
+def test_messages_name_the_object_and_what_to_write() -> None:
+    taken, hidden = inspect(facts(destination_rules=(rule("shop/mine", HOST), rule("client/x", MESH_WIDE))))
+    assert taken.message == (
+        f"DestinationRule shop/mine rules {HOST}: move its subsets and trafficPolicy into a DestinationRule named reviews with the label "
+        "`canary.rollouts.dev/release: reviews`, and delete it. The operator then adds its two subsets and keeps the rest"
+    )
+    assert hidden.message == (
+        f"DestinationRule client/x rules *.local for all clients in client and hides the subsets stable and canary of {HOST} from them, "
+        "so they would get 503: narrow its host, or delete it"
+    )
+
+
+HOSTS = st.sampled_from(
+    ["*", "*.local", "*.shop.svc.cluster.local", "reviews", "reviews.shop", HOST, "*.com", "a.com", "*.a.com", "b.a.com"]
+)
+
+
+@given(HOSTS, HOSTS)
+def test_hosts_are_read_as_in_traffic(one: str, other: str) -> None:
+    # The two packages do not know each other; they must not disagree either.
+    assert full_host(one, "shop", facts()) == expand(one, "shop")
+    assert covers(one, other) is matches(other, one)
