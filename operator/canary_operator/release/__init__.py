@@ -1,0 +1,1 @@
+"""What next: guards, plan, decision, report. Pure: no I/O, no clock, no randomness, no logging."""

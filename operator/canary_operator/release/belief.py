@@ -1,0 +1,56 @@
+"""What to believe when the routing was written by a later decision than the record says: the mark on the routing outranks the record.
+
+A drop is written before it is recorded, so that nothing can stand in its way. Whoever comes after a crash between the two reads the mark, and can
+never raise the canary again.
+"""
+
+from dataclasses import replace
+
+from canary_operator.api.status import Ending, Outcome, ReleaseRecord, State
+from canary_operator.release import reasons
+from canary_operator.release.model import Mark, Observation
+
+
+def _marks(seen: Observation) -> tuple[Mark, ...]:
+    """The marks of this CanaryRelease on its routing, lowest rank first."""
+    found = (part.mark for part in (seen.route, seen.subsets) if part is not None)
+    return tuple(sorted((mark for mark in found if mark is not None and mark.uid == seen.uid), key=lambda mark: mark.rank))
+
+
+def outranked(state: ReleaseRecord, seen: Observation) -> bool:
+    """The routing was written by a later decision than the record knows of."""
+    return any(mark.rank > (state.number, state.seq) for mark in _marks(seen))
+
+
+def believe(state: ReleaseRecord, seen: Observation) -> ReleaseRecord:
+    """The record with what later marks say, in the order in which they were written."""
+    for mark in _marks(seen):
+        if mark.rank > (state.number, state.seq):
+            state = _after(state, mark)
+    return state
+
+
+def _after(state: ReleaseRecord, mark: Mark) -> ReleaseRecord:
+    later = replace(state, number=mark.release, seq=mark.seq)
+    if state.state not in (State.PROGRESSING, State.PROMOTING):
+        return later
+    if mark.release > state.number:
+        return _ended(later, reasons.RECORD_LOST)
+    if mark.decision in reasons.OUTCOMES:
+        return _ended(later, mark.decision)
+    if mark.decision in (reasons.CANARY_LOST, reasons.DRIFT) and mark.weight == 0 and state.weight > 0:
+        return replace(
+            later, state=State.PROGRESSING, step=0, weight=0, observed_seconds=0, lost=state.lost or mark.decision == reasons.CANARY_LOST
+        )
+    return later
+
+
+def _ended(state: ReleaseRecord, reason: str) -> ReleaseRecord:
+    outcome = reasons.OUTCOMES[reason]
+    message = f"{reasons.MEANING[reason][0]} (found on the route after a restart)"
+    return replace(
+        state,
+        state=State.ROLLING_BACK if outcome is Outcome.ROLLED_BACK else State.WITHDRAWING,
+        weight=0,
+        ending=Ending(outcome=outcome, reason=reason, message=message),
+    )

@@ -1,0 +1,54 @@
+"""The decision: guards first, then what the state asks for. Reads values, returns a value; never the clock, the cluster or Prometheus."""
+
+from typing import assert_never
+
+from canary_operator.api.spec import CanaryReleaseSpec
+from canary_operator.api.status import Ending, Outcome, ReleaseRecord, State
+from canary_operator.release import reasons
+from canary_operator.release.actions import ignore
+from canary_operator.release.belief import believe, outranked
+from canary_operator.release.ending import go_home, promote
+from canary_operator.release.evidence import look
+from canary_operator.release.guards import GUARDS
+from canary_operator.release.model import Because, Decision, Observation, ReadAgain
+from canary_operator.release.rest import adopt, rest
+from canary_operator.release.scene import Scene
+from canary_operator.release.steps import progress
+
+
+def decide(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Decision:
+    """What one pass does.
+
+    Args:
+        spec: The wish.
+        state: The record in status, as this process has it.
+        seen: Everything that may be looked at, with the time.
+    """
+    if not seen.fresh and outranked(state, seen):
+        scene = Scene(spec, state, seen, look(spec, state, seen))
+        return scene.answer(Because(reasons.STALE_RECORD, "the routing is newer than the record at hand"), effects=(ReadAgain(),))
+    believed = believe(state, seen)
+    scene = Scene(spec, believed, seen, look(spec, believed, seen))
+    for guard in GUARDS:
+        if decision := guard(scene):
+            return ignore(decision, scene)
+    return ignore(_follow(scene), scene)
+
+
+def _follow(scene: Scene) -> Decision:
+    """What the state asks for, when no guard has spoken."""
+    state = scene.state
+    match state.state:
+        case State.INITIALIZING:
+            return adopt(scene)
+        case State.STABLE:
+            return rest(scene)
+        case State.PROGRESSING:
+            return progress(scene)
+        case State.PROMOTING:
+            return promote(scene)
+        case State.ROLLING_BACK | State.WITHDRAWING:
+            lost = Ending(outcome=Outcome.WITHDRAWN, reason=reasons.RECORD_LOST, message="the record of the release was lost")
+            return go_home(scene, state.ending or lost, state.from_ or scene.seen.stable)
+        case _:
+            assert_never(state.state)

@@ -1,0 +1,68 @@
+"""How a CanaryRelease goes: traffic ends at stable, no request is lost, and nothing that is missing can block it."""
+
+from canary_operator.api.status import State
+from canary_operator.release import reasons
+from canary_operator.release.homeward import Relabel, Shift, Wait, homeward, remaining
+from canary_operator.release.model import Announce, Because, Decision, Disown, ReleaseFinalizer, RemoveRoute, RemoveSubsets
+from canary_operator.release.scene import Scene, version_of
+
+
+def delete(scene: Scene) -> Decision:
+    """The next step of a deletion.
+
+    One version left: the VirtualService goes, and after a settle time the DestinationRule, since without a route every request reaches that version
+    anyway. Several left: without a route they would share the traffic by their number of pods, so both objects stay, pinned to stable.
+    """
+    seen = scene.seen
+    because = Because(reasons.DELETING, f"CanaryRelease is being deleted; traffic ends at {_home(scene) or 'the only version'}")
+    if not seen.finalizer:
+        return scene.answer(because, phase=reasons.DELETING)
+    if seen.route is None and seen.subsets is None:
+        return scene.answer(because, phase=reasons.DELETING, effects=(ReleaseFinalizer(),))
+    present = [serving for serving in (seen.versions or {}).values() if serving.ready or serving.desired]
+    if len(present) <= 1 or not _home(scene):
+        return _remove(scene, because)
+    return _pin(scene, because)
+
+
+def _home(scene: Scene) -> str:
+    """The version at which the traffic ends; empty when none was ever known."""
+    if scene.promoted:
+        return version_of(scene.state.to)
+    return version_of(scene.stable) or (scene.seen.subsets.stable or "" if scene.seen.subsets else "")
+
+
+def _remove(scene: Scene, because: Because) -> Decision:
+    seen = scene.seen
+    if seen.route is not None:
+        return scene.answer(because, phase=reasons.DELETING, effects=(RemoveRoute(),), again=scene.spec.settle)
+    left = remaining(seen.route_gone_since or seen.now, scene.spec.settle, seen.now)
+    if left:
+        return scene.answer(because, phase=reasons.DELETING, again=left)
+    return scene.answer(because, phase=reasons.DELETING, effects=(RemoveSubsets(), ReleaseFinalizer()))
+
+
+def _pin(scene: Scene, because: Because) -> Decision:
+    home = _home(scene)
+    if scene.weight > 0 and not scene.promoted and not scene.ready(scene.stable) and scene.state.state is not State.STABLE:
+        return scene.stable_gone("the CanaryRelease is being deleted; but ")
+    state = scene.counted()
+    match homeward(scene.seen, home, scene.spec.settle, scene.spec.drain):
+        case Wait(time):
+            return scene.answer(because, phase=reasons.DELETING, again=time)
+        case Shift(canary):
+            return scene.answer(
+                because,
+                phase=reasons.DELETING,
+                state=state,
+                effects=(scene.shift(state, reasons.DELETING, canary),),
+                again=scene.spec.settle,
+            )
+        case Relabel(stable, canary):
+            effects = (scene.relabel(state, reasons.DELETING, stable, canary),)
+            return scene.answer(because, phase=reasons.DELETING, state=state, effects=effects, again=scene.spec.settle)
+        case None:
+            words = f"several versions serve, so VirtualService and DestinationRule stay, pinned to {home}; they are yours now"
+            return scene.answer(
+                because, phase=reasons.DELETING, effects=(Disown(), Announce(Because(reasons.RELEASED, words)), ReleaseFinalizer())
+            )

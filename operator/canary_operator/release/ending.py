@@ -1,0 +1,106 @@
+"""The end of a release: the bake at 100 percent, the way home after promotion, rollback or withdrawal, and the record of it."""
+
+from dataclasses import replace
+
+from canary_operator.api.status import Ending, EvidenceRecord, Outcome, PastRelease, State
+from canary_operator.release import reasons
+from canary_operator.release.guards import lose
+from canary_operator.release.homeward import Relabel, Shift, Wait, homeward, remaining
+from canary_operator.release.model import Announce, Because, Decision, RecordState
+from canary_operator.release.plan import FULL
+from canary_operator.release.scene import Scene, version_of
+from canary_operator.release.steps import labels
+
+
+def promote(scene: Scene) -> Decision:
+    """At 100 percent: bake, then home. Once the stable subset selects the new version there is no way back."""
+    if scene.promoted:
+        words = f"{scene.state.to} passed all steps and the bake"
+        return go_home(scene, Ending(outcome=Outcome.PROMOTED, reason=reasons.PROMOTED, message=words), scene.state.to)
+    return labels(scene) or _unserved(scene) or _bake(scene)
+
+
+def _unserved(scene: Scene) -> Decision | None:
+    route, state = scene.seen.route, scene.state
+    if route is None or (route.weight == FULL and route.intact):
+        return None
+    if route.mark is not None and route.mark.rank < (state.number, state.seq) and route.weight == route.mark.weight:
+        because = Because(reasons.STEP_PASSED, "the recorded weight 100 % is written")
+        return scene.answer(because, effects=(scene.shift(state, reasons.STEP_PASSED, FULL),), again=scene.spec.settle)
+    if route.weight == FULL:
+        because, again = Because(reasons.DRIFT, "the VirtualService was edited; it was set right"), scene.counted()
+        return scene.answer(
+            because,
+            state=again,
+            effects=(scene.shift(again, reasons.DRIFT, FULL), Announce(because, warning=True)),
+            again=scene.spec.settle,
+        )
+    return lose(
+        scene, reasons.DRIFT, f"the route gave the canary {route.weight} % instead of 100 %: it rises again from step 1", lost=False
+    )
+
+
+def _bake(scene: Scene) -> Decision:
+    seen, spec, route = scene.seen, scene.spec, scene.seen.route
+    if not scene.look.passed:
+        return scene.answer(
+            Because(reasons.BAKING if not scene.look.missing else scene.look.reason, scene.look.told), state=scene.checked()
+        )
+    left = remaining(route.since, max(spec.settle, spec.drain), seen.now) if route else spec.settle
+    if left:
+        return scene.answer(Because(reasons.BAKING, "the old version is being drained"), state=scene.checked(), again=left)
+    state, version = replace(scene.checked(), seq=scene.state.seq + 1), version_of(scene.state.to)
+    because = Because(reasons.PROMOTED, f"{scene.state.to} passed all steps and the bake: {scene.look.told}")
+    effects = (scene.relabel(state, reasons.PROMOTED, version, version), Announce(because))
+    return scene.answer(Because(reasons.FINISHING, because.message), state=state, effects=effects, again=spec.settle)
+
+
+def go_home(scene: Scene, ending: Ending, revision: str | None) -> Decision:
+    """One write nearer to "every request goes to this revision"; the record of the release once that is so."""
+    spec, home = scene.spec, version_of(revision)
+    because = Because(reasons.FINISHING if ending.outcome is Outcome.PROMOTED else ending.reason, ending.message)
+    if scene.weight > 0 and ending.outcome is not Outcome.PROMOTED and scene.seen.versions is not None and not scene.ready(revision):
+        return scene.stable_gone(f"{ending.message}; but ")
+    match homeward(scene.seen, home, spec.settle, spec.drain):
+        case Wait(time):
+            return scene.answer(because, again=time)
+        case Shift(canary):
+            state = replace(scene.counted(), weight=canary)
+            return scene.answer(because, state=state, effects=(scene.shift(state, ending.reason, canary),), again=spec.settle)
+        case Relabel(stable, canary):
+            state = scene.counted()
+            return scene.answer(because, state=state, effects=(scene.relabel(state, ending.reason, stable, canary),), again=spec.settle)
+        case None:
+            return _finish(scene, ending)
+
+
+def _finish(scene: Scene, ending: Ending) -> Decision:
+    state = scene.state
+    past = PastRelease(
+        number=state.number,
+        revision=state.to or "",
+        outcome=ending.outcome,
+        reason=ending.reason,
+        message=ending.message,
+        ended=scene.seen.now,
+    )
+    rest = replace(
+        state,
+        state=State.STABLE,
+        from_=None,
+        to=None,
+        plan=(),
+        step=0,
+        weight=0,
+        weight_since=None,
+        observed_seconds=0,
+        lost=False,
+        evidence=EvidenceRecord(),
+        incident_since=None,
+        base_share=None,
+        ending=None,
+    )
+    decision = scene.answer(Because(ending.reason, ending.message), state=rest, effects=(RecordState(),))
+    stable = state.to if ending.outcome is Outcome.PROMOTED else state.from_
+    # Look again at once: what was asked for in the meantime (another version) starts now.
+    return replace(decision, stable=stable, last_release=past, look_again_in=scene.spec.settle * 0)

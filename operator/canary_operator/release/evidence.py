@@ -1,0 +1,164 @@
+"""What the samples of one look say of the running release: folded into the stored evidence, judged, and worded."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from canary_operator.analysis.counters import Interval, intervals, spacing, total
+from canary_operator.analysis.evidence import fold
+from canary_operator.analysis.failures import FailureCodes
+from canary_operator.analysis.record import Evidence
+from canary_operator.analysis.samples import NoData, QueryFailed, Samples
+from canary_operator.analysis.verdict import Verdict, Word, incident, judge, judge_bake, odds_text, sentence
+from canary_operator.analysis.witnesses import FULL, Rules
+from canary_operator.api.spec import CanaryReleaseSpec
+from canary_operator.api.status import ReleaseRecord, State
+from canary_operator.release import reasons
+from canary_operator.release.model import Because, Observation
+from canary_operator.release.record import evidence_of
+
+STALE_SPACINGS = 3
+"""Samples are stale when the newest is this many scrape spacings old: a Prometheus that is frozen still answers."""
+STALE_AT_LEAST = timedelta(seconds=15)
+STALE_UNKNOWN = timedelta(seconds=90)
+"""The same while the spacing is not known yet: longer than the longest usual scrape interval."""
+INCIDENT_PATIENCE = timedelta(minutes=3)
+"""For so long stable may fail far more than before the release until the release is withdrawn (analysis.md 4.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The evidence after this look, and what it means."""
+
+    committed: Evidence
+    """To be stored."""
+    now: Evidence
+    """To be judged: with the samples of proxies whose scrape is ahead."""
+    verdict: Verdict
+    missing: Because | None
+    """Why no samples are accepted; None: they are."""
+    base_share: float | None
+    """Stable's failing share before the release, 0 to 1; None: unknown."""
+    incident_since: datetime | None
+    """Since when stable itself fails far more often; None: it does not."""
+    patience_is_over: bool = False
+    """The incident has lasted too long."""
+
+    @property
+    def worse(self) -> str | None:
+        """Why the canary is to be blamed, with the numbers; None: it is not."""
+        return sentence(self.verdict, self.now) if self.verdict.word is Word.WORSE else None
+
+    @property
+    def passed(self) -> bool:
+        """The evidence lets the next step begin."""
+        return self.missing is None and self.verdict.advances
+
+    @property
+    def reason(self) -> str:
+        """The printed word for where the evidence stands."""
+        if self.missing:
+            return self.missing.reason
+        return reasons.SUSPECT if self.verdict.word is Word.SUSPECT else reasons.GATHERING
+
+    @property
+    def told(self) -> str:
+        """The evidence in one line, with the one condition that is still missing."""
+        return self.missing.message if self.missing else sentence(self.verdict, self.now)
+
+    @property
+    def odds(self) -> str:
+        """The odds in words."""
+        return f"{odds_text(self.verdict.ln_worse)} worse, {odds_text(self.verdict.ln_not_worse)} not worse"
+
+
+def rules_of(spec: CanaryReleaseSpec, state: ReleaseRecord) -> Rules:
+    """How the canary is judged in the present step."""
+    analysis = spec.analysis
+    hold = state.plan[max(state.step - 1, 0)].hold if state.plan else None
+    return Rules(
+        tolerance=analysis.errors.tolerance,
+        rule_out=analysis.errors.rule_out,
+        confidence=float(analysis.confidence),
+        min_requests=analysis.min_requests,
+        limit=analysis.errors.limit,
+        hold_min=spec.bake.total_seconds() if state.weight == FULL or hold is None else hold.min.total_seconds(),
+        hold_max=hold.max.total_seconds() if hold else 0.0,
+        insufficient_data_advances=analysis.insufficient_data == "Advance",
+    )
+
+
+def look(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Look:
+    """Folds the newest samples into the stored evidence and judges. Nothing running: nothing is folded."""
+    rules, stored = rules_of(spec, state), evidence_of(state)
+    if state.state not in (State.PROGRESSING, State.PROMOTING):
+        return Look(stored, stored, judge(stored, rules), None, state.base_share, None)
+    found, missing = _intervals(spec, state, seen)
+    folded = fold(
+        stored,
+        found,
+        weight=state.weight,
+        since=state.weight_since.timestamp() if state.weight and state.weight_since else None,
+        settled_at=_settled_at(spec, state, seen),
+        rules=rules,
+    )
+    base = _base_share(state, found)
+    since = _incident_since(state, seen, found, base)
+    lasted = seen.now - since if since else timedelta(0)
+    verdict = (
+        judge_bake(folded.now, None, rules)
+        if state.weight == FULL
+        else judge(folded.now, rules, incident_for=lasted.total_seconds() + (1e-3 if since else 0))
+    )
+    return Look(folded.committed, folded.now, verdict, missing, base, since, lasted >= INCIDENT_PATIENCE)
+
+
+def _intervals(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> tuple[tuple[Interval, ...], Because | None]:
+    """The intervals in the answer, and why they are not accepted as news; None: they are."""
+    match seen.samples:
+        case None:
+            return (), Because(reasons.GATHERING, "the first samples are awaited")
+        case NoData(why):
+            return (), Because(reasons.METRICS_UNAVAILABLE, f"Prometheus has no samples: {why}")
+        case QueryFailed(why):
+            return (), Because(reasons.METRICS_UNAVAILABLE, f"Prometheus cannot be asked: {why}")
+        case Samples() as samples:
+            pass
+    versions = seen.versions or {}
+    canary, stable = (versions.get(text.rpartition("@")[0]) if text else None for text in (state.to, state.from_))
+    errors = spec.analysis.errors
+    found = intervals(
+        samples,
+        canary=frozenset(canary.workloads if canary else ()),
+        stable=frozenset(stable.workloads if stable else ()),
+        failing=FailureCodes.from_names(errors.http, [str(code) for code in errors.grpc]),
+        since=None if state.evidence.reached is None else round(state.evidence.reached.timestamp(), 3),
+    )
+    newest = max(point.time for series in samples.series for point in series.points[-1:])
+    age, usual = seen.now.timestamp() - newest, spacing(found)
+    allowed = STALE_UNKNOWN.total_seconds() if usual is None else max(STALE_AT_LEAST.total_seconds(), STALE_SPACINGS * usual)
+    if age > allowed:
+        return found, Because(
+            reasons.METRICS_UNAVAILABLE, f"the newest sample in Prometheus is {age:.0f} s old, so nothing is known of the present"
+        )
+    return found, None
+
+
+def _settled_at(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> float | None:
+    if seen.route is None or seen.route.weight != state.weight:
+        return None
+    return (seen.route.since + spec.settle).timestamp()
+
+
+def _base_share(state: ReleaseRecord, found: tuple[Interval, ...]) -> float | None:
+    """Stable's failing share in the minutes before the first weight; kept for the release."""
+    if state.step or state.base_share is not None:
+        return state.base_share
+    stable = total(interval.stable for interval in found)
+    return round(stable.failures / stable.requests, 6) if stable.requests else None
+
+
+def _incident_since(state: ReleaseRecord, seen: Observation, found: tuple[Interval, ...], base: float | None) -> datetime | None:
+    if base is None or not state.step or not incident(found, base):
+        # Without news an incident neither begins nor ends.
+        return state.incident_since if not found else None
+    return state.incident_since or seen.now

@@ -1,0 +1,121 @@
+"""What comes before any plan: a list read from top to bottom, the first answer wins. The docs print it in this order."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from canary_operator.analysis.evidence import start_step
+from canary_operator.api.status import State
+from canary_operator.release import reasons
+from canary_operator.release.actions import Action, acknowledge, action_of
+from canary_operator.release.deletion import delete
+from canary_operator.release.model import Announce, Because, Decision, RecordState
+from canary_operator.release.record import record_of
+from canary_operator.release.scene import Scene, minus, version_of
+
+Guard = Callable[[Scene], Decision | None]
+
+
+def deleted(scene: Scene) -> Decision | None:
+    """The user deletes the resource: traffic to stable, then what is ours goes or is given away."""
+    return delete(scene) if scene.seen.deleting else None
+
+
+def stable_gone(scene: Scene) -> Decision | None:
+    """Stable has no ready pod while a release runs: nothing moves, in either direction."""
+    if scene.state.state is not State.PROGRESSING or scene.seen.versions is None:
+        return None
+    return None if scene.ready(scene.state.from_) else scene.stable_gone()
+
+
+def abort(scene: Scene) -> Decision | None:
+    """A person aborts the release."""
+    action = action_of(scene)
+    if not isinstance(action, Action) or action.verb != "abort":
+        return None
+    if scene.state.state in (State.PROGRESSING, State.PROMOTING) and not scene.promoted:
+        decision = scene.end(reasons.ABORTED, f"release {scene.state.number} was aborted by hand at {scene.weight} %")
+        # Not acknowledged while stable is gone: the abort is still to be carried out.
+        return decision if decision.phase else acknowledge(decision, action)
+    return None
+
+
+def canary_failed(scene: Scene) -> Decision | None:
+    """The canary cannot serve, or serves worse than stable."""
+    state = scene.state
+    if state.state not in (State.PROGRESSING, State.PROMOTING) or scene.promoted or scene.seen.versions is None:
+        return None
+    if scene.weight > 0 and not scene.ready(state.to):
+        words = f"canary {state.to} has no ready pod behind Service {scene.spec.service.name} at {scene.weight} %"
+        if state.lost or state.state is State.PROMOTING:
+            return scene.end(reasons.CANARY_UNAVAILABLE, words + (", for the second time" if state.lost else ""))
+        return lose(scene, reasons.CANARY_LOST, words, lost=True)
+    if scene.look.worse:
+        return scene.end(reasons.MORE_FAILURES, f"at {scene.weight} % {scene.look.worse}")
+    return None
+
+
+def lose(scene: Scene, reason: str, words: str, *, lost: bool) -> Decision:
+    """Takes the weight away inside a release: the canary rises again from step 1."""
+    if scene.weight > 0 and not scene.ready(scene.state.from_):
+        return scene.stable_gone(f"{words}; but nothing can go back: ")
+    state = replace(
+        scene.counted(),
+        state=State.PROGRESSING,
+        step=0,
+        weight=0,
+        weight_since=scene.seen.now,
+        observed_seconds=0,
+        lost=scene.state.lost or lost,
+        evidence=record_of(start_step(scene.look.committed, 0)),
+    )
+    because = Because(reason, words)
+    effects = (scene.shift(state, reason, 0), RecordState(), Announce(because, warning=True))
+    return scene.answer(because, state=state, effects=effects, again=scene.spec.settle)
+
+
+def superseded(scene: Scene) -> Decision | None:
+    """Another revision is wanted than the one under test. At 100 percent the running release is finished first."""
+    state, wanted = scene.state, scene.spec.version
+    if state.state not in (State.PROGRESSING, State.PROMOTING) or scene.promoted:
+        return None
+    if wanted == version_of(state.from_):
+        return scene.end(reasons.RETARGETED, f"spec.version names the stable version {wanted} again")
+    if state.state is State.PROMOTING:
+        return None
+    if wanted != version_of(state.to):
+        return scene.end(reasons.SUPERSEDED, f"spec.version is {wanted} now")
+    serving = scene.serving(state.to)
+    if serving and serving.revision != state.to:
+        return scene.end(reasons.SUPERSEDED, f"version {wanted} was deployed anew as {serving.revision}")
+    return None
+
+
+def incident(scene: Scene) -> Decision | None:
+    """Stable itself fails far more often than before the release: nobody can tell, and after three minutes traffic goes back without blame."""
+    if scene.state.state is not State.PROGRESSING or not scene.look.patience_is_over:
+        return None
+    return scene.end(
+        reasons.GLOBAL_INCIDENT,
+        f"stable {scene.state.from_} itself has failed far more often than before the release since {scene.look.incident_since}",
+    )
+
+
+def deadline(scene: Scene) -> Decision | None:
+    """A step has taken too long, or there were no samples for as long as a step may take."""
+    state, spec = scene.state, scene.spec
+    if state.state is not State.PROGRESSING:
+        return None
+    age = minus(scene.seen.now, state.weight_since)
+    longest = state.plan[max(state.step - 1, 0)].hold.max
+    if spec.analysis.no_data == "Withdraw" and scene.look.missing and not state.observed_seconds and age >= longest:
+        return scene.end(reasons.NO_DATA, f"no sample was accepted for {int(age.total_seconds())} s: {scene.look.missing.message}")
+    if age >= spec.analysis.deadline:
+        missing = scene.look.told
+        return scene.end(
+            reasons.DEADLINE_EXCEEDED,
+            f"step {state.step} took longer than {int(spec.analysis.deadline.total_seconds())} s; missing: {missing}",
+        )
+    return None
+
+
+GUARDS: tuple[Guard, ...] = (deleted, stable_gone, abort, canary_failed, superseded, incident, deadline)

@@ -1,0 +1,249 @@
+"""The values that a decision is made of: what is seen, what is wanted, and why. Values only; nothing here decides."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from canary_operator.analysis.samples import Answer
+from canary_operator.api.status import PastRelease, ReleaseRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """Why a pass decided as it did; said once, worded by report, event, condition and log."""
+
+    reason: str
+    """One of the constants of `release/reasons.py`."""
+    message: str
+    """The same for a person, with object names and numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a routing write says of itself, as an annotation on the object it changes: who outranks whom can be read from the cluster."""
+
+    uid: str
+    """Of the CanaryRelease."""
+    release: int
+    """Its release number; 0 before the first."""
+    seq: int
+    """Counts routing writes of the CanaryRelease."""
+    weight: int
+    """The canary's weight after the write, in percent."""
+    decision: str
+    """The reason of the decision."""
+
+    def __str__(self) -> str:
+        return f"{self.uid}/{self.release}/{self.seq}/{self.weight}/{self.decision}"
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """A mark of higher rank was written later."""
+        return self.release, self.seq
+
+    @classmethod
+    def parse(cls, text: str | None) -> "Mark | None":
+        """The mark in an annotation; None when there is none, or when it is not one of ours."""
+        parts = (text or "").split("/")
+        if len(parts) != 5 or not all(part.isdecimal() for part in parts[1:4]):
+            return None
+        return cls(parts[0], int(parts[1]), int(parts[2]), int(parts[3]), parts[4])
+
+
+# ---------------------------------------------------------------------------------------------------------------- what is seen
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What serves one version behind the Service."""
+
+    version: str
+    """Value of the version label."""
+    revision: str
+    """version @ pod-template hash of the newest ReplicaSet of that version."""
+    workloads: tuple[str, ...]
+    """Names of the workloads, as Istio's telemetry calls them; sorted."""
+    ready: int
+    """Ready endpoints of the Service that belong to this version."""
+    desired: int = 0
+    """Pods that its ReplicaSets are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSeen:
+    """The VirtualService of ours as it stands."""
+
+    weight: int
+    """The canary's weight, in percent."""
+    intact: bool
+    """Hosts, gateways and destinations are as the spec wants them."""
+    mark: Mark | None
+    """Of the last write of ours; None when it was taken off."""
+    since: datetime
+    """When this process first saw the routing as it stands. After a restart that is the restart, so every pending settle starts anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubsetsSeen:
+    """The DestinationRule of ours as it stands."""
+
+    stable: str | None
+    """Version that the subset `stable` selects; None when the subset is missing."""
+    canary: str | None
+    """Version that the subset `canary` selects; None when the subset is missing."""
+    mark: Mark | None
+    """Of the last write of ours; None when it was taken off."""
+    since: datetime
+    """When this process first saw the subsets as they stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything that one decision may look at."""
+
+    now: datetime
+    uid: str
+    generation: int
+    deleting: bool = False
+    """The user has asked for deletion."""
+    finalizer: bool = False
+    """Our finalizer is on the CanaryRelease."""
+    action: str | None = None
+    """The action annotation, as it was written."""
+    last_action: str | None = None
+    """The last action that was acknowledged."""
+    last_release: PastRelease | None = None
+    """The release that ended last."""
+    stable: str | None = None
+    """The stable revision as recorded; None before the adoption."""
+    versions: Mapping[str, Serving] | None = None
+    """Per version, what serves behind the Service; None when the Service is missing."""
+    route: RouteSeen | None = None
+    """None: no VirtualService of ours."""
+    route_gone_since: datetime | None = None
+    """When this process first saw that there is no VirtualService of ours; None while there is one."""
+    subsets: SubsetsSeen | None = None
+    """None: no DestinationRule of ours."""
+    fresh: bool = True
+    """The record is known to be newer than the routing that is seen. False: read it again before acting on it."""
+    findings: tuple[Because, ...] = ()
+    """What must be mended before traffic moves."""
+    samples: Answer | None = None
+    """What Prometheus answered to the last question; None: not asked yet."""
+
+
+# --------------------------------------------------------------------------------------------------------------- what is wanted
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAgain:
+    """Read the CanaryRelease afresh: the routing was written by a later decision than the record at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureFinalizer:
+    """Put our finalizer on the CanaryRelease."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFinalizer:
+    """Take our finalizer off: nothing of ours is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureSubsets:
+    """The subsets of the DestinationRule select these versions."""
+
+    stable: str
+    canary: str
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureWeights:
+    """The route gives the canary this weight, in percent, and stable the rest."""
+
+    canary: int
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class RecordState:
+    """Status says what was decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRoute:
+    """The VirtualService of ours is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSubsets:
+    """The DestinationRule of ours is gone. Only after the route has been gone for a settle time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disown:
+    """VirtualService and DestinationRule stay as they are, and are no longer ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """An Event on the CanaryRelease."""
+
+    because: Because
+    warning: bool = False
+
+
+Effect = (
+    ReadAgain
+    | EnsureFinalizer
+    | ReleaseFinalizer
+    | EnsureSubsets
+    | EnsureWeights
+    | RecordState
+    | RemoveRoute
+    | RemoveSubsets
+    | Disown
+    | Announce
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The samples that the next look needs."""
+
+    canary: tuple[str, ...]
+    """Workloads of the canary."""
+    stable: tuple[str, ...]
+    """Workloads of stable."""
+    since: float | None
+    """Unix seconds of the newest sample that is already recorded; None: none yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one pass decided: printable, comparable, and all that the shell needs."""
+
+    because: Because
+    """The reason, once."""
+    state: ReleaseRecord
+    """The next state of the machine."""
+    effects: tuple[Effect, ...] = ()
+    """Ends in the order in which they are to be reached. The first that fails ends the pass."""
+    look_again_in: timedelta | None = None
+    """None: wait for a change."""
+    ask: Ask | None = None
+    """None: nothing is asked of Prometheus."""
+    phase: str | None = None
+    """An overlay on the state: Waiting, Blocked, Deleting; None: the state itself is printed."""
+    stable: str | None = None
+    """The stable revision to record; None before the adoption."""
+    last_release: PastRelease | None = None
+    """The release that ended last, after this pass."""
+    last_action: str | None = None
+    """The last action that was acknowledged, after this pass."""
+    verdict: str | None = None
+    """The odds in words; None while nothing is judged."""
+    metrics: Because | None = None
+    """Why no samples were accepted; None: they were, or none are needed."""

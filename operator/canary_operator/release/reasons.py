@@ -1,0 +1,124 @@
+"""Every reason that a phase, condition or event can carry: what it means, and what to do. The runbook is printed from this table."""
+
+from canary_operator.api.status import Outcome
+
+ADOPTING = "Adopting"
+NOTHING_SERVES = "NothingServes"
+STABLE_UNKNOWN = "StableUnknown"
+AT_REST = "AtRest"
+CANARY_NOT_DEPLOYED = "CanaryNotDeployed"
+RELEASE_STARTED = "ReleaseStarted"
+PREPARING = "Preparing"
+SETTLING = "Settling"
+CANARY_NOT_READY = "CanaryNotReady"
+METRICS_UNAVAILABLE = "MetricsUnavailable"
+GATHERING = "Gathering"
+SUSPECT = "Suspect"
+STEP_PASSED = "StepPassed"
+BAKING = "Baking"
+FINISHING = "Finishing"
+PROMOTED = "Promoted"
+MORE_FAILURES = "MoreFailures"
+CANARY_UNAVAILABLE = "CanaryUnavailable"
+CANARY_LOST = "CanaryLost"
+ABORTED = "Aborted"
+RETARGETED = "Retargeted"
+SUPERSEDED = "Superseded"
+DEADLINE_EXCEEDED = "DeadlineExceeded"
+NO_DATA = "NoData"
+GLOBAL_INCIDENT = "GlobalIncident"
+RECORD_LOST = "RecordLost"
+STABLE_GONE = "StableGone"
+STABLE_CHANGED = "StableChanged"
+DRIFT = "Drift"
+ROUTE_SHADOWED = "RouteShadowed"
+STALE_RECORD = "StaleRecord"
+DELETING = "Deleting"
+RELEASED = "Released"
+ACTION_IGNORED = "ActionIgnored"
+
+MEANING: dict[str, tuple[str, str]] = {
+    ADOPTING: ("The route is being taken over; no traffic moves.", "Wait."),
+    NOTHING_SERVES: (
+        "The Service has no ready pod that carries the version label.",
+        "Deploy the stable version, or correct `spec.service.name` or `spec.versionLabel`.",
+    ),
+    STABLE_UNKNOWN: (
+        "Several versions serve and nothing says which is stable.",
+        "Write `spec.stableVersion`, or scale the other versions to 0.",
+    ),
+    AT_REST: ("The wanted version serves everything.", "Nothing."),
+    CANARY_NOT_DEPLOYED: (
+        "`spec.version` names a version that no ReplicaSet behind the Service runs.",
+        "Deploy it, or correct `spec.version` or its pod label.",
+    ),
+    RELEASE_STARTED: ("A release has started; no traffic has moved yet.", "Wait."),
+    PREPARING: ("The canary subset is being pointed at the new version, at weight 0.", "Wait."),
+    SETTLING: ("A routing write is on its way to all proxies.", "Wait."),
+    CANARY_NOT_READY: (
+        "The canary has too few ready pods for the next weight.",
+        "Look at the canary's pods; scale it up, or lower `spec.capacity`.",
+    ),
+    METRICS_UNAVAILABLE: (
+        "Prometheus gives no usable samples, so the weight does not move.",
+        "Mend Prometheus or the telemetry, as the message says.",
+    ),
+    GATHERING: ("The evidence is neither good nor bad enough yet.", "Wait."),
+    SUSPECT: ("The canary more likely fails more often than not; it gets no more traffic for now.", "Look at the canary's errors."),
+    STEP_PASSED: ("A step was passed; the next weight follows.", "Nothing."),
+    BAKING: ("The canary serves everything; the old version is still the way back.", "Wait."),
+    FINISHING: ("The release is decided; routes are brought home.", "Wait."),
+    PROMOTED: ("The canary passed all steps and is stable now.", "Nothing."),
+    MORE_FAILURES: (
+        "The canary failed more often than stable; all traffic went back.",
+        "Mend the version and deploy it; the new revision starts a new release.",
+    ),
+    CANARY_UNAVAILABLE: ("The canary lost all its ready pods twice, or at 100 percent.", "Look at the canary's pods."),
+    CANARY_LOST: ("The canary lost all its ready pods; traffic went back and rises again from step 1.", "Look at the canary's pods."),
+    ABORTED: ("A person aborted the release.", "Deploy another revision, or annotate `retry/<number>/1`."),
+    RETARGETED: ("`spec.version` names the stable version again.", "Nothing."),
+    SUPERSEDED: ("Another revision is wanted; the next release follows.", "Nothing."),
+    DEADLINE_EXCEEDED: (
+        "A step took longer than `analysis.deadline`.",
+        "See the message for what was missing; then annotate `retry/<number>/1`.",
+    ),
+    NO_DATA: (
+        "No sample was accepted for as long as a step may take, and `noData` is Withdraw.",
+        "Mend Prometheus or the telemetry; then annotate `retry/<number>/1`.",
+    ),
+    GLOBAL_INCIDENT: (
+        "Stable itself failed far more often than before, so nobody can tell.",
+        "Mend the incident; then annotate `retry/<number>/1`.",
+    ),
+    RECORD_LOST: ("The status of a running release was lost; traffic went back to be safe.", "Annotate `retry/<number>/1`."),
+    STABLE_GONE: (
+        "The stable version has no ready pod, so no traffic can go back to it.",
+        "Bring the stable version back; traffic follows at once.",
+    ),
+    STABLE_CHANGED: ("The stable version was deployed anew; evidence starts again.", "Nothing."),
+    DRIFT: (
+        "Somebody else changed the routing; it was set right.",
+        "Do not edit the operator's VirtualService and DestinationRule; see the event for what was found.",
+    ),
+    ROUTE_SHADOWED: ("A route that somebody added before ours takes every request.", "Give it a match, or remove it."),
+    STALE_RECORD: ("The routing is newer than the record at hand; it is read again.", "Nothing."),
+    DELETING: ("The CanaryRelease is being deleted; traffic goes to stable first.", "Wait."),
+    RELEASED: ("The routing is no longer managed.", "Nothing."),
+    ACTION_IGNORED: (
+        "An action was not meant for the present release, or is unknown.",
+        "Write `<verb>/<number of the present release>/<n>`, n higher than the last.",
+    ),
+}
+
+OUTCOMES: dict[str, Outcome] = {
+    MORE_FAILURES: Outcome.ROLLED_BACK,
+    CANARY_UNAVAILABLE: Outcome.ROLLED_BACK,
+    ABORTED: Outcome.WITHDRAWN,
+    RETARGETED: Outcome.WITHDRAWN,
+    DEADLINE_EXCEEDED: Outcome.WITHDRAWN,
+    NO_DATA: Outcome.WITHDRAWN,
+    GLOBAL_INCIDENT: Outcome.WITHDRAWN,
+    RECORD_LOST: Outcome.WITHDRAWN,
+    SUPERSEDED: Outcome.SUPERSEDED,
+}
+"""How a release ends for each reason that takes the traffic back. A mark carries the reason, so a crash cannot lose the outcome."""

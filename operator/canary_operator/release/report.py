@@ -1,0 +1,125 @@
+"""A decision in words: status, conditions, printed columns. Derived from the decision once; nothing here decides."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from canary_operator.api.spec import CanaryReleaseSpec
+from canary_operator.api.status import CanaryReleaseStatus, Condition, EvidenceRecord, Outcome, PastRelease, State
+from canary_operator.release import reasons
+from canary_operator.release.model import Decision, Observation
+from canary_operator.release.scene import version_of
+
+CHECKPOINT = timedelta(minutes=1)
+"""While a release runs, evidence is written down at least this often, so that a restart has little to read again."""
+HISTORY = 10
+LONGEST_MESSAGE = 1024
+
+
+def status_of(spec: CanaryReleaseSpec, before: CanaryReleaseStatus, decision: Decision, seen: Observation) -> CanaryReleaseStatus:
+    """The status after a pass."""
+    phase, state = _phase(spec, decision), decision.state
+    because = decision.because
+    same = before.phase == phase and before.reason == because.reason
+    past = decision.last_release
+    news = past is not None and past != before.last_release
+    return CanaryReleaseStatus(
+        observed_generation=seen.generation,
+        phase=phase,
+        service=spec.service.name,
+        stable=decision.stable,
+        canary=state.to,
+        weight=seen.route.weight if seen.route else None,
+        step=f"{state.step}/{len(state.plan)}" if state.plan else None,
+        reason=because.reason,
+        message=because.message[:LONGEST_MESSAGE],
+        since=before.since if same and before.since else seen.now,
+        verdict=decision.verdict,
+        release=state,
+        last_release=past,
+        last_action=decision.last_action,
+        history=((past, *before.history)[:HISTORY] if news and past else before.history),
+        conditions=_conditions(spec, before, decision, seen, phase),
+    )
+
+
+def worth_writing(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> bool:
+    """Something changed that somebody waits for, or a minute of evidence would be lost: numbers alone are no news."""
+    return _without_numbers(before) != _without_numbers(after) or _behind(before, after) >= CHECKPOINT
+
+
+def _without_numbers(status: CanaryReleaseStatus) -> CanaryReleaseStatus:
+    release = status.release
+    return replace(
+        status,
+        message=None,
+        verdict=None,
+        release=release and replace(release, evidence=EvidenceRecord(), observed_seconds=0, seq=0, base_share=None),
+        conditions=tuple(replace(condition, message="") for condition in status.conditions),
+    )
+
+
+def _behind(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> timedelta:
+    """How much evidence the written status lacks."""
+    old, new = (status.release.evidence.reached if status.release else None for status in (before, after))
+    if new is None or old is None:
+        return timedelta(0)
+    return new - old
+
+
+def _phase(spec: CanaryReleaseSpec, decision: Decision) -> str:
+    """The printed word: an overlay, a state, or at rest the outcome that still matters."""
+    if decision.phase:
+        return decision.phase
+    past = decision.last_release
+    if (
+        decision.state.state is State.STABLE
+        and _unfulfilled(spec, decision)
+        and past
+        and past.outcome in (Outcome.ROLLED_BACK, Outcome.WITHDRAWN)
+    ):
+        return str(past.outcome)
+    return str(decision.state.state)
+
+
+def _unfulfilled(spec: CanaryReleaseSpec, decision: Decision) -> bool:
+    return version_of(decision.stable) != spec.version
+
+
+def _conditions(
+    spec: CanaryReleaseSpec, before: CanaryReleaseStatus, decision: Decision, seen: Observation, phase: str
+) -> tuple[Condition, ...]:
+    because, wanted = decision.because, not _unfulfilled(spec, decision)
+    at_rest = decision.state.state is State.STABLE and decision.phase is None
+    ended = phase in (Outcome.ROLLED_BACK, Outcome.WITHDRAWN)
+    blocked = phase == "Blocked"
+    weight = seen.route.weight if seen.route else 0
+    metrics = decision.metrics
+    known = "Unknown" if decision.ask is None or (metrics and metrics.reason == reasons.GATHERING) else "False" if metrics else "True"
+    past: PastRelease | None = decision.last_release
+    why = (past.reason, past.message) if ended and past else (because.reason, because.message)
+    shifted = f"the canary has {weight} % of the traffic"
+    told = {
+        "Ready": ("True" if at_rest and wanted else "False", *why),
+        "Reconciling": ("False" if (at_rest and (wanted or ended)) or blocked else "True", because.reason, because.message),
+        "Stalled": ("True" if ended or blocked else "False", *why),
+        "TrafficShifted": ("True" if weight else "False", because.reason, shifted),
+        "MetricsAvailable": (known, metrics.reason if metrics else because.reason, metrics.message if metrics else _METRICS[known]),
+        "Promoted": ("True" if at_rest and wanted else "False", *why),
+    }
+    return tuple(_condition(before, seen, kind, *values) for kind, values in told.items())
+
+
+_METRICS = {"True": "samples of the present are accepted", "Unknown": "nothing is asked of Prometheus while no release runs", "False": ""}
+
+
+def _condition(before: CanaryReleaseStatus, seen: Observation, kind: str, status: str, reason: str, message: str) -> Condition:
+    old = next((condition for condition in before.conditions if condition.type == kind), None)
+    moved = old is None or old.status != status
+    return Condition(
+        type=kind,
+        status=status,  # type: ignore[arg-type]
+        reason=reason,
+        message=message[:LONGEST_MESSAGE],
+        observed_generation=seen.generation,
+        last_transition_time=seen.now if moved or old is None else old.last_transition_time,
+    )

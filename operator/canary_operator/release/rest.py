@@ -1,0 +1,143 @@
+"""At rest: the route is taken over once, kept as it should be, and left when a new version is wanted."""
+
+from dataclasses import replace
+
+from canary_operator.api.status import EvidenceRecord, Outcome, State
+from canary_operator.release import reasons
+from canary_operator.release.actions import Action, acknowledge, action_of
+from canary_operator.release.homeward import Relabel, Shift, Wait, homeward
+from canary_operator.release.model import Announce, Because, Decision, EnsureFinalizer, RecordState, Serving
+from canary_operator.release.plan import plan_of
+from canary_operator.release.scene import Scene, version_of
+
+
+def adopt(scene: Scene) -> Decision:
+    """Takes the route over: finalizer, subsets, route, in this order, without moving a request."""
+    seen, spec = scene.seen, scene.spec
+    if seen.findings:
+        return scene.answer(seen.findings[0], phase="Blocked")
+    stable = _first_stable(scene)
+    if isinstance(stable, Because):
+        return scene.answer(stable, phase="Blocked")
+    because = Because(reasons.ADOPTING, f"the route of Service {spec.service.name} is taken over; {stable.revision} serves")
+    finalizer = () if seen.finalizer else (EnsureFinalizer(),)
+    state = scene.counted()
+    match homeward(seen, stable.version, spec.settle, spec.drain):
+        case Wait(time):
+            return scene.answer(because, again=time)
+        case Shift(canary):
+            return scene.answer(because, state=state, effects=(*finalizer, scene.shift(state, reasons.ADOPTING, canary)), again=spec.settle)
+        case Relabel(one, other):
+            return scene.answer(
+                because, state=state, effects=(*finalizer, scene.relabel(state, reasons.ADOPTING, one, other)), again=spec.settle
+            )
+        case None:
+            because = Because(reasons.AT_REST, f"the route is taken over; {stable.revision} is stable")
+            rest = replace(scene.state, state=State.STABLE)
+            decision = scene.answer(because, state=rest, effects=(*finalizer, RecordState(), Announce(because)), again=spec.settle * 0)
+            return replace(decision, stable=stable.revision)
+
+
+def _first_stable(scene: Scene) -> Serving | Because:
+    """Which version is stable before anything was recorded, or why nobody knows."""
+    versions, spec, subsets = scene.seen.versions or {}, scene.spec, scene.seen.subsets
+    serving = {version: each for version, each in versions.items() if each.ready}
+    named = (subsets.stable if subsets else None) or spec.stable_version
+    if named and named in serving:
+        return serving[named]
+    if not serving:
+        return Because(
+            reasons.NOTHING_SERVES,
+            f"Service {spec.service.name} has no ready pod with label {spec.version_label}; deploy the version that should serve now",
+        )
+    if named:
+        return Because(
+            reasons.STABLE_UNKNOWN,
+            f"version {named} should be stable but has no ready pod behind Service {spec.service.name}; serving: {', '.join(sorted(serving))}",
+        )
+    if len(serving) > 1:
+        versions_text = ", ".join(sorted(serving))
+        return Because(
+            reasons.STABLE_UNKNOWN, f"several versions serve ({versions_text}); write the one that is stable now in spec.stableVersion"
+        )
+    return next(iter(serving.values()))
+
+
+def rest(scene: Scene) -> Decision:
+    """Keeps the route, and starts a release when another revision is wanted."""
+    decision = _keep(scene) or _wanted(scene)
+    serving = scene.serving(scene.seen.stable)
+    # Stable deployed anew is no release: the version stays, its revision is what serves.
+    return replace(decision, stable=serving.revision) if serving and decision.state.state is State.STABLE else decision
+
+
+def _keep(scene: Scene) -> Decision | None:
+    spec, state = scene.spec, scene.counted()
+    if not scene.seen.finalizer:
+        because = Because(reasons.DRIFT, "the finalizer was missing; it was put back")
+        return scene.answer(because, effects=(EnsureFinalizer(),), again=spec.settle * 0)
+    match homeward(scene.seen, version_of(scene.seen.stable), spec.settle, spec.drain):
+        case Shift(canary):
+            because = Because(reasons.DRIFT, "the VirtualService was not as it should be at rest; it was set right")
+            return scene.answer(
+                because,
+                state=state,
+                effects=(scene.shift(state, reasons.DRIFT, canary), Announce(because, warning=True)),
+                again=spec.settle,
+            )
+        case Relabel(stable, canary):
+            because = Because(reasons.DRIFT, "the DestinationRule was not as it should be at rest; it was set right")
+            return scene.answer(
+                because,
+                state=state,
+                effects=(scene.relabel(state, reasons.DRIFT, stable, canary), Announce(because, warning=True)),
+                again=spec.settle,
+            )
+        case Wait() | None:
+            return None
+
+
+def _wanted(scene: Scene) -> Decision:
+    seen, spec, past = scene.seen, scene.spec, scene.seen.last_release
+    action = action_of(scene)
+    retry = action if isinstance(action, Action) and action.verb == "retry" and past and past.outcome is not Outcome.PROMOTED else None
+    if spec.version == version_of(seen.stable):
+        if not scene.ready(seen.stable) and seen.versions is not None:
+            return scene.stable_gone()
+        return scene.answer(Because(reasons.AT_REST, f"{seen.stable} serves everything"))
+    canary = scene.serving(spec.version + "@")
+    if canary is None or not (canary.ready or canary.desired):
+        words = f"no ReplicaSet behind Service {spec.service.name} runs pods with label {spec.version_label}={spec.version}; deploy that version"
+        return scene.answer(Because(reasons.CANARY_NOT_DEPLOYED, words), phase="Waiting")
+    if past and past.revision == canary.revision and past.outcome is not Outcome.PROMOTED and not retry:
+        return scene.answer(Because(past.reason, past.message))
+    if seen.findings:
+        return scene.answer(seen.findings[0], phase="Blocked")
+    if not scene.ready(seen.stable):
+        return scene.stable_gone()
+    if homeward(seen, version_of(seen.stable), spec.settle, spec.drain) is not None:
+        return scene.answer(Because(reasons.SETTLING, "the routing is settling before the release starts"), again=spec.settle)
+    decision = _start(scene, canary)
+    return acknowledge(decision, retry) if retry else decision
+
+
+def _start(scene: Scene, canary: Serving) -> Decision:
+    seen, stable = scene.seen, scene.serving(scene.seen.stable)
+    state = replace(
+        scene.counted(),
+        number=scene.state.number + 1,
+        state=State.PROGRESSING,
+        from_=stable.revision if stable else seen.stable,
+        to=canary.revision,
+        plan=plan_of(scene.spec),
+        step=0,
+        weight=0,
+        weight_since=seen.now,
+        observed_seconds=0,
+        lost=False,
+        evidence=EvidenceRecord(),
+    )
+    because = Because(reasons.RELEASE_STARTED, f"release {state.number} moves {state.from_} to {state.to}")
+    relabel = scene.relabel(state, reasons.RELEASE_STARTED, version_of(state.from_), canary.version)
+    preparing = Because(reasons.PREPARING, because.message)
+    return scene.answer(preparing, state=state, effects=(RecordState(), relabel, Announce(because)), again=scene.spec.settle)

@@ -1,0 +1,178 @@
+"""One look, prepared: spec, the believed state, what is seen and what the evidence says. Guards and flows read it and answer with a Decision."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from canary_operator.api.spec import CanaryReleaseSpec
+from canary_operator.api.status import Ending, EvidenceRecord, Outcome, ReleaseRecord, State
+from canary_operator.release import reasons
+from canary_operator.release.evidence import Look
+from canary_operator.release.model import (
+    Announce,
+    Ask,
+    Because,
+    Decision,
+    Effect,
+    EnsureSubsets,
+    EnsureWeights,
+    Mark,
+    Observation,
+    RecordState,
+    Serving,
+)
+
+from canary_operator.release.record import record_of
+
+
+def version_of(revision: str | None) -> str:
+    """The version label in a revision; empty when there is no revision."""
+    return (revision or "").rpartition("@")[0]
+
+
+def minus(later: datetime, earlier: datetime | None) -> timedelta:
+    """The time between; nothing when the earlier one is unknown."""
+    return later - earlier if earlier else timedelta(0)
+
+
+def running(state: ReleaseRecord) -> bool:
+    """A canary is under test, so that samples are wanted."""
+    return state.state in (State.PROGRESSING, State.PROMOTING)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What guards and flows look at."""
+
+    spec: CanaryReleaseSpec
+    state: ReleaseRecord
+    """The record, or what the marks of later writes say beyond it."""
+    seen: Observation
+    look: Look
+
+    def serving(self, revision: str | None) -> Serving | None:
+        """What serves the version of a revision now; None when nothing does."""
+        return (self.seen.versions or {}).get(version_of(revision))
+
+    def ready(self, revision: str | None) -> int:
+        """Ready endpoints of the version of a revision."""
+        serving = self.serving(revision)
+        return serving.ready if serving else 0
+
+    @property
+    def weight(self) -> int:
+        """The canary's weight as the route has it; 0 when there is no route of ours."""
+        return self.seen.route.weight if self.seen.route else 0
+
+    @property
+    def stable(self) -> str | None:
+        """The stable revision: of the running release, else as recorded."""
+        return self.state.from_ or self.seen.stable
+
+    @property
+    def promoted(self) -> bool:
+        """The release at 100 percent is decided: the stable subset selects the new version already, and there is no way back."""
+        subsets = self.seen.subsets
+        return self.state.state is State.PROMOTING and subsets is not None and subsets.stable == version_of(self.state.to)
+
+    @property
+    def recorded(self) -> EvidenceRecord:
+        """The evidence of this look in the shape of status."""
+        return record_of(self.look.committed)
+
+    def _ask(self, state: ReleaseRecord) -> Ask | None:
+        """The samples that the next look needs: none unless a release is running and both versions have workloads."""
+        canary, stable = self.serving(state.to), self.serving(state.from_)
+        if not running(state) or not canary or not stable:
+            return None
+        # From the record as it stands, not from the one that this pass may write: what is not stored must be read again.
+        reached = self.state.evidence.reached
+        return Ask(canary.workloads, stable.workloads, None if reached is None else round(reached.timestamp(), 3))
+
+    # ------------------------------------------------------------------------------------------------------------------ writing
+
+    def mark(self, reason: str, weight: int, state: ReleaseRecord | None = None) -> Mark:
+        """The mark of a routing write that this pass makes."""
+        state = state or self.state
+        return Mark(self.seen.uid, state.number, state.seq, weight, reason)
+
+    def shift(self, state: ReleaseRecord, reason: str, weight: int) -> EnsureWeights:
+        """The write that gives the canary a weight."""
+        return EnsureWeights(weight, self.mark(reason, weight, state))
+
+    def relabel(self, state: ReleaseRecord, reason: str, stable: str, canary: str) -> EnsureSubsets:
+        """The write that points the subsets at versions."""
+        return EnsureSubsets(stable, canary, self.mark(reason, self.weight, state))
+
+    def counted(self) -> ReleaseRecord:
+        """The state for one more routing write."""
+        return replace(self.state, seq=self.state.seq + 1)
+
+    def checked(self) -> ReleaseRecord:
+        """The state with the evidence of this look."""
+        look = self.look
+        return replace(
+            self.state,
+            evidence=self.recorded,
+            observed_seconds=look.committed.covered,
+            base_share=look.base_share,
+            incident_since=look.incident_since,
+        )
+
+    def answer(
+        self,
+        because: Because,
+        *,
+        state: ReleaseRecord | None = None,
+        effects: tuple[Effect, ...] = (),
+        again: timedelta | None = None,
+        phase: str | None = None,
+    ) -> Decision:
+        """A decision that keeps everything else as it is."""
+        state = state or self.state
+        return Decision(
+            because=because,
+            state=state,
+            effects=effects,
+            look_again_in=again,
+            ask=self._ask(state),
+            phase=phase,
+            stable=self.seen.stable,
+            last_release=self.seen.last_release,
+            last_action=self.seen.last_action,
+            verdict=self.look.odds if running(state) else None,
+            metrics=self.look.missing if running(state) else None,
+        )
+
+    def deadline_in(self) -> timedelta | None:
+        """Until the deadline of the present step; None when none runs."""
+        since = self.state.weight_since
+        return max(timedelta(0), since + self.spec.analysis.deadline - self.seen.now) if since else None
+
+    def end(self, reason: str, message: str) -> Decision:
+        """Takes all traffic back and ends the release. The write comes before the record: its mark outranks the older record.
+
+        One thing stands in the way: a stable version without a ready pod. Then traffic stays where it is.
+        """
+        if self.weight > 0 and not self.ready(self.state.from_):
+            return self.stable_gone(f"{message}; but nothing can go back: ")
+        outcome = reasons.OUTCOMES[reason]
+        state = replace(
+            self.counted(),
+            state=State.ROLLING_BACK if outcome is Outcome.ROLLED_BACK else State.WITHDRAWING,
+            weight=0,
+            weight_since=self.seen.now,
+            evidence=self.recorded,
+            observed_seconds=self.look.committed.covered,
+            ending=Ending(outcome=outcome, reason=reason, message=message),
+        )
+        because = Because(reason, message)
+        shift = (self.shift(state, reason, 0),) if self.weight > 0 else ()
+        announce = Announce(because, warning=outcome is Outcome.ROLLED_BACK)
+        return self.answer(because, state=state, effects=(*shift, RecordState(), announce), again=self.spec.drain)
+
+    def stable_gone(self, before: str = "") -> Decision:
+        """Traffic stays until stable serves again."""
+        words = (
+            f"{before}stable {self.stable} has no ready pod behind Service {self.spec.service.name}; bring it back, traffic follows at once"
+        )
+        return self.answer(Because(reasons.STABLE_GONE, words), phase="Blocked")

@@ -1,0 +1,117 @@
+"""Progressing: the canary subset is pointed at the new version, then the weight rises, one passed step at a time."""
+
+from dataclasses import replace
+
+from canary_operator.analysis.evidence import restart, start_step
+from canary_operator.api.status import State
+from canary_operator.release import reasons
+from canary_operator.release.guards import lose
+from canary_operator.release.homeward import remaining
+from canary_operator.release.model import Announce, Because, Decision, RecordState
+from canary_operator.release.plan import FULL, Hold, Promote, Rise, capacity_missing, wants
+from canary_operator.release.record import record_of
+from canary_operator.release.scene import Scene, version_of
+
+
+def progress(scene: Scene) -> Decision:
+    """The next move of a release that is on its way."""
+    return _stable_changed(scene) or labels(scene) or _unserved(scene) or _climb(scene)
+
+
+def _stable_changed(scene: Scene) -> Decision | None:
+    """Evidence is never shared between revisions: a stable that was deployed anew starts it again."""
+    state, serving = scene.state, scene.serving(scene.state.from_)
+    if serving is None or serving.revision == state.from_:
+        return None
+    because = Because(reasons.STABLE_CHANGED, f"stable was deployed anew as {serving.revision}; evidence starts again")
+    fresh = replace(
+        scene.checked(), from_=serving.revision, observed_seconds=0, evidence=record_of(restart(scene.look.committed)), base_share=None
+    )
+    decision = scene.answer(because, state=fresh, effects=(RecordState(), Announce(because)), again=scene.spec.settle)
+    return replace(decision, stable=serving.revision)
+
+
+def labels(scene: Scene) -> Decision | None:
+    """The subsets must select the two versions, and that must have settled; labels change only at weight 0."""
+    seen, state, spec = scene.seen, scene.state, scene.spec
+    stable, canary = version_of(state.from_), version_of(state.to)
+    subsets, route = seen.subsets, seen.route
+    if subsets is None or subsets.stable is None or subsets.canary is None:
+        return _relabel(scene, reasons.DRIFT, "a subset was missing; it was put back", stable, canary)
+    if route is None:
+        left = remaining(subsets.since, spec.settle, seen.now)
+        if left:
+            return scene.answer(Because(reasons.SETTLING, "the DestinationRule was put back; the VirtualService follows"), again=left)
+        return lose(scene, reasons.DRIFT, "the VirtualService was missing; it was put back with all traffic on stable", lost=False)
+    if (subsets.stable, subsets.canary) == (stable, canary):
+        left = remaining(subsets.since, spec.settle, seen.now)
+        if state.weight or not left:
+            return None
+        return scene.answer(
+            Because(reasons.PREPARING, f"subset canary selects {canary} now; proxies are given {spec.settle.total_seconds():g} s"),
+            again=left,
+        )
+    if route.weight > 0:
+        words = f"the subsets select {subsets.stable} and {subsets.canary} instead of {stable} and {canary}"
+        return lose(scene, reasons.DRIFT, words, lost=False)
+    left = remaining(route.since, max(spec.settle, spec.drain), seen.now)
+    if left:
+        return scene.answer(Because(reasons.PREPARING, "weight 0 is settling before the canary subset changes"), again=left)
+    return _relabel(scene, reasons.PREPARING, f"subset canary is pointed at {canary}", stable, canary)
+
+
+def _relabel(scene: Scene, reason: str, words: str, stable: str, canary: str) -> Decision:
+    because, state = Because(reason, words), scene.counted()
+    announce = (Announce(because, warning=True),) if reason == reasons.DRIFT else ()
+    return scene.answer(because, state=state, effects=(scene.relabel(state, reason, stable, canary), *announce), again=scene.spec.settle)
+
+
+def _unserved(scene: Scene) -> Decision | None:
+    """The route does not have the weight that was decided: the write is missing, or somebody else changed it."""
+    route, state = scene.seen.route, scene.state
+    if route is None or (route.weight == state.weight and route.intact):
+        return None
+    written = route.mark is not None and route.mark.rank >= (state.number, state.seq)
+    if route.weight >= state.weight:
+        words = f"the route gave the canary {route.weight} % instead of {state.weight} %; it was set right"
+        because, again = Because(reasons.DRIFT, words), scene.counted()
+        effects = (scene.shift(again, reasons.DRIFT, state.weight), Announce(because, warning=True))
+        return scene.answer(because, state=again, effects=effects, again=scene.spec.settle)
+    if route.mark is not None and not written and route.weight == route.mark.weight:
+        short = capacity_missing(scene, state.weight)
+        if short:
+            return scene.answer(short)
+        because = Because(reasons.STEP_PASSED, f"the recorded weight {state.weight} % is written")
+        return scene.answer(because, effects=(scene.shift(state, reasons.STEP_PASSED, state.weight),), again=scene.spec.settle)
+    words = f"the route gave the canary {route.weight} % instead of {state.weight} %: it rises again from step 1"
+    return lose(scene, reasons.DRIFT, words, lost=False)
+
+
+def _climb(scene: Scene) -> Decision:
+    match wants(scene):
+        case Hold(missing):
+            blocked = missing in scene.seen.findings
+            phase = "Blocked" if blocked else "Waiting" if missing.reason == reasons.CANARY_NOT_READY else None
+            return scene.answer(missing, state=scene.checked(), phase=phase, again=scene.deadline_in())
+        case Rise(step, weight):
+            return _rise(scene, step, weight)
+        case Promote():
+            return _rise(scene, scene.state.step, FULL)
+
+
+def _rise(scene: Scene, step: int, weight: int) -> Decision:
+    """The record precedes the write: whoever comes later knows that this weight was earned."""
+    told = scene.look.told if scene.state.step else f"canary {scene.state.to} is ready"
+    because = Because(reasons.STEP_PASSED, f"canary gets {weight} %: {told}")
+    state = replace(
+        scene.checked(),
+        state=State.PROMOTING if weight == FULL else State.PROGRESSING,
+        step=step,
+        weight=weight,
+        weight_since=scene.seen.now,
+        observed_seconds=0,
+        evidence=record_of(start_step(scene.look.committed, weight)),
+        seq=scene.state.seq + 1,
+    )
+    effects = (RecordState(), scene.shift(state, reasons.STEP_PASSED, weight), Announce(because))
+    return scene.answer(because, state=state, effects=effects, again=scene.spec.settle)
