@@ -1,0 +1,212 @@
+"""What the watches last said, and what Prometheus last answered. Stores and finds; interprets no more of a document than whom it concerns.
+
+Never hands out a copy: whoever reads a document here must not change it.
+"""
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from canary_operator.analysis.samples import Answer
+from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, ENDPOINT_SLICE, REPLICA_SET, VIRTUAL_SERVICE, Kind
+from canary_operator.reverse import Reverse
+from canary_operator.trimming import REVISION, routing_content, trimmed, without_version
+
+__all__ = ["REVISION", "Cache", "Document", "Key"]
+
+Document = Mapping[str, Any]
+_Name = tuple[str, str]
+_ROUTING = frozenset((VIRTUAL_SERVICE, DESTINATION_RULE))
+TOMBSTONE_SECONDS = 600.0
+"""How long a deletion is remembered: no event is that late."""
+_MARKS = 16
+
+
+class Key(NamedTuple):
+    """A CanaryRelease."""
+
+    namespace: str
+    name: str
+
+
+class Cache:
+    """One per process; used from the event loop's thread only."""
+
+    def __init__(
+        self, *, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._monotonic = monotonic
+        self._wall = wall
+        self._began = monotonic()
+        self._objects: dict[Kind, dict[_Name, Document]] = defaultdict(dict)
+        self._graves: dict[tuple[Kind, _Name], tuple[int, float]] = {}
+        self._seen: dict[tuple[Kind, _Name], float] = {}
+        self._slices: dict[_Name, set[_Name]] = defaultdict(set)
+        self._sets: dict[str, set[_Name]] = defaultdict(set)
+        self._reverse = Reverse()
+        self._marks: dict[Key, deque[str]] = {}
+        self._reads: dict[Key, datetime] = {}
+        self._answers: dict[Key, Answer] = {}
+        self.synced = False
+        """All first lists are in. Before, an object that is missing here is unknown, not gone."""
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        return self._wall()
+
+    def mark_synced(self) -> None:
+        """All first lists are in. Whatever was seen until now counts as seen now."""
+        self.synced = True
+        self._began = self._monotonic()
+        self._seen.clear()
+
+    # ------------------------------------------------------------------------------------------------------------ what is told
+
+    def store(self, kind: Kind, document: Document) -> frozenset[Key]:
+        """Takes in a document unless a newer one is known, and answers which CanaryReleases it may matter to."""
+        name, version = _name(document), _version(document)
+        known = self._objects[kind].get(name)
+        if known is not None and version is not None and version <= (_version(known) or 0):
+            return frozenset()
+        grave = self._graves.get((kind, name))
+        if grave is not None and version is not None and version <= grave[0]:
+            return frozenset()
+        self._graves.pop((kind, name), None)
+        return self._put(kind, name, trimmed(kind, document))
+
+    def remove(self, kind: Kind, document: Document) -> frozenset[Key]:
+        """Notes that an object is gone. A document without a resource version speaks of whatever is known."""
+        name, version = _name(document), _version(document)
+        known = self._objects[kind].get(name)
+        known_version = _version(known) if known is not None else None
+        if version is not None and known_version is not None and version < known_version:
+            return frozenset()  # the deletion of an earlier object of this name
+        self._bury(kind, name, max(version or 0, known_version or 0))
+        return self._put(kind, name, None) if known is not None else frozenset()
+
+    def replace(self, kind: Kind, items: Iterable[Document], version: str, namespaces: Sequence[str] = ()) -> frozenset[Key]:
+        """Takes in a whole list: what it lacks, and what is older than the list, is gone."""
+        affected: set[Key] = set()
+        present = set()
+        for item in items:
+            present.add(_name(item))
+            affected |= self.store(kind, item)
+        limit = int(version) if version.isdecimal() else 0
+        for name, document in list(self._objects[kind].items()):
+            if name not in present and (not namespaces or name[0] in namespaces) and (_version(document) or 0) <= limit:
+                self._bury(kind, name, limit)
+                affected |= self._put(kind, name, None)
+        return frozenset(affected)
+
+    # ------------------------------------------------------------------------------------------------------------ what is asked
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Document | None:
+        """The document, trimmed."""
+        return self._objects[kind].get((namespace, name))
+
+    def all(self, kind: Kind, namespace: str | None = None) -> tuple[Document, ...]:
+        """All documents of a kind, of one namespace or of all."""
+        return tuple(document for name, document in self._objects[kind].items() if namespace in (None, name[0]))
+
+    def keys(self) -> frozenset[Key]:
+        """All CanaryReleases."""
+        return frozenset(Key(*name) for name in self._objects[CANARY_RELEASE])
+
+    def replica_sets(self, namespace: str, selector: Mapping[str, str]) -> tuple[Document, ...]:
+        """The ReplicaSets whose pods the selector matches. An empty selector matches nothing, as in a Service."""
+        sets = (self._objects[REPLICA_SET][name] for name in self._sets.get(namespace, ()))
+        return tuple(each for each in sets if selector and selector.items() <= each["spec"]["template"]["metadata"]["labels"].items())
+
+    def endpoint_slices(self, namespace: str, service: str) -> tuple[Document, ...]:
+        """The EndpointSlices of a Service."""
+        return tuple(self._objects[ENDPOINT_SLICE][name] for name in self._slices.get((namespace, service), ()))
+
+    def since(self, kind: Kind, namespace: str, name: str) -> datetime:
+        """When this process first saw the routing of this object as it stands now, or that it is absent."""
+        seen = self._seen.get((kind, (namespace, name)), self._began)
+        return self._wall() - timedelta(seconds=self._monotonic() - seen)
+
+    # --------------------------------------------------------------------------------------------- what belongs to a CanaryRelease
+
+    def note_mark(self, key: Key, mark: str) -> None:
+        """This process is about to write this mark."""
+        self._marks.setdefault(Key(*key), deque(maxlen=_MARKS)).append(mark)
+
+    def is_own_mark(self, key: Key, mark: str | None) -> bool:
+        """Whether this process wrote this mark itself."""
+        return mark in self._marks.get(Key(*key), ())
+
+    def note_read(self, key: Key) -> None:
+        """The CanaryRelease has just been read from the API."""
+        self._reads[Key(*key)] = self._wall()
+
+    def read_at(self, key: Key) -> datetime | None:
+        """When the CanaryRelease was last read from the API; None: never, or it is gone."""
+        return self._reads.get(Key(*key))
+
+    def put_answer(self, key: Key, answer: Answer | None) -> None:
+        """What Prometheus answered to the last question; None: nothing is asked."""
+        self._answers.pop(Key(*key), None)
+        if answer is not None:
+            self._answers[Key(*key)] = answer
+
+    def answer(self, key: Key) -> Answer | None:
+        """What Prometheus last answered; None: not asked yet."""
+        return self._answers.get(Key(*key))
+
+    # -------------------------------------------------------------------------------------------------------------------- private
+
+    def _put(self, kind: Kind, name: _Name, document: Document | None) -> frozenset[Key]:
+        before = self._objects[kind].pop(name, None)
+        if document is not None:
+            self._objects[kind][name] = document
+        if before is not None and document is not None and without_version(before) == without_version(document):
+            return frozenset()
+        if kind in _ROUTING and routing_content(before) != routing_content(document):
+            self._seen[kind, name] = self._monotonic()
+        if kind == ENDPOINT_SLICE:
+            _index(self._slices, name, _service(before), _service(document))
+        if kind == REPLICA_SET:
+            _index(self._sets, name, before and name[0], document and name[0])
+        keys = self._reverse.affected(kind, name, before, document)
+        if kind == CANARY_RELEASE and document is None:
+            for table in (self._marks, self._reads, self._answers):
+                table.pop(Key(*name), None)
+        return frozenset(Key(*key) for key in keys)
+
+    def _bury(self, kind: Kind, name: _Name, version: int) -> None:
+        now = self._monotonic()
+        for grave, (_, at) in list(self._graves.items()):  # oldest first
+            if now - at < TOMBSTONE_SECONDS:
+                break
+            del self._graves[grave]
+            if grave[1] not in self._objects[grave[0]]:
+                self._seen.pop(grave, None)
+        self._graves.pop((kind, name), None)
+        self._graves[kind, name] = (version, now)
+
+
+def _index(table: dict[Any, set[_Name]], name: _Name, before: object, after: object) -> None:
+    if before is not None:
+        table[before].discard(name)
+        if not table[before]:
+            del table[before]
+    if after is not None:
+        table[after].add(name)
+
+
+def _name(document: Document) -> _Name:
+    metadata = document["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]
+
+
+def _service(endpoint_slice: Document | None) -> _Name | None:
+    service = endpoint_slice["metadata"]["labels"].get("kubernetes.io/service-name") if endpoint_slice else None
+    return (endpoint_slice["metadata"]["namespace"], service) if endpoint_slice and service else None
+
+
+def _version(document: Document) -> int | None:
+    text = str(document["metadata"].get("resourceVersion", ""))
+    return int(text) if text.isdecimal() else None

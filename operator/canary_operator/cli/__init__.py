@@ -1,0 +1,1 @@
+"""The command lines: `canary-operator` and `kubectl canary`."""

@@ -1,0 +1,46 @@
+"""The kinds of objects that the operator reads or writes, and where the API serves them."""
+
+from dataclasses import dataclass
+
+from canary_operator.api import names
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of object of the Kubernetes API."""
+
+    group: str
+    """Empty for the core group."""
+    version: str
+    plural: str
+    kind: str
+
+    @property
+    def api_version(self) -> str:
+        """As documents write it: `v1`, `apps/v1`."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def resource(self) -> str:
+        """As RBAC and `kubectl` write it: `services`, `replicasets.apps`."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
+        """Path of an object, or of a list when no name is given; without namespace: the list of all namespaces."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        parts = (root, *(("namespaces", namespace) if namespace else ()), self.plural, name, subresource)
+        return "/".join(part for part in parts if part)
+
+
+CANARY_RELEASE = Kind(names.GROUP, names.VERSION, names.PLURAL, names.KIND)
+# v1 is served since Istio 1.22.
+VIRTUAL_SERVICE = Kind("networking.istio.io", "v1", "virtualservices", "VirtualService")
+DESTINATION_RULE = Kind("networking.istio.io", "v1", "destinationrules", "DestinationRule")
+SERVICE = Kind("", "v1", "services", "Service")
+REPLICA_SET = Kind("apps", "v1", "replicasets", "ReplicaSet")
+ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+EVENT = Kind("", "v1", "events", "Event")
+LEASE = Kind("coordination.k8s.io", "v1", "leases", "Lease")
+
+WATCHED = (CANARY_RELEASE, VIRTUAL_SERVICE, DESTINATION_RULE, SERVICE, REPLICA_SET, ENDPOINT_SLICE)
+"""What the cache holds. Deployments are not among them: their ReplicaSets carry owner, labels and hash."""

@@ -1,0 +1,207 @@
+"""The Kubernetes API: documents in, documents out, one request per call. Never retries, never caches, never interprets a document."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client.exceptions import ApiException
+
+from canary_operator.api.names import MANAGER
+from canary_operator.clients.errors import (
+    AlreadyExists,
+    ClusterError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
+from canary_operator.clients.kinds import Kind
+
+PAGE = 500
+"""Objects per page of a list."""
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+_WRITES = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
+
+
+class Cluster:
+    """A connection to one API server.
+
+    Args:
+        client: The official client, configured; owned by this object from now on.
+        agent: The user agent, which the API server writes to its audit log.
+        timeout: Seconds until a call is given up, everything included.
+        count: Is told kind, verb and outcome (an error's class name, or `ok`) of every write.
+    """
+
+    def __init__(
+        self, client: ApiClient, *, agent: str = MANAGER, timeout: float = 5, count: Callable[[str, str, str], None] | None = None
+    ) -> None:
+        self._client: Any = client  # the official client is not typed
+        self._agent = agent
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._count = count or (lambda kind, verb, outcome: None)
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._client.close()
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any]:
+        """The object as it is now."""
+        return await self._call("GET", kind, namespace, name)
+
+    async def list_all(self, kind: Kind, namespaces: Sequence[str] = ()) -> tuple[list[dict[str, Any]], str]:
+        """Every object of a kind, in these namespaces or in all, and the resource version of the (oldest) list."""
+        items: list[dict[str, Any]] = []
+        versions: list[str] = []
+        for namespace in namespaces or (None,):
+            found, version = await self._list(kind, namespace)
+            items += found
+            versions.append(version)
+        for item in items:  # the items of a list of a built-in kind do not say what they are
+            item.setdefault("apiVersion", kind.api_version)
+            item.setdefault("kind", kind.kind)
+        return items, min(versions, key=lambda version: int(version) if version.isdecimal() else 0)
+
+    async def create(self, kind: Kind, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Creates an object, and answers it as stored.
+
+        Raises:
+            AlreadyExists: An object of this name exists.
+        """
+        metadata = document["metadata"]
+        return await self._call(
+            "POST", kind, metadata["namespace"], metadata.get("name") or metadata.get("generateName", ""), body=document
+        )
+
+    async def json_patch(
+        self, kind: Kind, namespace: str, name: str, operations: Sequence[Mapping[str, Any]], *, subresource: str | None = None
+    ) -> dict[str, Any]:
+        """RFC 6902.
+
+        Raises:
+            Conflict: A `test` failed, or a path does not exist.
+        """
+        return await self._call("PATCH", kind, namespace, name, body=list(operations), subresource=subresource, content_type=JSON_PATCH)
+
+    async def merge_patch(
+        self, kind: Kind, namespace: str, name: str, body: Mapping[str, Any], *, subresource: str | None = None
+    ) -> dict[str, Any]:
+        """RFC 7386: None removes a field, lists are replaced."""
+        return await self._call("PATCH", kind, namespace, name, body=body, subresource=subresource, content_type=MERGE_PATCH)
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str | None = None, resource_version: str | None = None) -> None:
+        """Deletes an object if it is still the one that was meant.
+
+        Raises:
+            NotFound: It is gone already.
+            Conflict: It is another one, or another version of it.
+        """
+        conditions = {key: value for key, value in (("uid", uid), ("resourceVersion", resource_version)) if value}
+        body: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        await self._call("DELETE", kind, namespace, name, body=body | ({"preconditions": conditions} if conditions else {}))
+
+    async def _list(self, kind: Kind, namespace: str | None) -> tuple[list[dict[str, Any]], str]:
+        items: list[dict[str, Any]] = []
+        query: dict[str, str] = {"limit": str(PAGE)}
+        while True:
+            try:
+                page = await self._call("GET", kind, namespace, None, query=query)
+            except Conflict:  # 410: the pages have expired meanwhile; then all at once
+                if "limit" not in query:
+                    raise
+                items, query = [], {}
+                continue
+            items += page.get("items") or []
+            metadata = page.get("metadata") or {}
+            if not metadata.get("continue"):
+                return items, str(metadata.get("resourceVersion", ""))
+            query["continue"] = metadata["continue"]
+
+    async def _call(
+        self,
+        method: str,
+        kind: Kind,
+        namespace: str | None,
+        name: str | None,
+        *,
+        body: object = None,
+        subresource: str | None = None,
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        verb = _WRITES.get(method, "get" if name else "list")
+        what = f"{verb} {kind.kind} {'/'.join(part for part in (namespace, name) if part)}".rstrip()
+        path = kind.path(namespace, None if method == "POST" else name, subresource)
+        asked = dict(query or {}) | ({"fieldManager": MANAGER} if method in ("POST", "PATCH") else {})
+        try:
+            answer = await self._send(what, method, path + (f"?{urlencode(asked)}" if asked else ""), body, content_type)
+        except ClusterError as error:
+            if method in _WRITES:
+                self._count(kind.kind, verb, type(error).__name__)
+            raise
+        if method in _WRITES:
+            self._count(kind.kind, verb, "ok")
+        return answer
+
+    async def _send(self, what: str, method: str, path: str, body: object, content_type: str) -> dict[str, Any]:
+        headers = {"Accept": "application/json", "Content-Type": content_type, "User-Agent": self._agent}
+        try:
+            await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+            answer = await self._client.rest_client.request(
+                method, self._client.configuration.host + path, headers=headers, body=body, _request_timeout=self._timeout
+            )
+            content: bytes = await answer.read()
+        except TimeoutError as error:
+            raise Unavailable(f"{what}: no answer within {self._timeout.total:g} s") from error
+        except (aiohttp.ClientError, ApiException, OSError) as error:
+            raise Unavailable(f"{what}: {error or type(error).__name__}") from error
+        status = int(answer.status)
+        document = _document(content)
+        if status >= 300 or status < 200:
+            raise _error(what, status, document, answer.headers, json_patch=content_type == JSON_PATCH)
+        if document is None:
+            raise Unavailable(f"{what}: the answer is no JSON object")
+        return document
+
+
+def _document(content: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _error(what: str, status: int, document: dict[str, Any] | None, headers: Mapping[str, str], *, json_patch: bool) -> ClusterError:
+    said = document or {}
+    message = f"{what}: {said.get('message') or f'HTTP {status}'}"
+    match status:
+        case 400 | 413 | 415:
+            return Invalid(message)
+        case 401:
+            return Unauthorized(message)
+        case 403:
+            return Forbidden(message)
+        case 404 | 410 | 405:
+            return NotFound(message) if status != 410 else Conflict(message)
+        case 409:
+            return AlreadyExists(message) if said.get("reason") == "AlreadyExists" else Conflict(message)
+        case 422:
+            # A patch that does not fit what is stored is answered without the name of the object; a refused object with it.
+            fits = not json_patch or bool((said.get("details") or {}).get("name"))
+            return Invalid(message) if fits else Conflict(message)
+        case 429:
+            return TooManyRequests(message, _seconds(headers.get("Retry-After")))
+        case _:
+            return Unavailable(message)
+
+
+def _seconds(text: str | None) -> float:
+    return float(text) if text and text.isdecimal() else 1.0

@@ -1,0 +1,188 @@
+"""Prometheus over `prometheus-api-client`: one instant query per call, within a deadline. Never raises, never retries, follows no redirect.
+
+The package is used through a session of our own: it bounds time and size, and hands the whole JSON document through `custom_query`, which
+by itself keeps `data.result` only and so would hide partial answers (`warnings`) and the type of the result.
+"""
+
+import asyncio
+import errno
+import json
+import os
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import requests
+from prometheus_api_client.prometheus_connect import PrometheusConnect
+from requests.adapters import HTTPAdapter
+from urllib3.util.retry import Retry
+
+from canary_operator.analysis.samples import Answer, QueryFailed, parse
+from canary_operator.api.names import MANAGER
+from canary_operator.settings import Provider
+
+LARGEST = 32 * 1024 * 1024
+"""Bytes of an answer; more are refused unread."""
+THREADS = 8
+_CHUNK = 1 << 16
+
+
+class _Refused(Exception):
+    """Private to this module: ends a query with a clause for a person."""
+
+
+class _Whole:
+    """An answer in the form that `custom_query` takes apart, such that the whole document is what it returns."""
+
+    status_code = 200
+
+    def __init__(self, document: object) -> None:
+        self._document = document
+
+    def json(self) -> object:
+        return {"data": {"result": self._document}}
+
+
+class _Session(requests.Session):
+    """Bounds time and size of every answer."""
+
+    def __init__(self, provider: Provider) -> None:
+        super().__init__()
+        self.trust_env = False  # neither proxies nor netrc
+        self.verify = provider.ca_file or True
+        self._provider = provider
+
+    def request(self, method: str, url: str, **arguments: Any) -> Any:  # type: ignore[override]
+        seconds = self._provider.timeout.total_seconds()
+        deadline = time.monotonic() + seconds
+        # Prometheus' own time-out ends a query that nobody waits for any more.
+        asked = {**(arguments.get("params") or {}), "timeout": f"{seconds:g}s"}
+        headers = {"User-Agent": MANAGER, "Accept": "application/json", "Accept-Encoding": "identity", **_headers(self._provider)}
+        response = super().request(method, url, params=asked, headers=headers, timeout=seconds, stream=True, allow_redirects=False)
+        try:
+            content = _content(response, deadline)
+            return _Whole(_document(response.status_code, content))
+        finally:
+            response.close()
+
+
+def _content(response: requests.Response, deadline: float) -> bytes:
+    """Reads what is there, chunk by chunk: a server that drips must not hold the thread."""
+    chunks, size = [], 0
+    while chunk := response.raw.read1(_CHUNK):
+        size += len(chunk)
+        if size > LARGEST:
+            raise _Refused(f"the answer is larger than {LARGEST // 1024 // 1024} MiB")
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _document(status: int, content: bytes) -> object:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        raise _Refused("the answer is no JSON" if status == 200 else f"HTTP {status}") from None
+    if status != 200 and not (isinstance(document, dict) and document.get("status") == "error"):
+        raise _Refused(f"HTTP {status}")
+    if not isinstance(document, dict):
+        raise _Refused("the answer is no JSON object")
+    return document
+
+
+def _headers(provider: Provider) -> dict[str, str]:
+    """Read for every query: tokens rotate."""
+    headers = {}
+    for path, key in ((provider.headers_file, "headersFile"), (provider.token_file, "tokenFile")):
+        if path is None:
+            continue
+        try:
+            text = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise _Refused(f"{key} {path} cannot be read") from None
+        if path == provider.token_file:
+            headers["Authorization"] = f"Bearer {text}"
+        else:
+            headers |= {name.strip(): value.strip() for name, found, value in (line.partition(":") for line in text.splitlines()) if found}
+    return headers
+
+
+class Prometheus:
+    """The configured providers."""
+
+    def __init__(self, providers: Mapping[str, Provider]) -> None:
+        self._providers = providers
+        self._connections: dict[str, PrometheusConnect] = {}
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="prometheus")
+
+    def close(self) -> None:
+        """Gives up what is still asked."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for connection in self._connections.values():
+            connection.close()
+
+    async def query(self, provider: str, text: str) -> Answer:
+        """The answer to an instant query, checked. Whatever goes wrong is an answer too."""
+        known = self._providers.get(provider)
+        if known is None:
+            return QueryFailed(f"no Prometheus provider {provider} is configured")
+        # The socket ends a query in time; the second bound is for a server that drips its headers, whose thread then ends later.
+        bound = 2 * known.timeout.total_seconds() + 1
+        try:
+            call = asyncio.get_running_loop().run_in_executor(self._threads, self._query, provider, known, text)
+            return await asyncio.wait_for(call, bound)
+        except (TimeoutError, RuntimeError) as error:
+            return QueryFailed(f"Prometheus at provider {provider}: {_words(error, known)}")
+
+    def _query(self, name: str, provider: Provider, text: str) -> Answer:
+        try:
+            answer = parse(self._connection(name, provider).custom_query(text))
+        except Exception as error:  # noqa: BLE001  (a failed query is an observation, whatever failed)
+            return QueryFailed(f"Prometheus at provider {name}: {_words(error, provider)}")
+        return QueryFailed(f"Prometheus at provider {name}: {answer.why}") if isinstance(answer, QueryFailed) else answer
+
+    def _connection(self, name: str, provider: Provider) -> PrometheusConnect:
+        known = self._connections.get(name)
+        if known is None:
+            session = _Session(provider)
+            known = PrometheusConnect(url=provider.url, session=session, retry=Retry(0))
+            # After PrometheusConnect, which mounts an adapter of its own.
+            session.mount(provider.url, HTTPAdapter(pool_maxsize=THREADS, max_retries=Retry(0, redirect=0)))
+            self._connections[name] = known
+        return known
+
+
+def _words(error: BaseException, provider: Provider) -> str:
+    """Why a query failed, in a clause without addresses or credentials."""
+    if isinstance(error, _Refused):
+        return str(error)
+    if isinstance(error, (requests.exceptions.Timeout, TimeoutError)) or _has(error, TimeoutError):
+        return f"no answer within {provider.timeout.total_seconds():g} s"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate is not trusted, or the TLS connection failed"
+    if isinstance(error, requests.exceptions.InvalidHeader):
+        return "token or headers hold what no header may hold"
+    if _has(error, "NameResolutionError"):
+        return "its host name does not resolve"
+    found = next((each for each in _causes(error) if isinstance(each, OSError) and each.errno in errno.errorcode), None)
+    if found is not None and found.errno is not None:
+        return os.strerror(found.errno).lower()
+    return "connection broken" if isinstance(error, requests.exceptions.RequestException) else type(error).__name__
+
+
+def _has(error: BaseException, kind: type[BaseException] | str) -> bool:
+    return any(type(each).__name__ == kind if isinstance(kind, str) else isinstance(each, kind) for each in _causes(error))
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    todo: list[object] = [error]
+    while todo and len(found) < 20:
+        each = todo.pop()
+        if isinstance(each, BaseException) and each not in found:
+            found.append(each)
+            todo += [each.__cause__, each.__context__, getattr(each, "reason", None), *each.args]
+    return found

@@ -1,0 +1,129 @@
+"""One pass: observe -> decide -> apply. The only place where the three meet, and where a status is made."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from canary_operator import instrumentation
+from canary_operator.api.status import CanaryReleaseStatus, ReleaseRecord
+from canary_operator.apply import Hands, Stale, apply, read_again, record
+from canary_operator.cache import Key
+from canary_operator.clients.errors import ClusterError, Conflict
+from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE
+from canary_operator.observe import Subject, observe, route_seen, subject
+from canary_operator.release.decide import decide
+from canary_operator.release.model import Announce, Decision, EnsureSubsets, EnsureWeights, Observation, ReadAgain
+from canary_operator.release.report import status_of, worth_writing
+from canary_operator.sampler import Question
+from canary_operator.shell import Shell
+from canary_operator.workqueue import Pass
+
+_STATUS: TypeAdapter[CanaryReleaseStatus] = TypeAdapter(CanaryReleaseStatus)
+AT_ONCE = timedelta(0)
+
+
+def as_json(status: CanaryReleaseStatus) -> dict[str, Any]:
+    """A status as the API stores it."""
+    document: dict[str, Any] = _STATUS.dump_python(status, mode="json", by_alias=True, exclude_none=True)
+    return document
+
+
+def reconciler(shell: Shell) -> Pass:
+    """The pass of the work queue."""
+    hands = Hands(shell.cluster, shell.cache)
+
+    async def look(key: Key) -> timedelta | None:
+        started = time.monotonic()
+        it = subject(key, shell.cache)
+        if it is None:
+            shell.sampler.want(key, None)
+            return None
+        seen = observe(it, shell.cache)
+        decision = decide(it.spec, it.status.release or ReleaseRecord(), seen)
+        shell.sampler.want(key, _question(it, decision))
+        if _rises(decision, seen) and await read_again(DESTINATION_RULE, it, hands):
+            # What the decision rests on has changed: no traffic moves to a subset that was not looked at.
+            return AT_ONCE
+        changed = await _carry_out(key, decision, seen, it.status, hands)
+        instrumentation.pass_line(
+            key,
+            reason=decision.because.reason,
+            message=decision.because.message,
+            changed=changed,
+            seconds=time.monotonic() - started,
+            state=str(decision.state.state),
+            weight=seen.route.weight if seen.route else None,
+            step=decision.state.step,
+            verdict=decision.verdict,
+            effects=[type(effect).__name__ for effect in decision.effects],
+        )
+        if any(isinstance(effect, EnsureWeights | EnsureSubsets | ReadAgain) for effect in decision.effects):
+            return AT_ONCE
+        return decision.look_again_in
+
+    return look
+
+
+def _question(it: Subject, decision: Decision) -> Question | None:
+    if decision.ask is None:
+        return None
+    return Question(provider=it.spec.analysis.prometheus, reporter="source", service=it.spec.service.name, ask=decision.ask)
+
+
+def _rises(decision: Decision, seen: Observation) -> bool:
+    weight = seen.route.weight if seen.route else 0
+    return any(isinstance(effect, EnsureWeights) and effect.canary > weight for effect in decision.effects)
+
+
+async def _carry_out(key: Key, decision: Decision, seen: Observation, before: CanaryReleaseStatus, hands: Hands) -> bool:
+    """Applies the effects in order, then writes the status if it is worth it; True: something was written.
+
+    Raises:
+        ClusterError: an effect failed; what follows it was not done.
+    """
+    written = False
+    announcements = [effect for effect in decision.effects if isinstance(effect, Announce)]
+    for effect in decision.effects:
+        it = subject(key, hands.cache)
+        if it is None:
+            return written
+        if isinstance(effect, Announce):
+            continue
+        try:
+            await apply(effect, it, hands, _status(it, decision, seen, before, hands))
+        except Stale as stale:
+            instrumentation.log(logging.INFO, "a later decision was there first", namespace=key.namespace, name=key.name, why=str(stale))
+            await read_again(CANARY_RELEASE, it, hands)
+            raise Conflict(str(stale)) from stale
+        written = True
+    it = subject(key, hands.cache)
+    if it is None:
+        return written
+    after = _STATUS.validate_python(_status(it, decision, seen, before, hands))
+    if not any(isinstance(effect, ReadAgain) for effect in decision.effects) and worth_writing(it.status, after):
+        await record(it, hands, as_json(after))
+        written = True
+    for announcement in announcements:
+        await _say(announcement, key, hands)
+    return written
+
+
+def _status(it: Subject, decision: Decision, seen: Observation, before: CanaryReleaseStatus, hands: Hands) -> Mapping[str, Any]:
+    """The status after this pass; the weight is what the route says now, after the effects so far."""
+    return as_json(status_of(it.spec, before, decision, replace(seen, route=route_seen(it, hands.cache))))
+
+
+async def _say(announcement: Announce, key: Key, hands: Hands) -> None:
+    """An event that cannot be posted is lost: it must not stand in the way of what it tells."""
+    it = subject(key, hands.cache)
+    if it is None:
+        return
+    try:
+        await apply(announcement, it, hands, {})
+    except ClusterError as error:
+        instrumentation.log(logging.WARNING, "an event could not be posted", namespace=key.namespace, name=key.name, why=str(error))

@@ -1,0 +1,214 @@
+"""Asks Prometheus what the last decision of each CanaryRelease needs, and wakes it when something new came. Judges no sample.
+
+The rhythm is Prometheus' own: the next look follows the next scrape that the samples let expect, so that a bad sample is seen at once and
+nothing is asked in between.
+"""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Protocol
+
+from canary_operator.analysis import promql
+from canary_operator.analysis.samples import Answer, QueryFailed, Samples
+from canary_operator.cache import Cache, Key
+from canary_operator.release.model import Ask
+
+LAG = 0.25
+"""Seconds from a scrape to its samples being answered."""
+RETRY = 0.5
+RETRIES = 4
+"""A scrape that is late is asked for this often, this many seconds apart."""
+UNKNOWN = 2.0
+"""Seconds to the next look while the scrape interval is unknown."""
+FAILING = 5.0
+"""Seconds to the next look after a query that failed."""
+FIRST_WINDOW = 300.0
+LEAST_WINDOW = 60.0
+SLACK = 5.0
+"""Seconds by which the clocks of Prometheus and of this process may differ."""
+AT_ONCE = 8
+"""Queries at the same time, over all CanaryReleases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked for one CanaryRelease."""
+
+    provider: str
+    """Name of the Prometheus provider."""
+    reporter: str
+    """source, destination or waypoint."""
+    service: str
+    """Name of the Service."""
+    ask: Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """When the scrapes come, as the samples show it."""
+
+    newest: frozenset[float] = frozenset()
+    """Times of the newest sample of every target that is still scraped."""
+    spacing: float | None = None
+    """Seconds between two scrapes; None: unknown."""
+    misses: int = 0
+    """Looks in a row that brought nothing new."""
+
+
+class Prometheus(Protocol):
+    """What is asked; never raises."""
+
+    async def query(self, provider: str, text: str) -> Answer:
+        """The answer to an instant query."""
+
+
+def rhythm(answer: Answer, before: Rhythm) -> Rhythm:
+    """The rhythm after an answer."""
+    if not isinstance(answer, Samples):
+        return Rhythm(frozenset(), before.spacing)
+    gaps = [later.time - earlier.time for each in answer.series for earlier, later in zip(each.points, each.points[1:], strict=False)]
+    spacing = statistics.median(gaps) if gaps else before.spacing
+    last = {each.points[-1].time for each in answer.series}
+    alive = frozenset(at for at in last if spacing is None or at > max(last) - 1.5 * spacing)
+    return Rhythm(alive, spacing, before.misses + 1 if alive == before.newest else 0)
+
+
+def next_look(answer: Answer, seen: Rhythm, now: float) -> float:
+    """Seconds to the next look.
+
+    Args:
+        answer: What Prometheus answered last.
+        seen: The rhythm with that answer.
+        now: Unix seconds.
+    """
+    if isinstance(answer, QueryFailed):
+        return FAILING
+    if not isinstance(answer, Samples) or not seen.spacing:
+        return UNKNOWN
+    due = [at + seen.spacing + LAG for at in seen.newest]
+    if seen.misses < RETRIES and any(at <= now for at in due):
+        return RETRY
+    coming = min((at - now for at in due if at > now), default=seen.spacing)
+    return min(max(coming, RETRY), seen.spacing + LAG)
+
+
+def window(since: float | None, spacing: float | None, now: float) -> timedelta:
+    """How far back to ask: two scrapes further than what is recorded, since counters are compared with their predecessors."""
+    if since is None:
+        return timedelta(seconds=FIRST_WINDOW)
+    return timedelta(seconds=round(max(LEAST_WINDOW, now - since + 2 * (spacing or UNKNOWN) + SLACK)))
+
+
+@dataclass(slots=True)
+class _Line:
+    """One CanaryRelease that is asked about."""
+
+    question: Question
+    rhythm: Rhythm = Rhythm()
+    timer: asyncio.TimerHandle | None = None
+    busy: bool = False
+
+
+class Sampler:
+    """Holds what is asked, and asks it.
+
+    Args:
+        prometheus: The client.
+        cache: Where answers go.
+        wake: Called when an answer says something new.
+        wall: Unix seconds.
+        count: Is told provider and outcome (`Samples`, `NoData`, `QueryFailed`) of every query.
+    """
+
+    def __init__(
+        self,
+        prometheus: Prometheus,
+        cache: Cache,
+        wake: Callable[[Key], None],
+        *,
+        wall: Callable[[], float] = time.time,
+        count: Callable[[str, str], None] = lambda provider, outcome: None,
+    ) -> None:
+        self._prometheus = prometheus
+        self._cache = cache
+        self._wake = wake
+        self._wall = wall
+        self._count = count
+        self._lines: dict[Key, _Line] = {}
+        self._due: asyncio.Queue[Key] = asyncio.Queue()
+        self._workers: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Starts asking."""
+        self._workers = [asyncio.create_task(self._work(), name=f"sampler {number}") for number in range(AT_ONCE)]
+
+    async def stop(self) -> None:
+        """Stops asking, at once."""
+        for line in self._lines.values():
+            _hush(line)
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+
+    def want(self, key: Key, question: Question | None) -> None:
+        """What the last decision needs. None: nothing; then the last answer is dropped too."""
+        line = self._lines.get(key)
+        if question is not None and line is not None and _same(line.question, question):
+            line.question = question
+            return
+        if line is not None:
+            _hush(line)
+            del self._lines[key]
+        self._cache.put_answer(key, None)
+        if question is not None:
+            self._lines[key] = _Line(question)
+            self._due.put_nowait(key)
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._due.get()
+            line = self._lines.get(key)
+            if line is not None and not line.busy:
+                line.busy = True
+                await self._look(key, line)
+
+    async def _look(self, key: Key, line: _Line) -> None:
+        question = line.question
+        answer = await self._ask(key, question, line.rhythm.spacing)
+        line.busy = False
+        self._count(question.provider, type(answer).__name__)
+        if self._lines.get(key) is not line:
+            return  # something else is asked by now, or nothing
+        seen = rhythm(answer, line.rhythm)
+        news = seen.newest != line.rhythm.newest or type(answer) is not type(self._cache.answer(key))
+        line.rhythm = seen
+        self._cache.put_answer(key, answer)
+        delay = next_look(answer, seen, self._wall())
+        line.timer = asyncio.get_running_loop().call_later(delay, self._due.put_nowait, key)
+        if news:
+            self._wake(key)
+
+    async def _ask(self, key: Key, question: Question, spacing: float | None) -> Answer:
+        ask = question.ask
+        workloads = sorted({*ask.canary, *ask.stable})
+        if not workloads:
+            return QueryFailed("no workload is known to ask for")
+        text = promql.requests_total(
+            question.reporter, question.service, key.namespace, workloads, window(ask.since, spacing, self._wall())
+        )
+        return await self._prometheus.query(question.provider, text)
+
+
+def _same(one: Question, other: Question) -> bool:
+    """Whether two questions differ in nothing but how far back they reach."""
+    return replace(one, ask=replace(one.ask, since=None)) == replace(other, ask=replace(other.ask, since=None))
+
+
+def _hush(line: _Line) -> None:
+    if line.timer is not None:
+        line.timer.cancel()
+        line.timer = None

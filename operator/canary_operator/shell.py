@@ -1,0 +1,26 @@
+"""What a pass may use of the world; built once per process by `cli/run.py`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from canary_operator.cache import Cache
+from canary_operator.clients.kubernetes import Cluster
+from canary_operator.instrumentation import Metrics
+from canary_operator.sampler import Sampler
+from canary_operator.settings import Settings
+from canary_operator.workqueue import Pass
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """The imperative shell, as one value."""
+
+    cluster: Cluster
+    cache: Cache
+    sampler: Sampler
+    metrics: Metrics
+    settings: Settings
+
+
+Reconciler = Callable[[Shell], Pass]
+"""Makes the pass; `reconcile.reconciler` is the one that counts."""

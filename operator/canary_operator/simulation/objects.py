@@ -1,0 +1,153 @@
+"""What the API server of the world holds, and every revision of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from canary_operator.api.spec import CanaryReleaseSpec
+from canary_operator.api.status import CanaryReleaseStatus, EvidenceRecord, PastRelease, ReleaseRecord
+from canary_operator.release.model import Because, Mark, Serving
+
+UID = "0c9a5b1e-0000-4000-8000-000000000001"
+PERSON, OPERATOR, CLUSTER = "person", "operator", "cluster"
+"""Who made a revision."""
+
+
+def moment(seconds: float) -> datetime:
+    """Unix seconds as a time."""
+    return datetime.fromtimestamp(round(seconds, 6), UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The VirtualService."""
+
+    weight: int
+    """The canary's weight, percent."""
+    intact: bool = True
+    """Hosts, gateways and destinations are as the spec wants them."""
+    mark: Mark | None = None
+    owned: bool = True
+    """It carries our label; False: it was given away."""
+    version: int = 0
+    """The revision of the world that changed it last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subsets:
+    """The DestinationRule."""
+
+    stable: str | None
+    """Version that subset `stable` selects; None: the subset is missing."""
+    canary: str | None
+    mark: Mark | None = None
+    owned: bool = True
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """The CanaryRelease."""
+
+    spec: CanaryReleaseSpec
+    generation: int = 1
+    status: CanaryReleaseStatus | None = None
+    finalizer: bool = False
+    deleting: bool = False
+    action: str | None = None
+    version: int = 0
+
+    @property
+    def record(self) -> ReleaseRecord:
+        """The stored state of the machine."""
+        return (self.status and self.status.release) or ReleaseRecord()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One revision of everything that can be seen from outside."""
+
+    number: int
+    time: float
+    """Unix seconds."""
+    by: str
+    what: str
+    """Which object was changed."""
+    resource: Resource | None = None
+    """None: not created yet, or gone."""
+    route: Route | None = None
+    subsets: Subsets | None = None
+    versions: Mapping[str, Serving] | None = field(default_factory=dict)
+    """Per version, what serves behind the Service; None: the Service is missing."""
+    findings: tuple[Because, ...] = ()
+    """What preflight has found."""
+    reason: str = ""
+    """Of the decision that made it; empty when it was not one of ours."""
+
+
+class Cluster:
+    """The API server: the present revision, and all that were."""
+
+    def __init__(self, time: float) -> None:
+        self.now = Stored(0, time, CLUSTER, "nothing")
+        self.log = [self.now]
+        self.time = time
+
+    def put(self, by: str, what: str, value: Any, reason: str = "") -> None:
+        """Makes the next revision: `what` (a field of `Stored`) has this value now; an object without a change makes none."""
+        number = len(self.log)
+        if isinstance(value, Route | Subsets | Resource):
+            before = getattr(self.now, what)
+            if before is not None and replace(value, version=before.version) == before:
+                return
+            value = replace(value, version=number)
+        changes: dict[str, Any] = {what: value}
+        self.now = replace(self.now, number=number, time=self.time, by=by, what=what, reason=reason, **changes)
+        self.log.append(self.now)
+
+
+# ------------------------------------------------------------------------------------------------------------ what storing does
+
+
+def _second(time: datetime | None) -> datetime | None:
+    return None if time is None else time.replace(microsecond=0)
+
+
+def _millisecond(time: datetime | None) -> datetime | None:
+    return None if time is None else time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+def _past(past: PastRelease) -> PastRelease:
+    return replace(past, ended=_second(past.ended))
+
+
+def _evidence(evidence: EvidenceRecord) -> EvidenceRecord:
+    suspect = evidence.suspect
+    return replace(
+        evidence,
+        reached=_millisecond(evidence.reached),
+        covered_to=_millisecond(evidence.covered_to),
+        suspect=suspect and replace(suspect, at=_millisecond(suspect.at) or suspect.at),
+    )
+
+
+def as_stored(status: CanaryReleaseStatus) -> CanaryReleaseStatus:
+    """A status as the API server gives it back: times are cut to whole seconds, those of samples to milliseconds."""
+    release = status.release
+    return replace(
+        status,
+        since=_second(status.since),
+        release=release
+        and replace(
+            release,
+            weight_since=_second(release.weight_since),
+            incident_since=_second(release.incident_since),
+            evidence=_evidence(release.evidence),
+        ),
+        last_release=status.last_release and _past(status.last_release),
+        history=tuple(_past(past) for past in status.history),
+        conditions=tuple(
+            replace(condition, last_transition_time=condition.last_transition_time.replace(microsecond=0)) for condition in status.conditions
+        ),
+    )

@@ -1,0 +1,175 @@
+"""One running operator: what it remembers, how it looks, and how it carries out a decision. It dies with everything it remembers."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import assert_never
+
+from canary_operator.analysis.samples import Answer
+from canary_operator.api.status import CanaryReleaseStatus
+from canary_operator.release.decide import decide
+from canary_operator.release.model import (
+    Announce,
+    Because,
+    Decision,
+    Disown,
+    Effect,
+    EnsureFinalizer,
+    EnsureSubsets,
+    EnsureWeights,
+    Mark,
+    Observation,
+    ReadAgain,
+    RecordState,
+    ReleaseFinalizer,
+    RemoveRoute,
+    RemoveSubsets,
+    RouteSeen,
+    SubsetsSeen,
+)
+from canary_operator.release.report import status_of, worth_writing
+from canary_operator.simulation.api import Api, Failed
+from canary_operator.simulation.objects import UID, Resource, Stored, moment
+
+BACK_OFF = timedelta(seconds=1)
+"""After a pass that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One pass, as it went."""
+
+    time: float
+    seen: Observation
+    before: CanaryReleaseStatus
+    after: CanaryReleaseStatus
+    decision: Decision
+    done: tuple[Effect, ...]
+    """The effects that were reached."""
+    wrote: int
+    """Writes that were tried."""
+    failed: bool = False
+    """The pass ended at an effect that failed."""
+
+
+@dataclass
+class Process:
+    """The memory of one operator process."""
+
+    started: float
+    """Unix seconds."""
+    own: set[str] = field(default_factory=set)
+    """Marks that this process has written."""
+    read_at: int = -1
+    """The world's revision at which the record was last read afresh; -1: never, only lists and watches have told of it."""
+    cache: Stored | None = None
+    """What the watches last said."""
+    answer: Answer | None = None
+    due: float | None = None
+    """When it looks again, Unix seconds; None: when something changes."""
+    events: list[Because] = field(default_factory=list)
+    _first_seen: dict[str, tuple[Hashable, float]] = field(default_factory=dict)
+
+    def look(self, api: Api, now: float, *, watching: bool = True) -> Pass | None:
+        """One pass; None when there is no resource. `watching` False: the watches have told nothing since the last pass."""
+        if watching or self.cache is None:
+            self.cache = api.cluster.now
+        stored = self.cache
+        if stored.resource is None:
+            self.due = None
+            return None
+        seen = self._observe(stored, stored.resource, now)
+        resource, before = stored.resource, stored.resource.status or CanaryReleaseStatus()
+        decision = decide(resource.spec, resource.record, seen)
+        self.due = None if decision.look_again_in is None else now + decision.look_again_in.total_seconds()
+        after = status_of(resource.spec, before, decision, seen)
+        done: list[Effect] = []
+        tried, failed = len(api.writes), False
+        try:
+            known: Resource | None = resource
+            for effect in decision.effects:
+                known = self._carry_out(effect, api, now, known, after)
+                done.append(effect)
+            if known is not None and not any(isinstance(effect, RecordState) for effect in done) and worth_writing(before, after):
+                api.record(known, after)
+        except Failed:
+            failed, self.due = True, now + BACK_OFF.total_seconds()
+        return Pass(now, seen, before, after, decision, tuple(done), len(api.writes) - tried, failed)
+
+    # ---------------------------------------------------------------------------------------------------------------- observing
+
+    def _observe(self, stored: Stored, resource: Resource, now: float) -> Observation:
+        route = stored.route if stored.route and stored.route.owned else None
+        subsets = stored.subsets if stored.subsets and stored.subsets.owned else None
+        route_since = self._since("route", route and (route.weight, route.intact), now)
+        subsets_since = self._since("subsets", subsets and (subsets.stable, subsets.canary), now)
+        status = resource.status or CanaryReleaseStatus()
+        return Observation(
+            now=moment(now),
+            uid=UID,
+            generation=resource.generation,
+            deleting=resource.deleting,
+            finalizer=resource.finalizer,
+            action=resource.action,
+            last_action=status.last_action,
+            last_release=status.last_release,
+            stable=status.stable,
+            versions=stored.versions,
+            route=route and RouteSeen(route.weight, route.intact, route.mark, moment(route_since)),
+            route_gone_since=None if route else moment(route_since),
+            subsets=subsets and SubsetsSeen(subsets.stable, subsets.canary, subsets.mark, moment(subsets_since)),
+            fresh=all(self._is_older(part.mark, part.version) for part in (route, subsets) if part),
+            findings=stored.findings,
+            samples=self.answer,
+        )
+
+    def _since(self, what: str, content: Hashable, now: float) -> float:
+        """When this process first saw this content."""
+        known = self._first_seen.get(what)
+        if known is None or known[0] != content:
+            known = self._first_seen[what] = (content, now)
+        return known[1]
+
+    def _is_older(self, mark: Mark | None, version: int) -> bool:
+        """The object was written before the record at hand: by this process itself, or before it read the record."""
+        return mark is None or str(mark) in self.own or self.read_at >= version
+
+    # ------------------------------------------------------------------------------------------------------------------- acting
+
+    def _carry_out(self, effect: Effect, api: Api, now: float, known: Resource | None, after: CanaryReleaseStatus) -> Resource | None:
+        """Reaches one end; returns the resource as it is known then, None when it is gone."""
+        match effect:
+            case RecordState():
+                return api.record(known, after) if known else None
+            case EnsureFinalizer():
+                return api.finalizer(known, wanted=True) if known else None
+            case ReleaseFinalizer():
+                return api.finalizer(known, wanted=False) if known else None
+            case ReadAgain():
+                api.reads += 1
+                self.read_at, self.due = api.cluster.now.number, now
+            case Announce(because):
+                self.events.append(because)
+            case EnsureWeights() | EnsureSubsets() | RemoveRoute() | RemoveSubsets() | Disown():
+                self._route(effect, api)
+            case _:
+                assert_never(effect)
+        return known
+
+    def _route(self, effect: EnsureWeights | EnsureSubsets | RemoveRoute | RemoveSubsets | Disown, api: Api) -> None:
+        match effect:
+            case EnsureWeights(canary, mark):
+                api.weights(canary, mark)
+                self.own.add(str(mark))
+            case EnsureSubsets(stable, canary, mark):
+                api.subsets(stable, canary, mark)
+                self.own.add(str(mark))
+            case RemoveRoute():
+                api.remove("route")
+            case RemoveSubsets():
+                api.remove("subsets")
+            case Disown():
+                api.disown("route")
+                api.disown("subsets")
+            case _:
+                assert_never(effect)

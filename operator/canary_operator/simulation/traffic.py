@@ -1,0 +1,108 @@
+"""Requests: how many there are, which version gets them, which of them fail, and which find nobody.
+
+Proxies of this world obey at once. What happens while they do not is left to the rules on settling, which are checked on the stored revisions.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from canary_operator.release.model import Serving
+from canary_operator.simulation.draws import Draw
+from canary_operator.simulation.objects import Stored
+
+Failing = Callable[[float, int], float]
+"""The share (0 to 1) of requests that fail, at this time (Unix seconds) and canary weight (percent)."""
+Counter = tuple[str, str, str]
+"""Target, workload, HTTP code."""
+
+
+def steadily(share: float) -> Failing:
+    """The same share at all times."""
+    return lambda time, weight: share
+
+
+@dataclass(slots=True)
+class Lost:
+    """Requests that no version was asked to answer."""
+
+    no_subset: int = 0
+    """The route names a subset that the DestinationRule lacks."""
+    no_pods: int = 0
+    """The subset selects a version without a ready pod, or nothing serves at all."""
+
+
+@dataclass(slots=True)
+class Traffic:
+    """The users of the service, and the proxies that count what they get."""
+
+    draw: Draw
+    rate: float = 100.0
+    """Requests per second."""
+    targets: tuple[str, ...] = ("gateway-0",)
+    """The proxies that count; each gets an equal part."""
+    failing: dict[str, Failing] = field(default_factory=dict)
+    """Per revision; one that is not named never fails."""
+    counters: dict[Counter, int] = field(default_factory=dict)
+    lost: Lost = field(default_factory=Lost)
+    failed: dict[str, int] = field(default_factory=dict)
+    """Per revision, all failed requests so far."""
+    served: dict[str, int] = field(default_factory=dict)
+    """Per revision, all requests so far."""
+    _owed: float = 0.0
+
+    def flow(self, stored: Stored, since: float, until: float) -> None:
+        """What comes in between two times, in which nothing else happens."""
+        exact = self.rate * (until - since) + self._owed
+        requests = int(exact)
+        self._owed = exact - requests
+        weight = stored.route.weight if stored.route else 0
+        shares, left = tuple(_shares(stored)), requests
+        for number, (serving, share) in enumerate(shares):
+            last = number == len(shares) - 1
+            part = left if last else min(left, self.draw(requests, share))
+            left -= part
+            if serving is None or serving.ready == 0:
+                self._lose(missing=serving is None, requests=part)
+            else:
+                failing = self.failing.get(serving.revision)
+                self._serve(serving, part, failing((since + until) / 2, weight) if failing else 0.0)
+
+    def _lose(self, *, missing: bool, requests: int) -> None:
+        if missing:
+            self.lost.no_subset += requests
+        else:
+            self.lost.no_pods += requests
+
+    def _serve(self, serving: Serving, requests: int, odds: float) -> None:
+        self.served[serving.revision] = self.served.get(serving.revision, 0) + requests
+        left, workload = requests, serving.workloads[0]
+        for number, target in enumerate(self.targets):
+            part = left if number == len(self.targets) - 1 else requests // len(self.targets)
+            left -= part
+            failures = self.draw(part, odds) if odds else 0
+            self.failed[serving.revision] = self.failed.get(serving.revision, 0) + failures
+            for code, count in (("200", part - failures), ("503", failures)):
+                if count:
+                    key = (target, workload, code)
+                    self.counters[key] = self.counters.get(key, 0) + count
+
+
+_NOBODY = Serving(version="", revision="", workloads=("nobody",), ready=0)
+
+
+def _shares(stored: Stored) -> Iterator[tuple[Serving | None, float]]:
+    """Who gets which share (0 to 1) of the requests; None: a subset that does not exist."""
+    versions: Mapping[str, Serving] = stored.versions or {}
+    if stored.route is None:
+        ready = sum(serving.ready for serving in versions.values())
+        if not ready:
+            yield _NOBODY, 1.0
+        for serving in versions.values():
+            if serving.ready:
+                yield serving, serving.ready / ready
+        return
+    subsets = stored.subsets
+    canary = stored.route.weight / 100
+    for version, share in ((subsets.canary if subsets else None, canary), (subsets.stable if subsets else None, 1 - canary)):
+        if share > 0:
+            yield (None if version is None else versions.get(version, _NOBODY)), share

@@ -1,0 +1,74 @@
+"""What of a document is worth its memory, and what of it is routing. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from canary_operator.api.names import MARK
+from canary_operator.clients.kinds import ENDPOINT_SLICE, REPLICA_SET, SERVICE, Kind
+
+REVISION = "deployment.kubernetes.io/revision"
+SERVICE_NAME = "kubernetes.io/service-name"
+_IDENTITY = ("name", "namespace", "uid", "resourceVersion")
+
+Document = Mapping[str, Any]
+
+
+def trimmed(kind: Kind, document: Document) -> dict[str, Any]:
+    """What the cache keeps: everything for kinds that are written, a few fields for those that are only counted."""
+    if kind == REPLICA_SET:
+        return _replica_set(document)
+    if kind == ENDPOINT_SLICE:
+        return _endpoint_slice(document)
+    metadata = {key: value for key, value in document["metadata"].items() if key != "managedFields"}
+    whole = {"apiVersion": kind.api_version, "kind": kind.kind, **document, "metadata": metadata}
+    if kind == SERVICE:
+        whole.pop("status", None)
+    return whole
+
+
+def without_version(document: Document) -> dict[str, Any]:
+    """The document but for its resource version: two that are equal in this say the same."""
+    metadata = {key: value for key, value in document["metadata"].items() if key != "resourceVersion"}
+    return {**document, "metadata": metadata}
+
+
+def routing_content(document: Document | None) -> tuple[object, object] | None:
+    """What of a VirtualService or DestinationRule proxies and we go by: the spec, and our mark. None: there is none."""
+    if document is None:
+        return None
+    return document.get("spec"), (document["metadata"].get("annotations") or {}).get(MARK)
+
+
+def _replica_set(document: Document) -> dict[str, Any]:
+    metadata, spec = document["metadata"], document.get("spec") or {}
+    revision = (metadata.get("annotations") or {}).get(REVISION)
+    owners = [{key: owner.get(key) for key in ("kind", "name", "uid", "controller")} for owner in metadata.get("ownerReferences") or ()]
+    return {
+        "metadata": {
+            **_identity(metadata),
+            "creationTimestamp": metadata.get("creationTimestamp"),
+            "labels": metadata.get("labels") or {},
+            "annotations": {REVISION: revision} if revision else {},
+            "ownerReferences": owners,
+        },
+        "spec": {
+            "replicas": spec.get("replicas", 1),
+            "template": {"metadata": {"labels": ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}}},
+        },
+    }
+
+
+def _endpoint_slice(document: Document) -> dict[str, Any]:
+    metadata = document["metadata"]
+    service = (metadata.get("labels") or {}).get(SERVICE_NAME)
+    return {
+        "metadata": {**_identity(metadata), "labels": {SERVICE_NAME: service} if service else {}},
+        "endpoints": [
+            {"targetRef": {"name": (endpoint.get("targetRef") or {}).get("name")}, "conditions": endpoint.get("conditions") or {}}
+            for endpoint in document.get("endpoints") or ()
+        ],
+    }
+
+
+def _identity(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: metadata[key] for key in _IDENTITY if key in metadata}
