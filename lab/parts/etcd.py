@@ -1,0 +1,24 @@
+"""etcd: the cluster's store."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab import programs
+from lab.addresses import ETCD_PORT
+from lab.part import Part, answers
+
+
+class Etcd(Part):
+    name = "etcd"
+
+    def command(self) -> Sequence[str | Path]:
+        url = f"http://127.0.0.1:{ETCD_PORT}"
+        return [
+            programs.path(programs.ETCD),
+            *("--data-dir", self.directory / "etcd"),
+            *("--listen-client-urls", url, "--advertise-client-urls", url, "--listen-peer-urls", "http://127.0.0.1:0"),
+            *("--unsafe-no-fsync", "--log-level", "warn"),
+        ]
+
+    def is_ready(self) -> bool:
+        return answers(ETCD_PORT, "/health")
