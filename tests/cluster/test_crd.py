@@ -1,0 +1,436 @@
+"""The CRD before a real API server: what it takes, what it refuses, and whether the refusal tells the user what to write."""
+
+import json
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from canary_operator.api import names
+from canary_operator.api.quantities import DURATION_ADVICE, SHARE_ADVICE
+from lab.api import Api, ApiError
+from lab.waiting import until
+from tests.cluster.clients import Document, Releases
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+DEFINITION_PATH = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{names.PLURAL}.{names.GROUP}"
+LABEL_VALUE_ADVICE = "write a label value as the pods carry it"
+SERVICE_ADVICE = "write the name of a Service of this namespace"
+HOST_ADVICE = "write a host name in lower case such as reviews.example.com"
+GATEWAY_ADVICE = "write the name of a Gateway as name or namespace/name"
+
+
+def spec(**fields: Any) -> Document:
+    """The least spec, changed; a field given as None is left out."""
+    wanted = {"service": {"name": "reviews"}, "version": "v2", **fields}
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def errors(**fields: Any) -> Document:
+    return spec(analysis={"errors": fields})
+
+
+def owned(**fields: Any) -> Document:
+    return spec(traffic={"owned": fields})
+
+
+def held(**hold: str) -> Document:
+    return spec(steps=[{"weight": 5, "hold": hold}])
+
+
+def weights(*numbers: Any) -> Document:
+    return spec(steps=[{"weight": number} for number in numbers])
+
+
+# ------------------------------------------------------------------------------------------------------------------------ the CRD itself
+
+
+def test_the_definition_is_established_and_structural(api: Api) -> None:
+    conditions = {condition["type"]: condition for condition in api.get(DEFINITION_PATH)["status"]["conditions"]}
+
+    assert conditions["Established"]["status"] == "True"
+    assert conditions["NamesAccepted"]["status"] == "True"
+    assert "NonStructuralSchema" not in conditions
+    assert not [kind for kind, condition in conditions.items() if condition["status"] != "True"]
+
+
+def test_the_stored_definition_is_the_file(api: Api) -> None:
+    """A key that the API server drops would be a promise that nobody keeps."""
+    [version] = yaml.safe_load((ROOT / "crds" / "canaryreleases.yaml").read_text(encoding="utf-8"))["spec"]["versions"]
+    [stored] = api.get(DEFINITION_PATH)["spec"]["versions"]
+
+    for column in version["additionalPrinterColumns"]:
+        if not column["priority"]:
+            del column["priority"]  # the API server leaves a zero out
+    assert stored == version
+
+
+# ------------------------------------------------------------------------------------------------------------------------------ accepted
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_accepts_the_example(releases: Releases, path: Path) -> None:
+    for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+        created = releases.create(document["spec"], document["metadata"]["name"])
+
+        assert created["status"] == {"observedGeneration": -1}
+
+
+GOOD = [
+    pytest.param(spec(version="v1.2.3_rc-1"), id="a version with every character that a label value may have"),
+    pytest.param(spec(version="2"), id="a version that is a number in quotes"),
+    pytest.param(spec(version="a" * 63), id="the longest version"),
+    pytest.param(spec(versionLabel="app.kubernetes.io/version"), id="a version label with a prefix"),
+    pytest.param(spec(service={"name": "1st", "port": 65535}), id="a Service whose name begins with a digit, and the highest port"),
+    pytest.param(weights(*range(1, 21)), id="the most steps"),
+    pytest.param(weights(1, 99), id="the least and the greatest weight"),
+    pytest.param(held(min="0s", max="168h"), id="the shortest and the longest hold"),
+    pytest.param(held(min="5m"), id="hold.min as long as the default of hold.max"),
+    pytest.param(held(min="1h29m59s999ms", max="24h") | {"analysis": {"deadline": "1h30m"}}, id="a duration of four parts"),
+    pytest.param(spec(bake="0s", settle="0s", drain="0s"), id="no waiting at all"),
+    pytest.param(spec(bake="24h", settle="300s", drain="60m"), id="the longest waits, in other units"),
+    pytest.param(spec(capacity="0%"), id="capacity switched off"),
+    pytest.param(spec(capacity="100%"), id="full capacity"),
+    pytest.param(errors(tolerance="0%", ruleOut="0.0001%"), id="the finest shares"),
+    pytest.param(errors(tolerance="9%", ruleOut="10%"), id="shares compared as numbers, not as texts"),
+    pytest.param(errors(limit="100%"), id="a limit that nothing exceeds"),
+    pytest.param(errors(http=["4xx", "503"]), id="a class and a code"),
+    pytest.param(errors(grpc=["Unavailable"]), id="a single gRPC code"),
+    pytest.param(owned(), id="owned traffic in the mesh alone"),
+    pytest.param(spec(traffic={}), id="traffic with everything left out"),
+    pytest.param(owned(hosts=["reviews.example.com"]), id="a further host in the mesh alone"),
+    pytest.param(owned(hosts=["*.example.com"], gateways=["infra/public"]), id="a wildcard host behind a gateway"),
+    pytest.param(owned(hosts=["a.example.com"], gateways=["public", "infra/public", "mesh"]), id="gateways here, elsewhere and the mesh"),
+    pytest.param(spec(analysis={"confidence": 80, "minRequests": 1_000_000}), id="the least confidence, the most requests"),
+    pytest.param(spec(analysis={"insufficientData": "Hold", "noData": "Withdraw"}), id="the other answer to missing data"),
+    pytest.param(spec(steps=[{"weight": 5, "hold": {}}]), id="an empty hold"),
+]
+
+
+@pytest.mark.parametrize("given", GOOD)
+def test_accepts(releases: Releases, given: Document) -> None:
+    assert releases.create(given)["metadata"]["generation"] == 1
+
+
+def test_shows_every_default_but_steps_and_traffic(releases: Releases) -> None:
+    assert releases.create(spec())["spec"] == {
+        "service": {"name": "reviews"},
+        "version": "v2",
+        "versionLabel": "version",
+        "bake": "2m",
+        "capacity": "50%",
+        "settle": "5s",
+        "drain": "30s",
+        "analysis": {
+            "prometheus": "default",
+            "errors": {
+                "tolerance": "0.1%",
+                "ruleOut": "1%",
+                "http": ["5xx"],
+                "grpc": ["Unknown", "DeadlineExceeded", "Internal", "Unavailable", "DataLoss"],
+            },
+            "confidence": 99,
+            "minRequests": 5,
+            "insufficientData": "Advance",
+            "noData": "Hold",
+            "deadline": "1h",
+        },
+    }
+
+
+def test_fills_in_the_rest_of_what_is_half_written(releases: Releases) -> None:
+    created = releases.create(spec(steps=[{"weight": 5}, {"weight": 9, "hold": {"max": "9m"}}], traffic={}, analysis={"errors": {}}))[
+        "spec"
+    ]
+
+    assert created["steps"] == [{"weight": 5, "hold": {"min": "1m", "max": "5m"}}, {"weight": 9, "hold": {"min": "1m", "max": "9m"}}]
+    assert created["traffic"] == {"owned": {}}
+    assert created["analysis"]["errors"]["ruleOut"] == "1%"
+
+
+# ------------------------------------------------------------------------------------------------------------------------------- refused
+
+BAD = [
+    # what a user did; the spec; the field that the answer names; what it says to write
+    pytest.param(spec(service=None), "spec.service", "Required value", id="service is missing"),
+    pytest.param(spec(version=None), "spec.version", "Required value", id="version is missing"),
+    pytest.param(spec(service={}), "spec.service.name", "Required value", id="service has no name"),
+    pytest.param(spec(service="reviews"), "spec.service", "must be of type object", id="service is a text"),
+    pytest.param(spec(service={"name": ""}), "spec.service.name", SERVICE_ADVICE, id="service name is empty"),
+    pytest.param(spec(service={"name": "Reviews"}), "spec.service.name", SERVICE_ADVICE, id="service name has a capital"),
+    pytest.param(spec(service={"name": "shop/reviews"}), "spec.service.name", SERVICE_ADVICE, id="service name carries a namespace"),
+    pytest.param(spec(service={"name": "reviews.shop.svc"}), "spec.service.name", SERVICE_ADVICE, id="service name is a host name"),
+    pytest.param(spec(service={"name": "reviews\n"}), "spec.service.name", SERVICE_ADVICE, id="service name ends in a line break"),
+    pytest.param(spec(service={"name": "a" * 64}), "spec.service.name", "may not be more than 63", id="service name is too long"),
+    pytest.param(spec(service={"name": "a", "port": 0}), "spec.service.port", "greater than or equal to 1", id="port is zero"),
+    pytest.param(spec(service={"name": "a", "port": 65536}), "spec.service.port", "less than or equal to 65535", id="port is too high"),
+    pytest.param(spec(service={"name": "a", "port": "http"}), "spec.service.port", "must be of type integer", id="port is a name"),
+    pytest.param(spec(version=""), "spec.version", LABEL_VALUE_ADVICE, id="version is empty"),
+    pytest.param(spec(version=2), "spec.version", "must be of type string", id="version is a number without quotes"),
+    pytest.param(spec(version=1.1), "spec.version", "must be of type string", id="version is a decimal number without quotes"),
+    pytest.param(spec(version=True), "spec.version", "must be of type string", id="version is a truth value"),
+    pytest.param(spec(version="v 2"), "spec.version", LABEL_VALUE_ADVICE, id="version has a space"),
+    pytest.param(spec(version="v2-"), "spec.version", LABEL_VALUE_ADVICE, id="version ends in a dash"),
+    pytest.param(spec(version="reviews:v2"), "spec.version", LABEL_VALUE_ADVICE, id="version is an image"),
+    pytest.param(spec(version='v2"} or up{a="'), "spec.version", LABEL_VALUE_ADVICE, id="version breaks out of a query"),
+    pytest.param(spec(version="a" * 64), "spec.version", "may not be more than 63", id="version is too long"),
+    pytest.param(spec(versionLabel=""), "spec.versionLabel", "write a label key", id="version label is empty"),
+    pytest.param(spec(versionLabel="a/b/c"), "spec.versionLabel", "write a label key", id="version label has two slashes"),
+    pytest.param(
+        spec(versionLabel="pod-template-hash"), "spec.versionLabel", "that you set yourself", id="version label is the Deployment's"
+    ),
+    pytest.param(spec(stableVersion="v1!"), "spec.stableVersion", LABEL_VALUE_ADVICE, id="stable version is no label value"),
+    pytest.param(spec(bake="2"), "spec.bake", DURATION_ADVICE, id="bake has no unit"),
+    pytest.param(spec(bake=120), "spec.bake", "must be of type string", id="bake is a number of seconds"),
+    pytest.param(spec(bake="1d"), "spec.bake", DURATION_ADVICE, id="bake is in days"),
+    pytest.param(spec(bake="1.5h"), "spec.bake", DURATION_ADVICE, id="bake has a decimal point"),
+    pytest.param(spec(bake="-5m"), "spec.bake", DURATION_ADVICE, id="bake is negative"),
+    pytest.param(spec(bake=""), "spec.bake", DURATION_ADVICE, id="bake is empty"),
+    pytest.param(spec(bake="5 m"), "spec.bake", DURATION_ADVICE, id="bake has a space"),
+    pytest.param(spec(bake="1h1m1s1ms1ms"), "spec.bake", DURATION_ADVICE, id="bake has five parts"),
+    pytest.param(spec(bake="24h1ms"), "spec.bake", "bake must be from 0s to 24h", id="bake is too long"),
+    pytest.param(spec(settle="6m"), "spec.settle", "settle must be from 0s to 5m", id="settle is too long"),
+    pytest.param(spec(settle="soon"), "spec.settle", DURATION_ADVICE, id="settle is a word"),
+    pytest.param(spec(drain="61m"), "spec.drain", "drain must be from 0s to 1h", id="drain is too long"),
+    pytest.param(spec(capacity="50"), "spec.capacity", SHARE_ADVICE, id="capacity has no percent sign"),
+    pytest.param(spec(capacity=50), "spec.capacity", "must be of type string", id="capacity is a number"),
+    pytest.param(spec(capacity="101%"), "spec.capacity", SHARE_ADVICE, id="capacity is above 100 percent"),
+    pytest.param(spec(capacity="-1%"), "spec.capacity", SHARE_ADVICE, id="capacity is negative"),
+    pytest.param(spec(capacity=".5%"), "spec.capacity", SHARE_ADVICE, id="capacity begins with the decimal point"),
+    pytest.param(spec(capacity="0.12345%"), "spec.capacity", SHARE_ADVICE, id="capacity has five decimals"),
+    pytest.param(spec(steps=[]), "spec.steps", "at least 1 items", id="steps are an empty list"),
+    pytest.param(spec(steps=[5, 10]), "spec.steps[0]", "must be of type object", id="steps are bare numbers"),
+    pytest.param(spec(steps=[{"hold": {"max": "5m"}}]), "spec.steps[0].weight", "Required value", id="a step has no weight"),
+    pytest.param(weights(0), "spec.steps[0].weight", "greater than or equal to 1", id="a weight is zero"),
+    pytest.param(weights(50, 100), "spec.steps[1].weight", "less than or equal to 99", id="the last weight is 100"),
+    pytest.param(weights(-5), "spec.steps[0].weight", "greater than or equal to 1", id="a weight is negative"),
+    pytest.param(weights("5%"), "spec.steps[0].weight", "must be of type integer", id="a weight is a text"),
+    pytest.param(weights(2.5), "spec.steps[0].weight", "must be of type int32", id="a weight has decimals"),
+    pytest.param(weights(10, 5), "spec.steps", "write the weights in ascending order", id="weights fall"),
+    pytest.param(weights(5, 5), "spec.steps", "each weight may stand only once", id="a weight stands twice"),
+    pytest.param(weights(*range(1, 22)), "spec.steps", "must have at most 20 items", id="too many steps"),
+    pytest.param(spec(steps=[{"weight": 5, "hold": "5m"}]), "spec.steps[0].hold", "must be of type object", id="hold is a duration"),
+    pytest.param(held(min="forever"), "spec.steps[0].hold.min", DURATION_ADVICE, id="hold.min is a word"),
+    pytest.param(held(min="25h", max="26h"), "spec.steps[0].hold.min", "hold.min must be from 0s to 24h", id="hold.min is too long"),
+    pytest.param(held(min="0s", max="0s"), "spec.steps[0].hold.max", "hold.max must be from 1s to 168h", id="hold.max is zero"),
+    pytest.param(held(max="169h"), "spec.steps[0].hold.max", "hold.max must be from 1s to 168h", id="hold.max is too long"),
+    pytest.param(held(min="3m", max="2m"), "spec.steps[0].hold", "lower min or raise max", id="hold.min is longer than hold.max"),
+    pytest.param(
+        held(max="30s"), "spec.steps[0].hold", "hold.min (1m when left out)", id="hold.max is shorter than the default of hold.min"
+    ),
+    pytest.param(held(min="2h", max="3h"), "spec", "lower min or raise deadline", id="hold.min is longer than the deadline"),
+    pytest.param(
+        owned(gateways=["infra/public"]), "spec.traffic.owned", "write the hosts that these gateways serve", id="gateways without hosts"
+    ),
+    pytest.param(owned(hosts=[]), "spec.traffic.owned.hosts", "at least 1 items", id="hosts are an empty list"),
+    pytest.param(owned(hosts=["https://a.example.com"]), "spec.traffic.owned.hosts[0]", HOST_ADVICE, id="a host has a scheme"),
+    pytest.param(owned(hosts=["a.example.com:443"]), "spec.traffic.owned.hosts[0]", HOST_ADVICE, id="a host has a port"),
+    pytest.param(owned(hosts=["A.example.com"]), "spec.traffic.owned.hosts[0]", HOST_ADVICE, id="a host has a capital"),
+    pytest.param(owned(hosts=["*"], gateways=["a"]), "spec.traffic.owned.hosts[0]", HOST_ADVICE, id="a host is every host"),
+    pytest.param(owned(hosts=["a.*.com"], gateways=["a"]), "spec.traffic.owned.hosts[0]", HOST_ADVICE, id="a host has its star inside"),
+    pytest.param(owned(hosts=["a.com", "a.com"]), "spec.traffic.owned.hosts[1]", "Duplicate value", id="a host stands twice"),
+    pytest.param(
+        owned(hosts=[f"h{n}.com" for n in range(17)]), "spec.traffic.owned.hosts", "must have at most 16 items", id="too many hosts"
+    ),
+    pytest.param(
+        owned(hosts=["*.a.com"]), "spec.traffic.owned", "name the gateways in traffic.owned.gateways", id="a wildcard in the mesh"
+    ),
+    pytest.param(
+        owned(hosts=["*.a.com"], gateways=["g", "mesh"]),
+        "spec.traffic.owned",
+        "without mesh",
+        id="a wildcard behind a gateway and in the mesh",
+    ),
+    pytest.param(
+        owned(hosts=["a.com"], gateways=["a/b/c"]), "spec.traffic.owned.gateways[0]", GATEWAY_ADVICE, id="a gateway has two slashes"
+    ),
+    pytest.param(
+        owned(hosts=["a.com"], gateways=["Public"]), "spec.traffic.owned.gateways[0]", GATEWAY_ADVICE, id="a gateway has a capital"
+    ),
+    pytest.param(
+        spec(analysis={"prometheus": "http://prometheus:9090"}),
+        "spec.analysis.prometheus",
+        "write the name of a provider in the operator's configuration",
+        id="prometheus is an address",
+    ),
+    pytest.param(spec(analysis={"confidence": 100}), "spec.analysis.confidence", "less than or equal to 99", id="confidence is certainty"),
+    pytest.param(spec(analysis={"confidence": 79}), "spec.analysis.confidence", "greater than or equal to 80", id="confidence is too low"),
+    pytest.param(spec(analysis={"confidence": "99%"}), "spec.analysis.confidence", "must be of type integer", id="confidence is a text"),
+    pytest.param(spec(analysis={"minRequests": 0}), "spec.analysis.minRequests", "greater than or equal to 1", id="no requests are needed"),
+    pytest.param(
+        spec(analysis={"minRequests": 10**30}), "spec.analysis.minRequests", "less than or equal to 1e+06", id="requests without end"
+    ),
+    pytest.param(
+        spec(analysis={"insufficientData": "advance"}), "spec.analysis.insufficientData", '"Advance", "Hold"', id="a word in lower case"
+    ),
+    pytest.param(spec(analysis={"noData": "Promote"}), "spec.analysis.noData", '"Hold", "Withdraw"', id="no data is taken for a pass"),
+    pytest.param(spec(analysis={"deadline": "9s"}), "spec.analysis.deadline", "from 10s to 720h", id="the deadline is too short"),
+    pytest.param(spec(analysis={"deadline": "721h"}), "spec.analysis.deadline", "from 10s to 720h", id="the deadline is too long"),
+    pytest.param(spec(analysis={"deadline": "never"}), "spec.analysis.deadline", DURATION_ADVICE, id="the deadline is a word"),
+    pytest.param(errors(tolerance="0,1%"), "spec.analysis.errors.tolerance", SHARE_ADVICE, id="tolerance has a decimal comma"),
+    pytest.param(errors(ruleOut="1"), "spec.analysis.errors.ruleOut", SHARE_ADVICE, id="ruleOut has no percent sign"),
+    pytest.param(errors(limit="half"), "spec.analysis.errors.limit", SHARE_ADVICE, id="limit is a word"),
+    pytest.param(errors(tolerance="1%"), "spec.analysis.errors", "lower tolerance or raise ruleOut", id="tolerance as large as ruleOut"),
+    pytest.param(
+        errors(ruleOut="0.1%"), "spec.analysis.errors", "errors.tolerance (0.1% when left out)", id="ruleOut below the default tolerance"
+    ),
+    pytest.param(
+        errors(tolerance="2%", ruleOut="9%", limit="1%"), "spec.analysis.errors", "raise limit, or leave it out", id="limit below tolerance"
+    ),
+    pytest.param(errors(http=[]), "spec.analysis.errors.http", "at least 1 items", id="no HTTP code is a failure"),
+    pytest.param(errors(http=["200"]), "spec.analysis.errors.http[0]", "write a code from 400 to 599", id="a success is a failure"),
+    pytest.param(errors(http=["5XX"]), "spec.analysis.errors.http[0]", "write a code from 400 to 599", id="a class in capitals"),
+    pytest.param(errors(http=[500]), "spec.analysis.errors.http[0]", "must be of type string", id="an HTTP code without quotes"),
+    pytest.param(errors(http=["500", "500"]), "spec.analysis.errors.http[1]", "Duplicate value", id="an HTTP code stands twice"),
+    pytest.param(errors(grpc=["UNAVAILABLE"]), "spec.analysis.errors.grpc[0]", '"Unavailable"', id="a gRPC code in capitals"),
+    pytest.param(errors(grpc=["OK"]), "spec.analysis.errors.grpc[0]", "supported values", id="gRPC's OK is a failure"),
+    pytest.param(errors(grpc=[14]), "spec.analysis.errors.grpc[0]", "must be of type string", id="a gRPC code as a number"),
+]
+
+
+@pytest.mark.parametrize(("given", "field", "advice"), BAD)
+def test_refuses_and_says_what_to_write(releases: Releases, given: Document, field: str, advice: str) -> None:
+    causes = _causes(releases, given)
+
+    assert any(cause["field"] == field and advice in cause["message"] for cause in causes), causes
+    assert not [cause for cause in causes if "evaluating rule" in cause["message"]], "a rule broke down instead of answering"
+
+
+def test_refuses_a_name_that_is_no_label_value(releases: Releases) -> None:
+    assert any("metadata.name must have at most 63 characters" in cause["message"] for cause in _causes(releases, spec(), "a" * 64))
+    assert releases.create(spec(), "a" * 63)
+
+
+def test_refuses_a_resource_without_spec(releases: Releases) -> None:
+    document = releases.document(spec())
+    del document["spec"]
+
+    with pytest.raises(ApiError, match="spec: Required value"):
+        releases.api.request("POST", releases.path, document)
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        pytest.param(spec(weight=5), "spec.weight", id="at the top"),
+        pytest.param(spec(steps=[{"weight": 5, "pause": "5m"}]), "spec.steps[0].pause", id="another tool's field in a step"),
+        pytest.param(spec(steps={"weight": 5}), "spec.steps.weight", id="one step without its list"),
+        pytest.param(spec(service={"name": "reviews", "namespace": "other"}), "spec.service.namespace", id="a namespace of a reference"),
+        pytest.param(spec(analysis={"errors": {"Limit": "5%"}}), "spec.analysis.errors.Limit", id="a field in capitals"),
+    ],
+)
+def test_names_an_unknown_field(releases: Releases, given: Document, field: str) -> None:
+    with pytest.raises(ApiError, match=re.escape(f'unknown field \\"{field}\\"')):
+        releases.create(given)
+
+
+def test_every_rule_of_the_definition_is_broken_by_some_row(api: Api, releases: Releases) -> None:
+    """No rule lands without a spec that it refuses."""
+    [version] = api.get(DEFINITION_PATH)["spec"]["versions"]
+    rules = [rule for node in _nodes(version["schema"]["openAPIV3Schema"]) for rule in node.get("x-kubernetes-validations", ())]
+    answers = [cause["message"] for row in BAD for cause in _causes(releases, row.values[0])]
+    answers += [cause["message"] for cause in _causes(releases, spec(), "a" * 64)]
+
+    silent = {rule["message"] for rule in rules if not any(rule["message"] in answer for answer in answers)}
+    assert silent == {rule["message"] for rule in rules if "oldSelf" in rule["rule"]}  # these need an update
+
+
+# ------------------------------------------------------------------------------------------------------------------------------- updates
+
+
+@pytest.mark.parametrize(
+    ("change", "advice"),
+    [
+        pytest.param({"service": {"name": "ratings"}}, "service.name cannot change: create another CanaryRelease", id="another Service"),
+        pytest.param({"versionLabel": "release"}, "versionLabel cannot change: delete this CanaryRelease", id="another version label"),
+    ],
+)
+def test_refuses_to_change(releases: Releases, change: Document, advice: str) -> None:
+    releases.create(spec())
+
+    with pytest.raises(ApiError, match=advice):
+        releases.patch({"spec": change})
+
+
+def test_a_new_version_is_a_new_generation_and_metadata_is_none(releases: Releases) -> None:
+    releases.create(spec())
+
+    assert releases.patch({"metadata": {"annotations": {names.ACTION: "abort/1/1"}}})["metadata"]["generation"] == 1
+    assert releases.patch({"spec": {"version": "v3"}})["metadata"]["generation"] == 2
+
+
+def test_status_is_written_apart_from_spec(releases: Releases) -> None:
+    releases.create(spec())
+
+    told = releases.patch_status({"spec": {"version": "v9"}, "status": {"phase": "Stable", "observedGeneration": 1}})
+    assert told["spec"]["version"] == "v2"
+    assert told["status"] == {"phase": "Stable", "observedGeneration": 1}
+    assert told["metadata"]["generation"] == 1
+
+    wished = releases.patch({"spec": {"version": "v3"}, "status": {"phase": "Progressing"}})
+    assert wished["spec"]["version"] == "v3"
+    assert wished["status"]["phase"] == "Stable"
+
+
+def test_a_fresh_resource_was_never_looked_at(releases: Releases) -> None:
+    document = releases.document(spec()) | {"status": {"observedGeneration": 7, "phase": "Promoted"}}
+
+    assert releases.api.request("POST", releases.path, document)["status"] == {"observedGeneration": -1}
+
+
+def test_what_an_older_definition_let_in_stays_editable(api: Api, releases: Releases) -> None:
+    """The CRD of tomorrow may be stricter; whoever has an older resource must still be able to change its version."""
+    definition = api.get(DEFINITION_PATH)
+    old = spec(bake="1d", capacity="half", steps=[{"weight": 50}, {"weight": 5}], analysis={"errors": {"http": ["all"]}})
+    try:
+        _replace_schema(api, _without_rules(definition))
+        until(lambda: not _causes(releases, old, "probe"), "the looser definition is in force")
+        releases.create(old)
+    finally:
+        _replace_schema(api, definition)
+    until(lambda: _causes(releases, old, "another"), "the definition is in force again")
+
+    assert releases.patch({"spec": {"version": "v3"}})["spec"]["version"] == "v3"
+    assert releases.patch_status({"status": {"phase": "Stable"}})["status"]["phase"] == "Stable"
+    assert releases.patch({"metadata": {"finalizers": [names.FINALIZER]}})["metadata"]["finalizers"] == [names.FINALIZER]
+    assert "finalizers" not in releases.patch({"metadata": {"finalizers": None}})["metadata"]
+    with pytest.raises(ApiError, match="write a duration"):
+        releases.patch({"spec": {"bake": "2d"}})
+    assert releases.patch({"spec": {"bake": "2m", "capacity": "50%"}})["spec"]["bake"] == "2m"
+
+
+# ------------------------------------------------------------------------------------------------------------------------------ the tools
+
+
+def _causes(releases: Releases, given: object, name: str = "reviews") -> list[Document]:
+    """What the API server has against a spec, field by field; nothing is stored."""
+    try:
+        releases.create(given, name, dry_run=True)
+    except ApiError as error:
+        causes: list[Document] = json.loads(error.body)["details"]["causes"]
+        return causes
+    return []
+
+
+def _nodes(schema: Document) -> Iterator[Document]:
+    yield schema
+    for field in schema.get("properties", {}).values():
+        yield from _nodes(field)
+    if "items" in schema:
+        yield from _nodes(schema["items"])
+
+
+def _without_rules(definition: Document) -> Document:
+    loose = deepcopy(definition)
+    for node in _nodes(loose["spec"]["versions"][0]["schema"]["openAPIV3Schema"]):
+        node.pop("x-kubernetes-validations", None)
+    return loose
+
+
+def _replace_schema(api: Api, definition: Document) -> None:
+    api.patch(DEFINITION_PATH, {"spec": {"versions": definition["spec"]["versions"]}})

@@ -1,0 +1,210 @@
+"""The rules that must never break, checked at every revision of everything the world stores."""
+
+from dataclasses import dataclass, field
+from math import ceil
+
+from canary_operator.api.status import State
+from canary_operator.release import reasons
+from canary_operator.release.model import Announce
+from canary_operator.release.transitions import TRANSITIONS
+from canary_operator.simulation.objects import OPERATOR, PERSON, Stored
+from canary_operator.simulation.process import Pass
+from canary_operator.simulation.world import World
+
+RUNNING = (State.PROGRESSING, State.PROMOTING)
+ENDING = (State.ROLLING_BACK, State.WITHDRAWING)
+
+
+def version(revision: str | None) -> str:
+    return (revision or "").rpartition("@")[0]
+
+
+def share(stored: Stored, subset: str) -> int:
+    """Percent that a subset gets."""
+    weight = stored.route.weight if stored.route else 0
+    return weight if subset == "canary" else (100 - weight if stored.route else 0)
+
+
+def label(stored: Stored, subset: str) -> str | None:
+    return getattr(stored.subsets, subset) if stored.subsets else None
+
+
+def ready(stored: Stored, revision: str | None) -> int:
+    serving = (stored.versions or {}).get(version(revision))
+    return serving.ready if serving else 0
+
+
+def broken(stored: Stored) -> bool:
+    """The route names a subset that is missing."""
+    return stored.route is not None and any(label(stored, subset) is None for subset in ("stable", "canary"))
+
+
+@dataclass
+class Watcher:
+    """Looks at every new revision and pass of a world, and raises AssertionError with the rule's number."""
+
+    world: World
+    position: int = 0
+    passes: int = 0
+    idle_since: dict[str, float] = field(default_factory=dict)
+    """Per subset, since when it has had no traffic."""
+    relabelled: dict[str, tuple[float, str]] = field(default_factory=dict)
+    """Per subset, when and by whom its label was changed last."""
+    ended: dict[int, int] = field(default_factory=dict)
+    """Releases whose end was decided, and the revision that says so."""
+    ranks: dict[str, tuple[int, int]] = field(default_factory=dict)
+    served_since: float = 0.0
+    """Since when the route has its present weight."""
+
+    def check(self) -> None:
+        log = self.world.cluster.log
+        while self.position + 1 < len(log):
+            self.position += 1
+            self._revision(log[self.position - 1], log[self.position])
+        for one in self.world.passes[self.passes :]:
+            self._pass(one)
+        self.passes = len(self.world.passes)
+
+    # ----------------------------------------------------------------------------------------------------------------- revisions
+
+    def _revision(self, before: Stored, after: Stored) -> None:
+        if after.by == OPERATOR:
+            if after.what == "route" and after.route is not None:
+                self._weights(before, after)
+            if after.what in ("route", "subsets"):
+                self._names(before, after)
+                self._marks(after)
+            if after.what == "subsets" and after.subsets is not None:
+                self._labels(before, after)
+            if after.what == "resource" and before.resource and after.resource:
+                self._record(before, after)
+        self._remember(before, after)
+
+    def _weights(self, before: Stored, after: Stored) -> None:
+        assert after.route
+        old, new = (before.route.weight if before.route else 0), after.route.weight
+        assert isinstance(new, int) and 0 <= new <= 100, f"rule 1: weight {new}"
+        if new <= old:
+            return
+        assert after.resource, "rule 1: a rise without a resource"
+        record, mark, at = after.resource.record, after.route.mark, f"at {after.time:.1f} from {old} to {new}"
+        assert record.state in RUNNING and record.weight == new, f"rule 7: rise {at} was not recorded: {record.state} {record.weight}"
+        assert mark and mark.release == record.number, f"rule 1: rise {at} for another release"
+        plan = (0, *(step.weight for step in record.plan), 100)
+        index = len(plan) - 1 if record.state is State.PROMOTING else record.step
+        assert new == plan[index], f"rule 1: rise {at} is no step of {plan}"
+        assert old == plan[index - 1] if before.route else index == 1, f"rule 1: rise {at} does not follow {plan[index - 1]}"
+        assert record.number not in self.ended, f"rule 2: rise {at} after the end of release {record.number}"
+        assert label(after, "canary") == version(record.to), f"rule 3: rise {at} on subset {label(after, 'canary')}"
+        settle = after.resource.spec.settle.total_seconds()
+        changed = max((self.relabelled.get(subset, (0.0, ""))[0] for subset in ("stable", "canary")), default=0.0)
+        assert after.time >= changed + settle - 1e-6, f"rule 3: rise {at} {after.time - changed:.1f} s after a relabelling"
+        pods, stable = ready(after, record.to), ready(after, record.from_)
+        needed = max(1, ceil(round(after.resource.spec.capacity * new / 100 * stable, 9)))
+        assert pods >= needed, f"rule 4: rise {at} with {pods} ready pods of {needed}"
+
+    def _names(self, before: Stored, after: Stored) -> None:
+        assert not broken(after) or broken(before), f"rule 3: at {after.time:.1f} the route names a missing subset: {after.subsets}"
+
+    def _labels(self, before: Stored, after: Stored) -> None:
+        assert after.resource
+        settle = after.resource.spec.settle.total_seconds()
+        for subset in ("stable", "canary"):
+            old, new = label(before, subset), label(after, subset)
+            if old in (None, new) or before.route is None:
+                continue
+            mended = self.relabelled.get(subset, (0.0, ""))[1] == PERSON
+            text = f"rule 3: at {after.time:.1f} subset {subset} was changed from {old} to {new}"
+            assert share(before, subset) == 0 or mended, f"{text} at {share(before, subset)} %"
+            idle = after.time - self.idle_since.get(subset, after.time)
+            assert idle >= settle - 1e-6 or mended, f"{text} {idle:.1f} s after its last traffic"
+
+    def _marks(self, after: Stored) -> None:
+        part = getattr(after, after.what)
+        if part is None or not part.owned:
+            return
+        assert part.mark is not None, f"rule 6: {after.what} was written without a mark"
+        rank = self.ranks.get(after.what, (0, 0))
+        assert part.mark.rank >= rank, f"rule 6: the mark of {after.what} fell from {rank} to {part.mark}"
+        self.ranks[after.what] = part.mark.rank
+
+    def _record(self, before: Stored, after: Stored) -> None:
+        assert before.resource and after.resource
+        old, new = before.resource.record, after.resource.record
+        assert new.number in (old.number, old.number + 1), f"release {old.number} was followed by {new.number}"
+        if old.state is not new.state and before.resource.status is not None:
+            assert new.state in TRANSITIONS[old.state], f"no way leads from {old.state} to {new.state} (at {after.time:.1f})"
+        assert (new.number, new.seq) >= (old.number, old.seq), f"rule 6: the record fell back from {old.seq} to {new.seq}"
+        if new.state not in RUNNING or new.weight <= old.weight:
+            return
+        assert new.step == old.step + 1 or (new.state is State.PROMOTING and new.step == old.step == len(new.plan)), "a step was skipped"
+        assert new.number not in self.ended, "rule 2: a rise was recorded after the end"
+        if old.step == 0 or old.state is not State.PROGRESSING:
+            return
+        assert after.route and after.route.weight == old.weight, "rule 1: a step was passed that was not served"
+        hold = old.plan[old.step - 1].hold.min.total_seconds()
+        scrapes = [time for time in self.world.prometheus.scraped if self.served_since < time <= after.time]
+        observed = len(scrapes) * self.world.prometheus.spacing
+        assert observed >= hold - 1e-6, f"rule 9: {old.weight} % was passed with {observed:g} s of samples of {hold:g} s (at {after.time:.1f})"
+
+    def _remember(self, before: Stored, after: Stored) -> None:
+        for subset in ("stable", "canary"):
+            if share(after, subset) == 0 and (share(before, subset) > 0 or subset not in self.idle_since):
+                self.idle_since[subset] = after.time
+            if share(after, subset) > 0:
+                self.idle_since.pop(subset, None)
+            if label(after, subset) != label(before, subset):
+                self.relabelled[subset] = (after.time, after.by)
+        if (before.route and before.route.weight) != (after.route and after.route.weight):
+            self.served_since = after.time
+        self._remember_ends(before, after)
+
+    def _remember_ends(self, before: Stored, after: Stored) -> None:
+        record = after.resource.record if after.resource else None
+        mark = after.route.mark if after.route else None
+        if mark and mark.decision in reasons.OUTCOMES and after.by == OPERATOR and after.what == "route":
+            self.ended[mark.release] = after.number
+        if record and record.state in ENDING:
+            self.ended[record.number] = after.number
+        if after.by != OPERATOR and after.what in ("route", "subsets"):
+            # Who deletes the mark destroys the memory of what was not recorded yet.
+            part = getattr(after, after.what)
+            if part is None or part.mark is None:
+                self.ranks.pop(after.what, None)
+                if record and record.state in RUNNING:
+                    self.ended.pop(record.number, None)
+
+    # -------------------------------------------------------------------------------------------------------------------- passes
+
+    def _pass(self, one: Pass) -> None:
+        decision, reason = one.decision, one.decision.because.reason
+        record = decision.state
+        if reason == reasons.MORE_FAILURES and record.state is State.ROLLING_BACK and not one.failed:
+            assert self.world.traffic.failed.get(record.to or "", 0) > 0, "rule 9: rolled back a canary that never failed"
+
+    def quiet(self) -> None:
+        """What must hold whenever the operator has done all that it can do now. Not while the API refuses its writes."""
+        world, stored = self.world, self.world.cluster.now
+        resource = stored.resource
+        if resource is None or world.process is None or (world.passes and world.passes[-1].failed):
+            return
+        assert not broken(stored) or not (stored.route and stored.route.owned), "rule 3: the route names a missing subset"
+        record, weight = resource.record, world.weight
+        stable = ready(stored, record.from_)
+        promoted = record.state is State.PROMOTING and label(stored, "stable") == version(record.to)
+        if record.state in RUNNING and weight and stable and not promoted:
+            assert ready(stored, record.to), f"rule 4: {weight} % for a canary without pods"
+        if record.state in ENDING and stable:
+            assert weight == 0, f"rule 8: {weight} % while {record.state}"
+        self._idempotent()
+
+    def _idempotent(self) -> None:
+        world = self.world
+        assert world.process
+        before = world.cluster.now.number
+        one = world.process.look(world.api, world.cluster.time)
+        if one is None:
+            return
+        noise = [effect for effect in one.done if not isinstance(effect, Announce)]
+        assert world.cluster.now.number == before, f"rule 10: written again though nothing changed: {one.decision}"
+        assert not noise and not one.done, f"rule 10: {one.done} though nothing changed"

@@ -1,0 +1,225 @@
+"""The rules of the design as a state machine: its moves are the world, its checks look at every stored revision."""
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
+from canary_operator.api.status import State
+from canary_operator.release.model import Because
+from canary_operator.simulation.api import Fault
+from canary_operator.simulation.objects import Route, Subsets
+from canary_operator.simulation.process import Process
+from canary_operator.simulation.prometheus import Mode
+from canary_operator.simulation.world import World
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.pure.release.invariants import Watcher, label
+
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+VERSIONS = ("v1", "v2", "v3")
+SPEC = CanaryReleaseSpec(
+    service=ServiceRef(name="reviews"),
+    version="v1",
+    steps=(
+        Step(weight=10, hold=Hold(min=timedelta(seconds=20), max=timedelta(seconds=60))),
+        Step(weight=40, hold=Hold(min=timedelta(seconds=20), max=timedelta(seconds=60))),
+    ),
+    bake=timedelta(seconds=20),
+    drain=timedelta(seconds=10),
+)
+SHARES = st.sampled_from([0.0, 0.02, 0.2, 1.0])
+
+
+class Rules(RuleBasedStateMachine):
+    """Everything that can happen to one CanaryRelease."""
+
+    world: World
+    watcher: Watcher
+
+    @initialize(
+        insufficient=st.sampled_from(["Advance", "Hold"]),
+        no_data=st.sampled_from(["Hold", "Withdraw"]),
+        deadline=st.sampled_from([timedelta(minutes=3), timedelta(hours=1)]),
+        proxies=st.sampled_from([1, 2]),
+        rate=st.sampled_from([100.0, 7.0, 0.0]),
+    )
+    def begin(self, insufficient: str, no_data: str, deadline: timedelta, proxies: int, rate: float) -> None:
+        analysis = replace(SPEC.analysis, insufficient_data=insufficient, no_data=no_data, deadline=deadline)
+        self.world = World(replace(SPEC, analysis=analysis), rate=rate, targets=proxies)
+        self.watcher = Watcher(self.world)
+        self.hanging: Process | None = None
+        self.n = 0
+        self.world.deploy("v1")
+        self.world.run(20)
+        self.world.deploy("v2")
+        self.world.edit(version="v2")
+        self.world.run(6)
+
+    # ------------------------------------------------------------------------------------------------------------------ time
+
+    @rule(seconds=st.sampled_from([1.0, 3.3, 5.0, 7.3, 20.0, 31.0, 62.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.world.run(seconds)
+
+    @rule()
+    def a_step_is_passed(self) -> None:
+        weight = self.world.weight
+        self.world.run(90, until=lambda world: world.weight != weight)
+
+    # ------------------------------------------------------------------------------------------------------------------ pods
+
+    @rule(version=st.sampled_from(VERSIONS), share=SHARES)
+    def requests_fail(self, version: str, share: float) -> None:
+        if serving := (self.world.cluster.now.versions or {}).get(version):
+            self.world.fail(serving.revision, share)
+
+    @rule(version=st.sampled_from(VERSIONS), pods=st.sampled_from([0, 1, 4]))
+    def pods_come_and_go(self, version: str, pods: int) -> None:
+        if version in (self.world.cluster.now.versions or {}):
+            self.world.scale(version, pods)
+
+    @rule(version=st.sampled_from(VERSIONS), template=st.integers(1, 3), share=SHARES)
+    def deployed_anew(self, version: str, template: int, share: float) -> None:
+        self.world.deploy(version, template=template, fails=share)
+
+    @rule(version=st.sampled_from(VERSIONS))
+    def undeployed(self, version: str) -> None:
+        self.world.undeploy(version)
+
+    # ---------------------------------------------------------------------------------------------------------------- people
+
+    @rule(version=st.sampled_from(VERSIONS))
+    def another_version_is_wanted(self, version: str) -> None:
+        self.world.edit(version=version)
+
+    @rule(verb=st.sampled_from(["abort", "retry", "nonsense"]), off=st.sampled_from([0, 0, 0, -1, 1]), again=st.booleans())
+    def somebody_acts(self, verb: str, off: int, again: bool) -> None:
+        resource = self.world.cluster.now.resource
+        self.n += 0 if again else 1
+        if resource is not None:
+            self.world.act(f"{verb}/{max(0, resource.record.number + off)}/{self.n}")
+
+    @rule(weight=st.sampled_from([0, 1, 10, 40, 99, 100]), intact=st.booleans(), marked=st.booleans())
+    def weights_drift(self, weight: int, intact: bool, marked: bool) -> None:
+        if (route := self.world.cluster.now.route) is not None and route.owned:
+            self.world.drift(route=replace(route, weight=weight, intact=intact, mark=route.mark if marked else None))
+
+    @rule(stable=st.sampled_from([None, *VERSIONS]), canary=st.sampled_from([None, *VERSIONS]), marked=st.booleans())
+    def subsets_drift(self, stable: str | None, canary: str | None, marked: bool) -> None:
+        if (subsets := self.world.cluster.now.subsets) is not None and subsets.owned:
+            self.world.drift(subsets=replace(subsets, stable=stable, canary=canary, mark=subsets.mark if marked else None))
+
+    @rule(what=st.sampled_from(["route", "subsets", "both"]))
+    def routing_is_deleted(self, what: str) -> None:
+        gone_route: Route | str | None = "" if what == "subsets" else None
+        gone_subsets: Subsets | str | None = "" if what == "route" else None
+        self.world.drift(route=gone_route, subsets=gone_subsets)
+
+    @rule(blocked=st.booleans())
+    def preflight(self, blocked: bool) -> None:
+        self.world.find(*([Because("PolicyShadowed", "another DestinationRule")] if blocked else []))
+
+    @rule()
+    def the_resource_is_deleted(self) -> None:
+        if self.n % 3 == 2:  # not in every run
+            self.world.delete()
+
+    # --------------------------------------------------------------------------------------------------------------- trouble
+
+    @rule(mode=st.sampled_from(Mode))
+    def prometheus_fails(self, mode: Mode) -> None:
+        self.world.observe_mode(mode)
+
+    @rule(rate=st.sampled_from([0.0, 3.0, 100.0]))
+    def users_come_and_go(self, rate: float) -> None:
+        self.world.traffic.rate = rate
+
+    @rule(faults=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(Fault)), min_size=1, max_size=2))
+    def a_write_goes_wrong(self, faults: list[tuple[int, Fault]]) -> None:
+        number = len(self.world.api.writes)
+        for ahead, fault in faults:
+            number += ahead
+            self.world.api.faults[number] = fault
+            number += 1
+
+    @rule()
+    def the_operator_crashes(self) -> None:
+        if self.world.process:
+            self.world.crash()
+
+    @rule(what=st.sets(st.sampled_from(["status", "route", "subsets", "resource"]), max_size=2))
+    def the_api_refuses(self, what: set[str]) -> None:
+        self.world.api.broken = what
+
+    @rule()
+    def the_operator_hangs(self) -> None:
+        self.hanging = self.world.pause()
+
+    @precondition(lambda self: self.hanging is not None)
+    @rule()
+    def the_hanging_one_wakes(self) -> None:
+        assert self.hanging
+        self.world.wake(self.hanging)
+        self.hanging = None
+
+    # ---------------------------------------------------------------------------------------------------------------- checks
+
+    @invariant()
+    def rules_hold(self) -> None:
+        if hasattr(self, "world"):
+            self.world.run(0)
+            self.watcher.check()
+            self.watcher.quiet()
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            end_of_trouble(self.world)
+            self.watcher.check()
+            self.watcher.quiet()
+            at_rest(self.world)
+
+
+def end_of_trouble(world: World) -> None:
+    """All that was broken is mended; then there is time."""
+    world.api.faults.clear()
+    world.api.broken = set()
+    world.find()
+    world.observe_mode(Mode.WORKING)
+    world.traffic.rate = 100.0
+    resource = world.cluster.now.resource
+    for version in VERSIONS:
+        if version not in (world.cluster.now.versions or {}):
+            world.deploy(version)
+        if resource is None or not resource.deleting or version in (label(world.cluster.now, "stable"), "v1"):
+            world.scale(version, 4)
+    world.run(4 * 3600, until=lambda each: each.cluster.now.resource is None)
+
+
+def at_rest(world: World) -> None:
+    """Rule 13: a final phase, and then silence."""
+    stored = world.cluster.now
+    if stored.resource is None:
+        assert not stored.route or not stored.route.owned, "rule 12: the route is still ours"
+        assert not stored.subsets or not stored.subsets.owned, "rule 12: the subsets are still ours"
+        return
+    assert not stored.resource.deleting, "rule 12: the deletion does not end"
+    assert stored.resource.record.state is State.STABLE, f"rule 13: {stored.resource.record} {world.passes[-1].decision}"
+    number, requests = stored.number, (world.api.reads, len(world.api.writes))
+    world.run(1800)
+    assert world.cluster.now.number == number, f"rule 10: at rest, {world.cluster.now.what} was written: {world.passes[-1].decision}"
+    assert (world.api.reads, len(world.api.writes)) == requests, "rule 10: requests at rest"
+
+
+Rules.TestCase.settings = settings(
+    max_examples=3000 if THOROUGH else 60,
+    stateful_step_count=40 if THOROUGH else 25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=not THOROUGH,
+    print_blob=True,
+)
+TestRules = pytest.mark.timeout(7200 if THOROUGH else 120)(Rules.TestCase)

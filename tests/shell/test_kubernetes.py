@@ -1,0 +1,254 @@
+"""The client of the Kubernetes API against a server of our own: what is sent, and what every answer becomes."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+from kubernetes.aio.client import ApiClient, Configuration
+
+from canary_operator.clients.errors import (
+    AlreadyExists,
+    ClusterError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
+from canary_operator.clients.kinds import CANARY_RELEASE, EVENT, SERVICE, VIRTUAL_SERVICE
+from canary_operator.clients.kubernetes import Cluster
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ROUTES = "/apis/networking.istio.io/v1/namespaces/shop/virtualservices"
+
+
+def status(code: int, message: str = "said the server", reason: str = "", **fields: Any) -> web.Response:
+    return web.json_response({"kind": "Status", "code": code, "message": message, "reason": reason, **fields}, status=code)
+
+
+def talk(
+    handler: Handler, work: Callable[[Cluster], Awaitable[Any]], *, timeout: float = 5, port: int | None = None, **arguments: Any
+) -> Any:
+    async def main() -> Any:
+        app = web.Application(client_max_size=1 << 24)
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await handler(request)
+
+        app.router.add_route("*", "/{path:.*}", handle)
+        runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        found = runner.addresses[0][1]
+        configuration = Configuration(host=f"http://127.0.0.1:{port or found}", api_key={"BearerToken": "Bearer secret"})
+        cluster = Cluster(ApiClient(configuration), agent="tester/1", timeout=timeout, **arguments)
+        try:
+            return await work(cluster)
+        finally:
+            await cluster.close()
+            await runner.cleanup()
+
+    return asyncio.run(main())
+
+
+class Recorder:
+    """Answers every request alike, and keeps it."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self.answer = answer if answer is not None else {"metadata": {"resourceVersion": "7"}}
+        self.requests: list[tuple[str, str, dict[str, str], Any]] = []
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        text = await request.text()
+        self.requests.append(
+            (
+                request.method,
+                request.path_qs,
+                {key.lower(): value for key, value in request.headers.items()},
+                json.loads(text) if text else None,
+            )
+        )
+        return web.json_response(self.answer)
+
+
+def test_a_json_patch_is_sent_as_one() -> None:
+    server = Recorder()
+    operations = [{"op": "test", "path": "/metadata/resourceVersion", "value": "6"}]
+    talk(server, lambda cluster: cluster.json_patch(VIRTUAL_SERVICE, "shop", "reviews", operations))
+    ((method, path, headers, body),) = server.requests
+    assert (method, path) == ("PATCH", f"{ROUTES}/reviews?fieldManager=istio-canary-operator")
+    assert headers["content-type"] == "application/json-patch+json" and body == operations
+    assert headers["user-agent"] == "tester/1" and headers["authorization"] == "Bearer secret"
+
+
+def test_a_merge_patch_of_status_goes_to_the_subresource() -> None:
+    server = Recorder()
+    talk(server, lambda cluster: cluster.merge_patch(CANARY_RELEASE, "shop", "reviews", {"status": {"phase": None}}, subresource="status"))
+    ((_, path, headers, body),) = server.requests
+    assert path.startswith("/apis/canary.rollouts.dev/v1beta1/namespaces/shop/canaryreleases/reviews/status?")
+    assert headers["content-type"] == "application/merge-patch+json" and body == {"status": {"phase": None}}
+
+
+def test_a_deletion_carries_its_preconditions() -> None:
+    server = Recorder()
+    talk(server, lambda cluster: cluster.delete(VIRTUAL_SERVICE, "shop", "reviews", uid="u", resource_version="6"))
+    ((method, path, _, body),) = server.requests
+    assert (method, path) == ("DELETE", f"{ROUTES}/reviews")
+    assert body["preconditions"] == {"uid": "u", "resourceVersion": "6"}
+
+
+def test_an_object_is_created_in_its_namespace() -> None:
+    server = Recorder()
+    event = {"metadata": {"namespace": "shop", "name": "x"}, "reason": "Promoted"}
+    assert talk(server, lambda cluster: cluster.create(EVENT, event)) == server.answer
+    ((method, path, _, body),) = server.requests
+    assert (method, path, body) == ("POST", "/api/v1/namespaces/shop/events?fieldManager=istio-canary-operator", event)
+
+
+def test_a_list_is_read_page_by_page_and_says_what_its_items_are() -> None:
+    pages = [
+        {"metadata": {"resourceVersion": "9", "continue": "next"}, "items": [{"metadata": {"name": "a"}}]},
+        {"metadata": {"resourceVersion": "9"}, "items": [{"metadata": {"name": "b"}}]},
+    ]
+    asked: list[str] = []
+
+    async def server(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path_qs)
+        return web.json_response(pages[len(asked) - 1])
+
+    items, version = talk(server, lambda cluster: cluster.list_all(SERVICE))
+    assert [item["metadata"]["name"] for item in items] == ["a", "b"] and version == "9"
+    assert items[0]["kind"] == "Service" and items[0]["apiVersion"] == "v1"
+    assert asked == ["/api/v1/services?limit=500", "/api/v1/services?limit=500&continue=next"]
+
+
+def test_pages_that_expired_are_read_again_as_a_whole() -> None:
+    async def server(request: web.Request) -> web.StreamResponse:
+        if "continue" in request.query:
+            return status(410, reason="Expired")
+        more = {"continue": "next"} if "limit" in request.query else {}
+        return web.json_response({"metadata": {"resourceVersion": "9", **more}, "items": [{"metadata": {"name": "a"}}]})
+
+    items, _ = talk(server, lambda cluster: cluster.list_all(SERVICE))
+    assert len(items) == 1
+
+
+def test_lists_of_several_namespaces_are_as_old_as_the_oldest() -> None:
+    async def server(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"metadata": {"resourceVersion": "10" if "shop" in request.path else "9"}, "items": []})
+
+    assert talk(server, lambda cluster: cluster.list_all(SERVICE, ("shop", "infra"))) == ([], "9")
+
+
+REFUSED = {"details": {"name": "reviews", "kind": "VirtualService"}}
+ANSWERS = [
+    pytest.param(lambda: status(400), Invalid, id="400, as webhooks refuse"),
+    pytest.param(lambda: status(401), Unauthorized, id="401"),
+    pytest.param(lambda: status(403), Forbidden, id="403"),
+    pytest.param(lambda: status(404), NotFound, id="404"),
+    pytest.param(lambda: web.Response(status=404, text="404 page not found"), NotFound, id="404 of an unknown kind"),
+    pytest.param(lambda: status(409, reason="Conflict"), Conflict, id="409"),
+    pytest.param(lambda: status(409, reason="AlreadyExists"), AlreadyExists, id="409 of a creation"),
+    pytest.param(
+        lambda: status(422, "the server rejected our request due to an error in our request"), Conflict, id="422 of a failed test"
+    ),
+    pytest.param(lambda: status(422, "weight is too large", reason="Invalid", **REFUSED), Invalid, id="422 of a schema"),
+    pytest.param(lambda: status(429), TooManyRequests, id="429"),
+    pytest.param(lambda: status(500), Unavailable, id="500"),
+    pytest.param(lambda: status(503), Unavailable, id="503"),
+    pytest.param(lambda: web.Response(status=502, text="<html>"), Unavailable, id="502 of a proxy"),
+    pytest.param(lambda: web.Response(text="<html>log in</html>", content_type="text/html"), Unavailable, id="200 with HTML"),
+    pytest.param(lambda: web.json_response([1]), Unavailable, id="200 with a list"),
+]
+
+
+@pytest.mark.parametrize(("answer", "error"), ANSWERS)
+def test_every_refusal_has_its_error(answer: Callable[[], web.Response], error: type[ClusterError]) -> None:
+    async def server(request: web.Request) -> web.StreamResponse:
+        return answer()
+
+    with pytest.raises(ClusterError) as raised:
+        talk(server, lambda cluster: cluster.json_patch(VIRTUAL_SERVICE, "shop", "reviews", []))
+    assert type(raised.value) is error
+    assert str(raised.value).startswith("patch VirtualService shop/reviews: ")
+    assert "secret" not in str(raised.value)
+
+
+def test_a_merge_patch_that_is_refused_with_422_is_invalid() -> None:
+    async def server(request: web.Request) -> web.StreamResponse:
+        return status(422)
+
+    with pytest.raises(Invalid):
+        talk(server, lambda cluster: cluster.merge_patch(CANARY_RELEASE, "shop", "reviews", {}))
+
+
+def test_the_patience_that_is_asked_for_is_known() -> None:
+    async def server(request: web.Request) -> web.StreamResponse:
+        answer = status(429)
+        answer.headers["Retry-After"] = "7"
+        return answer
+
+    with pytest.raises(TooManyRequests) as raised:
+        talk(server, lambda cluster: cluster.get(SERVICE, "shop", "reviews"))
+    assert raised.value.retry_after == 7
+
+
+async def mute(request: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(30)
+    return web.Response()
+
+
+async def dripping(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    for _ in range(300):
+        await response.write(b" ")
+        await asyncio.sleep(0.1)
+    return response
+
+
+async def cut(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": "1000"})
+    await response.prepare(request)
+    await response.write(b"{")
+    assert request.transport is not None
+    request.transport.close()
+    return response
+
+
+@pytest.mark.parametrize("server", [mute, dripping, cut])
+def test_a_server_that_does_not_answer_in_time_is_unavailable(server: Handler) -> None:
+    calls: list[tuple[str, str, str]] = []
+
+    async def work(cluster: Cluster) -> float:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        with pytest.raises(Unavailable, match="patch VirtualService shop/reviews: "):
+            await cluster.json_patch(VIRTUAL_SERVICE, "shop", "reviews", [])
+        return loop.time() - began
+
+    assert talk(server, work, timeout=0.3, count=lambda *call: calls.append(call)) < 1
+    assert calls == [("VirtualService", "patch", "Unavailable")]
+
+
+def test_nobody_there_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        talk(mute, lambda cluster: cluster.get(SERVICE, "shop", "reviews"), port=1)
+
+
+def test_nothing_is_tried_twice() -> None:
+    asked: list[str] = []
+
+    async def server(request: web.Request) -> web.StreamResponse:
+        asked.append(request.method)
+        return status(503)
+
+    with pytest.raises(Unavailable):
+        talk(server, lambda cluster: cluster.get(SERVICE, "shop", "reviews"))
+    assert asked == ["GET"]
