@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from canary_operator.analysis.samples import Answer
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, ENDPOINT_SLICE, REPLICA_SET, VIRTUAL_SERVICE, Kind
 from canary_operator.reverse import Reverse
-from canary_operator.trimming import REVISION, routing_content, trimmed, without_version
+from canary_operator.trimming import REVISION, name_of, routing_content, service_of, trimmed, version_of, without_version
 
 __all__ = ["REVISION", "Cache", "Document", "Key"]
 
@@ -66,9 +66,9 @@ class Cache:
 
     def store(self, kind: Kind, document: Document) -> frozenset[Key]:
         """Takes in a document unless a newer one is known, and answers which CanaryReleases it may matter to."""
-        name, version = _name(document), _version(document)
+        name, version = name_of(document), version_of(document)
         known = self._objects[kind].get(name)
-        if known is not None and version is not None and version <= (_version(known) or 0):
+        if known is not None and version is not None and version <= (version_of(known) or 0):
             return frozenset()
         grave = self._graves.get((kind, name))
         if grave is not None and version is not None and version <= grave[0]:
@@ -78,9 +78,9 @@ class Cache:
 
     def remove(self, kind: Kind, document: Document) -> frozenset[Key]:
         """Notes that an object is gone. A document without a resource version speaks of whatever is known."""
-        name, version = _name(document), _version(document)
+        name, version = name_of(document), version_of(document)
         known = self._objects[kind].get(name)
-        known_version = _version(known) if known is not None else None
+        known_version = version_of(known) if known is not None else None
         if version is not None and known_version is not None and version < known_version:
             return frozenset()  # the deletion of an earlier object of this name
         self._bury(kind, name, max(version or 0, known_version or 0))
@@ -91,11 +91,11 @@ class Cache:
         affected: set[Key] = set()
         present = set()
         for item in items:
-            present.add(_name(item))
+            present.add(name_of(item))
             affected |= self.store(kind, item)
         limit = int(version) if version.isdecimal() else 0
         for name, document in list(self._objects[kind].items()):
-            if name not in present and (not namespaces or name[0] in namespaces) and (_version(document) or 0) <= limit:
+            if name not in present and (not namespaces or name[0] in namespaces) and (version_of(document) or 0) <= limit:
                 self._bury(kind, name, limit)
                 affected |= self._put(kind, name, None)
         return frozenset(affected)
@@ -167,7 +167,7 @@ class Cache:
         if kind in _ROUTING and routing_content(before) != routing_content(document):
             self._seen[kind, name] = self._monotonic()
         if kind == ENDPOINT_SLICE:
-            _index(self._slices, name, _service(before), _service(document))
+            _index(self._slices, name, service_of(before), service_of(document))
         if kind == REPLICA_SET:
             _index(self._sets, name, before and name[0], document and name[0])
         keys = self._reverse.affected(kind, name, before, document)
@@ -195,18 +195,3 @@ def _index(table: dict[Any, set[_Name]], name: _Name, before: object, after: obj
             del table[before]
     if after is not None:
         table[after].add(name)
-
-
-def _name(document: Document) -> _Name:
-    metadata = document["metadata"]
-    return metadata.get("namespace", ""), metadata["name"]
-
-
-def _service(endpoint_slice: Document | None) -> _Name | None:
-    service = endpoint_slice["metadata"]["labels"].get("kubernetes.io/service-name") if endpoint_slice else None
-    return (endpoint_slice["metadata"]["namespace"], service) if endpoint_slice and service else None
-
-
-def _version(document: Document) -> int | None:
-    text = str(document["metadata"].get("resourceVersion", ""))
-    return int(text) if text.isdecimal() else None

@@ -5,14 +5,19 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from canary_operator.cache import Key
 
+if TYPE_CHECKING:
+    from aiohttp import web
+
+Page = tuple[int, str]
+"""Status and text."""
 LOG = logging.getLogger("canary_operator")
 _PASS = logging.getLogger("canary_operator.pass")
 CALM = 15.0
@@ -143,29 +148,32 @@ class Pulse:
         return time.monotonic() - self._last < STUCK
 
 
-async def serve(address: tuple[str, int], routes: dict[str, Callable[[], web.Response]]) -> web.AppRunner:
+async def serve(address: tuple[str, int], routes: Mapping[str, Callable[[], Page]]) -> "web.AppRunner":
     """An HTTP server for these paths; ended by `cleanup()`."""
+    from aiohttp import web  # takes a while to load, and is of no use when both addresses are off
+
     app = web.Application()
     for path, answer in routes.items():
-        app.router.add_get(path, _handler(answer))
+        app.router.add_get(path, _handler(answer, web.Response))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     await web.TCPSite(runner, address[0] or None, address[1]).start()
     return runner
 
 
-def _handler(answer: Callable[[], web.Response]) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handle(request: web.Request) -> web.Response:
-        return answer()
+def _handler(answer: Callable[[], Page], response: type["web.Response"]) -> "Callable[[web.Request], Awaitable[web.Response]]":
+    async def handle(request: "web.Request") -> "web.Response":
+        status, text = answer()
+        return response(status=status, text=text, content_type="text/plain", charset="utf-8")
 
     return handle
 
 
-def verdict(ok: bool, text: str) -> web.Response:
+def verdict(ok: bool, text: str) -> Page:
     """The answer of a probe."""
-    return web.Response(status=200 if ok else 503, text=f"{text}\n")
+    return 200 if ok else 503, f"{text}\n"
 
 
-def exposition(metrics: Metrics) -> web.Response:
+def exposition(metrics: Metrics) -> Page:
     """The metrics in the text format."""
-    return web.Response(body=generate_latest(metrics.registry), content_type="text/plain", charset="utf-8")
+    return 200, generate_latest(metrics.registry).decode()

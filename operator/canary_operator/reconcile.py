@@ -50,6 +50,8 @@ def reconciler(shell: Shell) -> Pass:
             # What the decision rests on has changed: no traffic moves to a subset that was not looked at.
             return AT_ONCE
         changed = await _carry_out(key, decision, seen, it.status, hands)
+        if changed:
+            shell.metrics.decisions.labels(decision.because.reason).inc()
         instrumentation.pass_line(
             key,
             reason=decision.because.reason,

@@ -72,3 +72,21 @@ def _endpoint_slice(document: Document) -> dict[str, Any]:
 
 def _identity(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {key: metadata[key] for key in _IDENTITY if key in metadata}
+
+
+def name_of(document: Document) -> tuple[str, str]:
+    """Namespace and name."""
+    metadata = document["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]
+
+
+def service_of(endpoint_slice: Document | None) -> tuple[str, str] | None:
+    """The Service that an EndpointSlice belongs to; None: none."""
+    service = endpoint_slice["metadata"]["labels"].get(SERVICE_NAME) if endpoint_slice else None
+    return (endpoint_slice["metadata"]["namespace"], service) if endpoint_slice and service else None
+
+
+def version_of(document: Document) -> int | None:
+    """The resource version as a number, as Kubernetes orders them; None: unknown."""
+    text = str(document["metadata"].get("resourceVersion", ""))
+    return int(text) if text.isdecimal() else None

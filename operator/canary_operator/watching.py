@@ -41,7 +41,17 @@ class Running(Protocol):
 class Intake:
     """Takes events in, keeps the watches running."""
 
-    def __init__(self, cluster: Lists, cache: Cache, add: Callable[[Key], None], metrics: Metrics, namespaces: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        cluster: Lists,
+        cache: Cache,
+        add: Callable[[Key], None],
+        metrics: Metrics,
+        namespaces: Sequence[str] = (),
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._cluster = cluster
         self._cache = cache
         self._add = add
@@ -66,14 +76,14 @@ class Intake:
         if kind in self._missing:
             self._missing[kind].discard((metadata.get("namespace", ""), metadata["name"]))
             if event is None:
-                self._listed[kind] = time.monotonic()
+                self._listed[kind] = self._clock()
         self._wake(self._cache.remove(kind, document) if event == "DELETED" else self._cache.store(kind, document))
 
     async def supervise(self, start: Callable[[], Running], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Runs the watches again and again until `stop`."""
         pause = 0.5
         while not self._stopped:
-            began = time.monotonic()
+            began = self._clock()
             self._watches = start()
             for kind in WATCHED:
                 self._expect(kind)
@@ -84,7 +94,7 @@ class Intake:
                 reason = error
             if self._ended():
                 return
-            pause = 0.5 if time.monotonic() - began > 60 else min(pause * 2, LONGEST_PAUSE)
+            pause = 0.5 if self._clock() - began > 60 else min(pause * 2, LONGEST_PAUSE)
             self._metrics.restarts.inc()
             log(logging.WARNING, "the watches ended and are started again", reason=str(reason) or type(reason).__name__, pause=pause)
             await sleep(pause * (0.5 + random.random() / 2))
@@ -99,9 +109,9 @@ class Intake:
         """Looks for what lists did not name, until it is cancelled."""
         while True:
             await asyncio.sleep(1)
-            for kind in [kind for kind, at in self._listed.items() if time.monotonic() - at > QUIET]:
+            for kind in [kind for kind, at in self._listed.items() if self._clock() - at > QUIET]:
                 if not await self._sought(kind):
-                    self._listed[kind] = time.monotonic()  # later again
+                    self._listed[kind] = self._clock()  # later again
 
     async def _sought(self, kind: Kind) -> bool:
         missing = {name for name in self._missing.get(kind, ()) if self._cache.get(kind, *name) is not None}
@@ -120,7 +130,7 @@ class Intake:
 
     def _expect(self, kind: Kind) -> None:
         self._missing[kind] = {(each["metadata"].get("namespace", ""), each["metadata"]["name"]) for each in self._cache.all(kind)}
-        self._listed[kind] = time.monotonic()
+        self._listed[kind] = self._clock()
 
     def _wake(self, keys: frozenset[Key]) -> None:
         if self._cache.synced:

@@ -138,6 +138,8 @@ def _missing(evidence: Evidence, rules: Rules, incident_for: float, testimony: T
         (incident_for > 0.0, f"stable itself fails more than before the release, for {seconds_text(incident_for)}"),
         (evidence.covered < rules.hold_min, covered.format(seconds_text(rules.hold_min))),
         (requests < rules.min_requests, f"the canary had {requests} of {rules.min_requests} requests"),
+        # Counts of one arm alone are no comparison, however long they are: never a pass.
+        (evidence.weight != FULL and not evidence.settled_stable.requests, "stable had no requests to compare the canary with"),
         (
             ln_not_worse < LN_ADVANCE and not clock,
             f"odds that it is not worse are {odds_text(ln_not_worse)} of 20:1"

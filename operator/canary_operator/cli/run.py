@@ -11,15 +11,18 @@ import random
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
 from canary_operator import __version__
-from canary_operator.api.names import GROUP, MANAGER
+from canary_operator.api.names import MANAGER
 from canary_operator.cache import Cache, Key
+from canary_operator.cli.missing import MissingInCluster, mending
 from canary_operator.clients.errors import ClusterError, Forbidden, NotFound
-from canary_operator.clients.kinds import CANARY_RELEASE, WATCHED, Kind
+from canary_operator.clients.kinds import CANARY_RELEASE, WATCHED
 from canary_operator.clients.kubernetes import Cluster
 from canary_operator.clients.login import LoginFailed, api_client, log_in
 from canary_operator.instrumentation import Metrics, Pulse, exposition, log, serve, set_up_logging, verdict
@@ -27,7 +30,7 @@ from canary_operator.sampler import Sampler
 from canary_operator.settings import Settings
 from canary_operator.shell import Reconciler, Shell
 from canary_operator.watching import Intake
-from canary_operator.workqueue import WorkQueue, is_expected
+from canary_operator.workqueue import Pass, WorkQueue, is_expected
 
 WRONG_CONFIGURATION, MISSING_IN_CLUSTER = 2, 3
 GRACE = 2.5
@@ -36,10 +39,6 @@ GRACE = 2.5
 
 CONFIRMATIONS = 3
 """An API server that has just started denies kinds and rights that it has: it is asked this often."""
-
-
-class MissingInCluster(Exception):
-    """Something must be mended before the operator can work; the message is one line with the command."""
 
 
 def start(settings: Settings, *, verbose: bool = False, reconciler: Reconciler | None = None) -> int:
@@ -98,7 +97,7 @@ class Process:
         sampler = Sampler(prometheus, self._cache, self._add, count=self._metrics.count_query)
         make: Reconciler = self._reconciler or (await _load("canary_operator.reconcile")).reconciler
         look = make(Shell(cluster, self._cache, sampler, self._metrics, self._settings))
-        queue = WorkQueue(look, known=self._known, failed=self._failed, workers=self._settings.workers)
+        queue = WorkQueue(self._timed(look), known=self._known, failed=self._failed, workers=self._settings.workers)
         self._queue = queue
         self._cache.mark_synced()
         for key in sorted(self._cache.keys()):
@@ -134,7 +133,7 @@ class Process:
                 if isinstance(error, (NotFound, Forbidden)):
                     missing += 1
                     if missing >= CONFIRMATIONS:
-                        raise MissingInCluster(_mending(kind, error)) from error
+                        raise MissingInCluster(mending(kind, error)) from error
                     break
             left = [kind for kind, _ in failed]
             if left:
@@ -171,6 +170,18 @@ class Process:
         except OSError as error:
             raise LoginFailed(f"probe or metrics: cannot listen: {error.strerror}") from error
 
+    def _timed(self, look: Pass) -> Pass:
+        async def timed(key: Key) -> timedelta | None:
+            began, result = time.monotonic(), "failed"
+            try:
+                again = await look(key)
+                result = "ok"
+                return again
+            finally:
+                self._metrics.passes.labels(result).observe(time.monotonic() - began)
+
+        return timed
+
     def _add(self, key: Key) -> None:
         if self._queue is not None:
             self._queue.add(key)
@@ -191,11 +202,3 @@ class Process:
 async def _load(module: str) -> Any:
     """Imports a heavy module without holding up the loop for all of it."""
     return await asyncio.get_running_loop().run_in_executor(None, import_module, module)
-
-
-def _mending(kind: Kind, error: ClusterError) -> str:
-    if isinstance(error, Forbidden):
-        return f"the operator may not list {kind.resource}; give it its rights: kubectl apply -f deploy/install.yaml ({error})"
-    if kind.group == GROUP:
-        return f"the kind {kind.kind} is not installed; install it: kubectl apply --server-side -f crds/"
-    return f"the kind {kind.kind} ({kind.api_version}) is not served; install Istio 1.22 or newer: istioctl install"

@@ -1,6 +1,5 @@
 """The Kubernetes API: documents in, documents out, one request per call. Never retries, never caches, never interprets a document."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -10,17 +9,8 @@ from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 
 from canary_operator.api.names import MANAGER
-from canary_operator.clients.errors import (
-    AlreadyExists,
-    ClusterError,
-    Conflict,
-    Forbidden,
-    Invalid,
-    NotFound,
-    TooManyRequests,
-    Unauthorized,
-    Unavailable,
-)
+from canary_operator.clients.answers import json_object, refusal
+from canary_operator.clients.errors import ClusterError, Conflict, Unavailable
 from canary_operator.clients.kinds import Kind
 
 PAGE = 500
@@ -163,45 +153,9 @@ class Cluster:
         except (aiohttp.ClientError, ApiException, OSError) as error:
             raise Unavailable(f"{what}: {error or type(error).__name__}") from error
         status = int(answer.status)
-        document = _document(content)
+        document = json_object(content)
         if status >= 300 or status < 200:
-            raise _error(what, status, document, answer.headers, json_patch=content_type == JSON_PATCH)
+            raise refusal(what, status, document, answer.headers, json_patch=content_type == JSON_PATCH)
         if document is None:
             raise Unavailable(f"{what}: the answer is no JSON object")
         return document
-
-
-def _document(content: bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(content)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _error(what: str, status: int, document: dict[str, Any] | None, headers: Mapping[str, str], *, json_patch: bool) -> ClusterError:
-    said = document or {}
-    message = f"{what}: {said.get('message') or f'HTTP {status}'}"
-    match status:
-        case 400 | 413 | 415:
-            return Invalid(message)
-        case 401:
-            return Unauthorized(message)
-        case 403:
-            return Forbidden(message)
-        case 404 | 410 | 405:
-            return NotFound(message) if status != 410 else Conflict(message)
-        case 409:
-            return AlreadyExists(message) if said.get("reason") == "AlreadyExists" else Conflict(message)
-        case 422:
-            # A patch that does not fit what is stored is answered without the name of the object; a refused object with it.
-            fits = not json_patch or bool((said.get("details") or {}).get("name"))
-            return Invalid(message) if fits else Conflict(message)
-        case 429:
-            return TooManyRequests(message, _seconds(headers.get("Retry-After")))
-        case _:
-            return Unavailable(message)
-
-
-def _seconds(text: str | None) -> float:
-    return float(text) if text and text.isdecimal() else 1.0

@@ -26,11 +26,11 @@ def believe(state: ReleaseRecord, seen: Observation) -> ReleaseRecord:
     """The record with what later marks say, in the order in which they were written."""
     for mark in _marks(seen):
         if mark.rank > (state.number, state.seq):
-            state = _after(state, mark)
+            state = _after(state, mark, seen)
     return state
 
 
-def _after(state: ReleaseRecord, mark: Mark) -> ReleaseRecord:
+def _after(state: ReleaseRecord, mark: Mark, seen: Observation) -> ReleaseRecord:
     later = replace(state, number=mark.release, seq=mark.seq)
     if state.state not in (State.PROGRESSING, State.PROMOTING):
         return later
@@ -42,6 +42,11 @@ def _after(state: ReleaseRecord, mark: Mark) -> ReleaseRecord:
         return replace(
             later, state=State.PROGRESSING, step=0, weight=0, observed_seconds=0, lost=state.lost or mark.decision == reasons.CANARY_LOST
         )
+    if mark.decision == reasons.STEP_PASSED and mark.weight == state.weight:
+        # Recorded long before it was written: the step begins now, as far as anybody can tell.
+        return replace(later, weight_since=seen.now, observed_seconds=0)
+    if mark.decision == reasons.PROMOTED and mark.weight == 0:
+        return replace(later, weight=0)
     return later
 
 

@@ -4,12 +4,10 @@ from dataclasses import replace
 
 from canary_operator.api.status import Ending, EvidenceRecord, Outcome, PastRelease, State
 from canary_operator.release import reasons
-from canary_operator.release.guards import lose
 from canary_operator.release.homeward import Relabel, Shift, Wait, homeward, remaining
 from canary_operator.release.model import Announce, Because, Decision, RecordState
-from canary_operator.release.plan import FULL
 from canary_operator.release.scene import Scene, version_of
-from canary_operator.release.steps import labels
+from canary_operator.release.steps import labels, unserved
 
 
 def promote(scene: Scene) -> Decision:
@@ -17,27 +15,7 @@ def promote(scene: Scene) -> Decision:
     if scene.promoted:
         words = f"{scene.state.to} passed all steps and the bake"
         return go_home(scene, Ending(outcome=Outcome.PROMOTED, reason=reasons.PROMOTED, message=words), scene.state.to)
-    return labels(scene) or _unserved(scene) or _bake(scene)
-
-
-def _unserved(scene: Scene) -> Decision | None:
-    route, state = scene.seen.route, scene.state
-    if route is None or (route.weight == FULL and route.intact):
-        return None
-    if route.mark is not None and route.mark.rank < (state.number, state.seq) and route.weight == route.mark.weight:
-        because = Because(reasons.STEP_PASSED, "the recorded weight 100 % is written")
-        return scene.answer(because, effects=(scene.shift(state, reasons.STEP_PASSED, FULL),), again=scene.spec.settle)
-    if route.weight == FULL:
-        because, again = Because(reasons.DRIFT, "the VirtualService was edited; it was set right"), scene.counted()
-        return scene.answer(
-            because,
-            state=again,
-            effects=(scene.shift(again, reasons.DRIFT, FULL), Announce(because, warning=True)),
-            again=scene.spec.settle,
-        )
-    return lose(
-        scene, reasons.DRIFT, f"the route gave the canary {route.weight} % instead of 100 %: it rises again from step 1", lost=False
-    )
+    return labels(scene) or unserved(scene) or _bake(scene)
 
 
 def _bake(scene: Scene) -> Decision:

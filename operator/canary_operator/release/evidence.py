@@ -42,6 +42,8 @@ class Look:
     """Since when stable itself fails far more often; None: it does not."""
     patience_is_over: bool = False
     """The incident has lasted too long."""
+    valid_for: timedelta | None = None
+    """After this time it means something else even without news: the samples are too old, or patience is over. None: it does not."""
 
     @property
     def worse(self) -> str | None:
@@ -92,7 +94,7 @@ def look(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Lo
     rules, stored = rules_of(spec, state), evidence_of(state)
     if state.state not in (State.PROGRESSING, State.PROMOTING):
         return Look(stored, stored, judge(stored, rules), None, state.base_share, None)
-    found, missing = _intervals(spec, state, seen)
+    found, missing, stale_in = _intervals(spec, state, seen)
     folded = fold(
         stored,
         found,
@@ -109,18 +111,20 @@ def look(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Lo
         if state.weight == FULL
         else judge(folded.now, rules, incident_for=lasted.total_seconds() + (1e-3 if since else 0))
     )
-    return Look(folded.committed, folded.now, verdict, missing, base, since, lasted >= INCIDENT_PATIENCE)
+    patience = INCIDENT_PATIENCE - lasted if since and lasted < INCIDENT_PATIENCE else None
+    valid_for = min((span for span in (stale_in, patience) if span is not None), default=None)
+    return Look(folded.committed, folded.now, verdict, missing, base, since, lasted >= INCIDENT_PATIENCE, valid_for)
 
 
-def _intervals(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> tuple[tuple[Interval, ...], Because | None]:
-    """The intervals in the answer, and why they are not accepted as news; None: they are."""
+def _intervals(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> tuple[tuple[Interval, ...], Because | None, timedelta | None]:
+    """The intervals in the answer, why they are not accepted as news (None: they are), and when they will be too old."""
     match seen.samples:
         case None:
-            return (), Because(reasons.GATHERING, "the first samples are awaited")
+            return (), Because(reasons.GATHERING, "the first samples are awaited"), None
         case NoData(why):
-            return (), Because(reasons.METRICS_UNAVAILABLE, f"Prometheus has no samples: {why}")
+            return (), Because(reasons.METRICS_UNAVAILABLE, f"Prometheus has no samples: {why}"), None
         case QueryFailed(why):
-            return (), Because(reasons.METRICS_UNAVAILABLE, f"Prometheus cannot be asked: {why}")
+            return (), Because(reasons.METRICS_UNAVAILABLE, f"Prometheus cannot be asked: {why}"), None
         case Samples() as samples:
             pass
     versions = seen.versions or {}
@@ -131,16 +135,14 @@ def _intervals(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation)
         canary=frozenset(canary.workloads if canary else ()),
         stable=frozenset(stable.workloads if stable else ()),
         failing=FailureCodes.from_names(errors.http, [str(code) for code in errors.grpc]),
-        since=None if state.evidence.reached is None else round(state.evidence.reached.timestamp(), 3),
     )
     newest = max(point.time for series in samples.series for point in series.points[-1:])
     age, usual = seen.now.timestamp() - newest, spacing(found)
     allowed = STALE_UNKNOWN.total_seconds() if usual is None else max(STALE_AT_LEAST.total_seconds(), STALE_SPACINGS * usual)
     if age > allowed:
-        return found, Because(
-            reasons.METRICS_UNAVAILABLE, f"the newest sample in Prometheus is {age:.0f} s old, so nothing is known of the present"
-        )
-    return found, None
+        words = f"the newest sample in Prometheus is {age:.0f} s old, so nothing is known of the present"
+        return found, Because(reasons.METRICS_UNAVAILABLE, words), None
+    return found, None, timedelta(seconds=allowed - age + 0.001)
 
 
 def _settled_at(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> float | None:

@@ -49,7 +49,8 @@ def canary_failed(scene: Scene) -> Decision | None:
         if state.lost or state.state is State.PROMOTING:
             return scene.end(reasons.CANARY_UNAVAILABLE, words + (", for the second time" if state.lost else ""))
         return lose(scene, reasons.CANARY_LOST, words, lost=True)
-    if scene.look.worse:
+    serving = scene.serving(state.to)
+    if scene.look.worse and serving and serving.revision == state.to:
         return scene.end(reasons.MORE_FAILURES, f"at {scene.weight} % {scene.look.worse}")
     return None
 
@@ -74,19 +75,17 @@ def lose(scene: Scene, reason: str, words: str, *, lost: bool) -> Decision:
 
 
 def superseded(scene: Scene) -> Decision | None:
-    """Another revision is wanted than the one under test. At 100 percent the running release is finished first."""
+    """Another revision is wanted than the one under test. At 100 percent the running release is finished before another version starts."""
     state, wanted = scene.state, scene.spec.version
     if state.state not in (State.PROGRESSING, State.PROMOTING) or scene.promoted:
         return None
     if wanted == version_of(state.from_):
         return scene.end(reasons.RETARGETED, f"spec.version names the stable version {wanted} again")
-    if state.state is State.PROMOTING:
-        return None
-    if wanted != version_of(state.to):
-        return scene.end(reasons.SUPERSEDED, f"spec.version is {wanted} now")
     serving = scene.serving(state.to)
     if serving and serving.revision != state.to:
-        return scene.end(reasons.SUPERSEDED, f"version {wanted} was deployed anew as {serving.revision}")
+        return scene.end(reasons.SUPERSEDED, f"version {serving.version} was deployed anew as {serving.revision}")
+    if state.state is State.PROGRESSING and wanted != version_of(state.to):
+        return scene.end(reasons.SUPERSEDED, f"spec.version is {wanted} now")
     return None
 
 

@@ -47,8 +47,9 @@ def homeward(seen: Observation, version: str, settle: timedelta, drain: timedelt
     """
     route, subsets = seen.route, seen.subsets
     if subsets is None or subsets.stable is None or subsets.canary is None:
-        # A route that names a missing subset answers 503: mended at once, whatever else is under way.
-        return Relabel(version, version)
+        # A route that names a missing subset answers 503: mended at once, whatever else is under way. A canary subset that is there
+        # keeps its label: it may have served a moment ago.
+        return Relabel(version, (subsets and subsets.canary) or version)
     if route is None:
         left = remaining(subsets.since, settle, seen.now)
         return Wait(left) if left else Shift(0)
@@ -63,7 +64,7 @@ def _with_route(
             left = remaining(max(route.since, subsets.since), drain, now)
             return Wait(left) if left else Relabel(version, version)
         # Neither the old nor the new order of ours: somebody relabelled a subset that serves. Waiting would only prolong it.
-        return Relabel(version, version)
+        return Relabel(version, subsets.canary or version)
     if route.weight > 0 or not route.intact:
         same = subsets.canary == version
         left = remaining(subsets.since, settle, now) if same else timedelta(0)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from canary_operator.api.status import EvidenceRecord, Outcome, State
 from canary_operator.release import reasons
 from canary_operator.release.actions import Action, acknowledge, action_of
-from canary_operator.release.homeward import Relabel, Shift, Wait, homeward
+from canary_operator.release.homeward import Move, Relabel, Shift, Wait, homeward
 from canary_operator.release.model import Announce, Because, Decision, EnsureFinalizer, RecordState, Serving
 from canary_operator.release.plan import plan_of
 from canary_operator.release.scene import Scene, version_of
@@ -65,18 +65,21 @@ def _first_stable(scene: Scene) -> Serving | Because:
 
 def rest(scene: Scene) -> Decision:
     """Keeps the route, and starts a release when another revision is wanted."""
-    decision = _keep(scene) or _wanted(scene)
+    move = homeward(scene.seen, version_of(scene.seen.stable), scene.spec.settle, scene.spec.drain)
+    decision = _keep(scene, move) or _wanted(scene, move)
+    if isinstance(move, Wait) and (decision.look_again_in is None or decision.look_again_in > move.time):
+        decision = replace(decision, look_again_in=move.time)
     serving = scene.serving(scene.seen.stable)
     # Stable deployed anew is no release: the version stays, its revision is what serves.
     return replace(decision, stable=serving.revision) if serving and decision.state.state is State.STABLE else decision
 
 
-def _keep(scene: Scene) -> Decision | None:
+def _keep(scene: Scene, move: Move | Wait | None) -> Decision | None:
     spec, state = scene.spec, scene.counted()
     if not scene.seen.finalizer:
         because = Because(reasons.DRIFT, "the finalizer was missing; it was put back")
         return scene.answer(because, effects=(EnsureFinalizer(),), again=spec.settle * 0)
-    match homeward(scene.seen, version_of(scene.seen.stable), spec.settle, spec.drain):
+    match move:
         case Shift(canary):
             because = Because(reasons.DRIFT, "the VirtualService was not as it should be at rest; it was set right")
             return scene.answer(
@@ -97,7 +100,7 @@ def _keep(scene: Scene) -> Decision | None:
             return None
 
 
-def _wanted(scene: Scene) -> Decision:
+def _wanted(scene: Scene, move: Move | Wait | None) -> Decision:
     seen, spec, past = scene.seen, scene.spec, scene.seen.last_release
     action = action_of(scene)
     retry = action if isinstance(action, Action) and action.verb == "retry" and past and past.outcome is not Outcome.PROMOTED else None
@@ -115,7 +118,7 @@ def _wanted(scene: Scene) -> Decision:
         return scene.answer(seen.findings[0], phase="Blocked")
     if not scene.ready(seen.stable):
         return scene.stable_gone()
-    if homeward(seen, version_of(seen.stable), spec.settle, spec.drain) is not None:
+    if move is not None:
         return scene.answer(Because(reasons.SETTLING, "the routing is settling before the release starts"), again=spec.settle)
     decision = _start(scene, canary)
     return acknowledge(decision, retry) if retry else decision

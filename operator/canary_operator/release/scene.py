@@ -71,8 +71,11 @@ class Scene:
     @property
     def promoted(self) -> bool:
         """The release at 100 percent is decided: the stable subset selects the new version already, and there is no way back."""
-        subsets = self.seen.subsets
-        return self.state.state is State.PROMOTING and subsets is not None and subsets.stable == version_of(self.state.to)
+        subsets, state = self.seen.subsets, self.state
+        if state.state is not State.PROMOTING:
+            return False
+        # On the way home the weight is 0: true even if somebody takes the subsets away meanwhile.
+        return state.weight == 0 or (subsets is not None and subsets.stable == version_of(state.to))
 
     @property
     def recorded(self) -> EvidenceRecord:
@@ -133,7 +136,7 @@ class Scene:
             because=because,
             state=state,
             effects=effects,
-            look_again_in=again,
+            look_again_in=self._sooner(again, state),
             ask=self._ask(state),
             phase=phase,
             stable=self.seen.stable,
@@ -143,10 +146,13 @@ class Scene:
             metrics=self.look.missing if running(state) else None,
         )
 
-    def deadline_in(self) -> timedelta | None:
-        """Until the deadline of the present step; None when none runs."""
-        since = self.state.weight_since
-        return max(timedelta(0), since + self.spec.analysis.deadline - self.seen.now) if since else None
+    def _sooner(self, again: timedelta | None, state: ReleaseRecord) -> timedelta | None:
+        """When to look again: as asked, or before that when a guard may speak by the mere passing of time."""
+        if state.state is not State.PROGRESSING or not state.weight_since:
+            return again
+        age, step = minus(self.seen.now, state.weight_since), state.plan[max(state.step - 1, 0)]
+        spans = [again, self.look.valid_for, self.spec.analysis.deadline - age, step.hold.max - age]
+        return min((span for span in spans if span is not None and (span is again or span > timedelta(0))), default=None)
 
     def end(self, reason: str, message: str) -> Decision:
         """Takes all traffic back and ends the release. The write comes before the record: its mark outranks the older record.
@@ -171,8 +177,13 @@ class Scene:
         return self.answer(because, state=state, effects=(*shift, RecordState(), announce), again=self.spec.drain)
 
     def stable_gone(self, before: str = "") -> Decision:
-        """Traffic stays until stable serves again."""
+        """Traffic stays until stable serves again. A subset that is missing is put back all the same: a route that names it answers 503."""
         words = (
             f"{before}stable {self.stable} has no ready pod behind Service {self.spec.service.name}; bring it back, traffic follows at once"
         )
-        return self.answer(Because(reasons.STABLE_GONE, words), phase="Blocked")
+        because, subsets = Because(reasons.STABLE_GONE, words), self.seen.subsets
+        if self.seen.route is None or (subsets is not None and subsets.stable and subsets.canary):
+            return self.answer(because, phase="Blocked")
+        state, stable = self.counted(), version_of(self.stable)
+        put_back = self.relabel(state, reasons.DRIFT, stable, version_of(self.state.to) or stable)
+        return self.answer(because, state=state, effects=(put_back,), phase="Blocked")

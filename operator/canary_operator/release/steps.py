@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from canary_operator.analysis.evidence import restart, start_step
-from canary_operator.api.status import State
+from canary_operator.api.status import ReleaseRecord, State
 from canary_operator.release import reasons
 from canary_operator.release.guards import lose
 from canary_operator.release.homeward import remaining
-from canary_operator.release.model import Announce, Because, Decision, RecordState
+from canary_operator.release.model import Announce, Because, Decision, RecordState, RouteSeen
 from canary_operator.release.plan import FULL, Hold, Promote, Rise, capacity_missing, wants
 from canary_operator.release.record import record_of
 from canary_operator.release.scene import Scene, version_of
@@ -15,7 +15,7 @@ from canary_operator.release.scene import Scene, version_of
 
 def progress(scene: Scene) -> Decision:
     """The next move of a release that is on its way."""
-    return _stable_changed(scene) or labels(scene) or _unserved(scene) or _climb(scene)
+    return _stable_changed(scene) or labels(scene) or unserved(scene) or _climb(scene)
 
 
 def _stable_changed(scene: Scene) -> Decision | None:
@@ -66,25 +66,42 @@ def _relabel(scene: Scene, reason: str, words: str, stable: str, canary: str) ->
     return scene.answer(because, state=state, effects=(scene.relabel(state, reason, stable, canary), *announce), again=scene.spec.settle)
 
 
-def _unserved(scene: Scene) -> Decision | None:
+def unserved(scene: Scene) -> Decision | None:
     """The route does not have the weight that was decided: the write is missing, or somebody else changed it."""
     route, state = scene.seen.route, scene.state
     if route is None or (route.weight == state.weight and route.intact):
         return None
-    written = route.mark is not None and route.mark.rank >= (state.number, state.seq)
     if route.weight >= state.weight:
-        words = f"the route gave the canary {route.weight} % instead of {state.weight} %; it was set right"
+        words = f"the route gave the canary {route.weight} % instead of {state.weight} %, or led elsewhere; it was set right"
         because, again = Because(reasons.DRIFT, words), scene.counted()
         effects = (scene.shift(again, reasons.DRIFT, state.weight), Announce(because, warning=True))
         return scene.answer(because, state=again, effects=effects, again=scene.spec.settle)
-    if route.mark is not None and not written and route.weight == route.mark.weight:
-        short = capacity_missing(scene, state.weight)
-        if short:
-            return scene.answer(short)
-        because = Because(reasons.STEP_PASSED, f"the recorded weight {state.weight} % is written")
-        return scene.answer(because, effects=(scene.shift(state, reasons.STEP_PASSED, state.weight),), again=scene.spec.settle)
-    words = f"the route gave the canary {route.weight} % instead of {state.weight} %: it rises again from step 1"
-    return lose(scene, reasons.DRIFT, words, lost=False)
+    if not _is_due(scene, route):
+        words = f"the route gave the canary {route.weight} % instead of {state.weight} %: it rises again from step 1"
+        return lose(scene, reasons.DRIFT, words, lost=False)
+    if short := _unsettled(scene) or capacity_missing(scene, state.weight):
+        return scene.answer(short, again=scene.spec.settle)
+    # The step begins only now: nothing that was seen before counts for it.
+    late, because = _begun(scene, state), Because(reasons.STEP_PASSED, f"the recorded weight {state.weight} % is written")
+    return scene.answer(because, state=late, effects=(scene.shift(late, reasons.STEP_PASSED, state.weight), RecordState()))
+
+
+def _is_due(scene: Scene, route: RouteSeen) -> bool:
+    """The recorded rise was not written yet: the route still is what it was before."""
+    state = scene.state
+    passed = state.plan if state.state is State.PROMOTING else state.plan[: max(state.step - 1, 0)]
+    if not passed:
+        # The first step may be written in any case: it is where the canary would begin again.
+        return route.weight == 0
+    return route.weight == passed[-1].weight and route.mark is not None and route.mark.weight != state.weight
+
+
+def _unsettled(scene: Scene) -> Because | None:
+    """A subset changed a moment ago, for all that this process knows: no weight rises before that is served everywhere."""
+    subsets, spec = scene.seen.subsets, scene.spec
+    if subsets is not None and not remaining(subsets.since, spec.settle, scene.seen.now):
+        return None
+    return Because(reasons.SETTLING, f"the subsets are given {spec.settle.total_seconds():g} s before the weight rises")
 
 
 def _climb(scene: Scene) -> Decision:
@@ -92,26 +109,24 @@ def _climb(scene: Scene) -> Decision:
         case Hold(missing):
             blocked = missing in scene.seen.findings
             phase = "Blocked" if blocked else "Waiting" if missing.reason == reasons.CANARY_NOT_READY else None
-            return scene.answer(missing, state=scene.checked(), phase=phase, again=scene.deadline_in())
+            return scene.answer(missing, state=scene.checked(), phase=phase)
+        case Rise() | Promote() if unsettled := _unsettled(scene):
+            return scene.answer(unsettled, state=scene.checked(), again=scene.spec.settle)
         case Rise(step, weight):
-            return _rise(scene, step, weight)
+            return _rise(scene, replace(scene.checked(), step=step, weight=weight))
         case Promote():
-            return _rise(scene, scene.state.step, FULL)
+            return _rise(scene, replace(scene.checked(), state=State.PROMOTING, weight=FULL))
 
 
-def _rise(scene: Scene, step: int, weight: int) -> Decision:
+def _begun(scene: Scene, state: ReleaseRecord) -> ReleaseRecord:
+    """A step that begins now, with one more routing write."""
+    evidence = record_of(start_step(scene.look.committed, state.weight))
+    return replace(state, weight_since=scene.seen.now, observed_seconds=0, evidence=evidence, seq=state.seq + 1)
+
+
+def _rise(scene: Scene, earned: ReleaseRecord) -> Decision:
     """The record precedes the write: whoever comes later knows that this weight was earned."""
-    told = scene.look.told if scene.state.step else f"canary {scene.state.to} is ready"
-    because = Because(reasons.STEP_PASSED, f"canary gets {weight} %: {told}")
-    state = replace(
-        scene.checked(),
-        state=State.PROMOTING if weight == FULL else State.PROGRESSING,
-        step=step,
-        weight=weight,
-        weight_since=scene.seen.now,
-        observed_seconds=0,
-        evidence=record_of(start_step(scene.look.committed, weight)),
-        seq=scene.state.seq + 1,
-    )
-    effects = (RecordState(), scene.shift(state, reasons.STEP_PASSED, weight), Announce(because))
+    told = scene.look.told if scene.state.step else f"canary {earned.to} is ready"
+    state, because = _begun(scene, earned), Because(reasons.STEP_PASSED, f"canary gets {earned.weight} %: {told}")
+    effects = (RecordState(), scene.shift(state, reasons.STEP_PASSED, state.weight), Announce(because))
     return scene.answer(because, state=state, effects=effects, again=scene.spec.settle)

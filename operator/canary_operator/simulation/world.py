@@ -47,7 +47,7 @@ class World:
         self.passes: list[Pass] = []
         self.restart = restart
         self._dirty = True
-        self._instant = (EPOCH, 0)
+        self._instant = (0.0, 0)
         self._coming: list[tuple[float, int, Callable[[World], None]]] = []
         self._numbers = 0
         self._ask: Ask | None = None
@@ -67,7 +67,7 @@ class World:
 
     def run(self, seconds: float, until: "Callable[[World], bool] | None" = None) -> bool:
         """Lets time pass, or less if `until` comes true, which is the answer."""
-        end = self.cluster.time + seconds
+        end, self._instant = self.cluster.time + seconds, (0.0, 0)
         while True:
             self._settle()
             if until is not None and until(self):

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from canary_operator.analysis.counters import spacing, total
 from canary_operator.analysis.odds import Counts
-
 from tests.pure.analysis.worlds import EPOCH, canary, few, interval, read, series, stable, worlds
 
 

@@ -20,7 +20,6 @@ from canary_operator.analysis.odds import (
     log_odds_worse,
     noise_factor,
 )
-
 from tests.pure.analysis.worlds import few
 
 

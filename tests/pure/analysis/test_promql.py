@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canary_operator.analysis.promql import any_of, duration, quote, requests_total
-
 from tests.pure.analysis.worlds import few
 
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from canary_operator.analysis import samples
 from canary_operator.analysis.samples import NoData, Point, QueryFailed, Samples, Series, parse
-
 from tests.pure.analysis.worlds import few
 
 ROW = {"metric": {"pod": "a"}, "values": [[1.5, "3"], [2, "4.0"]]}

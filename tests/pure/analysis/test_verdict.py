@@ -8,7 +8,6 @@ import pytest
 from canary_operator.analysis.evidence import Blame, Evidence, Suspect
 from canary_operator.analysis.odds import NOTHING, Counts, Segment
 from canary_operator.analysis.verdict import Rules, Why, Word, incident, judge, judge_bake, sentence
-
 from tests.pure.analysis.worlds import EPOCH, folded, interval
 
 DEADLINE, INCIDENT_HOLD = 3600.0, 180.0
@@ -126,6 +125,12 @@ def test_says_the_word_and_what_is_missing(known, rules, word, missing):
 @pytest.mark.parametrize(("requests", "word"), [pytest.param(395, Word.GATHERING, id="19:1"), pytest.param(396, Word.NOT_WORSE, id="20:1")])
 def test_twenty_to_one_ends_a_step_early(requests, word):
     assert judge(evidence((requests, 0), (19 * requests, 0)), Rules()).word is word
+
+
+def test_never_rises_on_counts_of_one_arm_alone():
+    known = evidence((535, 118), (0, 0), covered=300.0)
+    verdict = judge(known, DEFAULTS)
+    assert (verdict.word, verdict.missing) == (Word.GATHERING, "stable had no requests to compare the canary with")
 
 
 @pytest.mark.parametrize(("failures", "word"), [pytest.param(4, Word.UNOPPOSED, id="1.6:1"), pytest.param(5, Word.SUSPECT, id="3.4:1")])

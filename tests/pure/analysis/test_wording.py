@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canary_operator.analysis.wording import odds_text, points_text, seconds_text
-
 from tests.pure.analysis.worlds import few
 
 

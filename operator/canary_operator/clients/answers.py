@@ -1,0 +1,55 @@
+"""What the answers of the Kubernetes API mean. Pure."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from canary_operator.clients.errors import (
+    AlreadyExists,
+    ClusterError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
+
+
+def json_object(content: bytes) -> dict[str, Any] | None:
+    """The JSON object in an answer; None: it holds none."""
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def refusal(what: str, status: int, document: dict[str, Any] | None, headers: Mapping[str, str], *, json_patch: bool) -> ClusterError:
+    """The error that an answer stands for."""
+    said = document or {}
+    message = f"{what}: {said.get('message') or f'HTTP {status}'}"
+    match status:
+        case 400 | 413 | 415:
+            return Invalid(message)
+        case 401:
+            return Unauthorized(message)
+        case 403:
+            return Forbidden(message)
+        case 404 | 410 | 405:
+            return NotFound(message) if status != 410 else Conflict(message)
+        case 409:
+            return AlreadyExists(message) if said.get("reason") == "AlreadyExists" else Conflict(message)
+        case 422:
+            # A patch that does not fit what is stored is answered without the name of the object; a refused object with it.
+            fits = not json_patch or bool((said.get("details") or {}).get("name"))
+            return Invalid(message) if fits else Conflict(message)
+        case 429:
+            return TooManyRequests(message, _seconds(headers.get("Retry-After")))
+        case _:
+            return Unavailable(message)
+
+
+def _seconds(text: str | None) -> float:
+    return float(text) if text and text.isdecimal() else 1.0

@@ -1,0 +1,180 @@
+"""Events into cache and queue: nothing lost when watches fail, nothing kept that has vanished, no request without need."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from canary_operator.cache import Cache, Key
+from canary_operator.clients.errors import Unavailable
+from canary_operator.clients.kinds import CANARY_RELEASE, SERVICE, VIRTUAL_SERVICE, WATCHED, Kind
+from canary_operator.instrumentation import Metrics
+from canary_operator.watching import QUIET, Intake
+from tests.shell.virtual_time import now, run
+
+A, B = Key("shop", "a"), Key("shop", "b")
+
+
+def release(name: str, version: int = 1) -> dict[str, Any]:
+    return {"metadata": {"namespace": "shop", "name": name, "resourceVersion": str(version)}, "spec": {"service": {"name": name}}}
+
+
+class Lists:
+    def __init__(self, *names: str) -> None:
+        self.names = list(names)
+        self.version = 10
+        self.asked: list[tuple[float, Kind]] = []
+        self.failures = 0
+
+    async def list_all(self, kind: Kind, namespaces: Sequence[str] = ()) -> tuple[list[dict[str, Any]], str]:
+        self.asked.append((now(), kind))
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("list: no answer")
+        return ([release(name) for name in self.names] if kind == CANARY_RELEASE else []), str(self.version)
+
+
+class Rig:
+    def __init__(self, *names: str) -> None:
+        self.lists = Lists(*names)
+        self.cache = Cache(monotonic=lambda: asyncio.get_event_loop().time())
+        self.woken: list[Key] = []
+        self.intake = Intake(self.lists, self.cache, self.woken.append, Metrics(), (), clock=lambda: asyncio.get_running_loop().time())
+
+    async def fill(self) -> None:
+        for kind in WATCHED:
+            await self.intake.fill(kind)
+        self.cache.mark_synced()
+        self.lists.asked.clear()
+
+
+class Watches:
+    """One run: tells what it is given, then fails or waits until stopped."""
+
+    def __init__(self, rig: Rig, events: Sequence[tuple[Kind, str | None, dict[str, Any]]] = (), *, lives: float | None = None) -> None:
+        self._rig, self._events, self._lives = rig, events, lives
+        self._stopped = asyncio.Event()
+
+    async def run(self) -> None:
+        for kind, event, document in self._events:
+            self._rig.intake.tell(kind, event, document)
+        if self._lives is None:
+            await self._stopped.wait()
+            return
+        await asyncio.sleep(self._lives)
+        raise RuntimeError("ERROR event in the stream")
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+
+async def supervised(rig: Rig, runs: Sequence[Watches], seconds: float) -> None:
+    left = list(runs)
+    tasks = [asyncio.create_task(rig.intake.supervise(lambda: left.pop(0))), asyncio.create_task(rig.intake.seek())]
+    await asyncio.sleep(seconds)
+    rig.intake.stop()
+    await tasks[0]
+    tasks[1].cancel()
+
+
+def test_events_reach_cache_and_queue() -> None:
+    async def main() -> None:
+        rig = Rig()
+        await rig.fill()
+        rig.intake.tell(CANARY_RELEASE, "ADDED", release("a", 11))
+        rig.intake.tell(CANARY_RELEASE, "MODIFIED", release("a", 11))
+        assert rig.woken == [A] and rig.cache.keys() == {A}
+        rig.intake.tell(CANARY_RELEASE, "DELETED", release("a", 12))
+        assert rig.woken == [A, A] and rig.cache.keys() == frozenset()
+
+    run(main())
+
+
+def test_nobody_is_woken_before_all_lists_are_in() -> None:
+    async def main() -> None:
+        rig = Rig("a", "b")
+        await rig.intake.fill(CANARY_RELEASE)
+        rig.intake.tell(CANARY_RELEASE, "ADDED", release("c", 11))
+        assert rig.woken == [] and len(rig.cache.keys()) == 3
+
+    run(main())
+
+
+def test_an_undisturbed_start_costs_no_further_list() -> None:
+    async def main() -> None:
+        rig = Rig("a", "b")
+        await rig.fill()
+        listed = [(CANARY_RELEASE, None, release(name)) for name in ("a", "b")]
+        await supervised(rig, [Watches(rig, listed)], 60)
+        assert rig.lists.asked == [] and rig.woken == []
+
+    run(main())
+
+
+def test_what_vanished_between_our_list_and_the_watch_is_found() -> None:
+    async def main() -> None:
+        rig = Rig("a", "b")
+        await rig.fill()
+        rig.lists.names, rig.lists.version = ["a"], 20
+        await supervised(rig, [Watches(rig, [(CANARY_RELEASE, None, release("a"))])], 60)
+        assert rig.cache.keys() == {A} and rig.woken == [B]
+        ((at, kind),) = rig.lists.asked
+        assert kind == CANARY_RELEASE and at < QUIET + 2
+
+    run(main())
+
+
+def test_what_vanished_while_the_stream_had_expired_is_found() -> None:
+    async def main() -> None:
+        rig = Rig("a", "b")
+        await rig.fill()
+        task = asyncio.create_task(supervised(rig, [Watches(rig, [(CANARY_RELEASE, None, release(name)) for name in ("a", "b")])], 60))
+        await asyncio.sleep(30)
+        rig.lists.names, rig.lists.version = ["b"], 20
+        rig.intake.tell(CANARY_RELEASE, None, release("b"))  # 410: a new list, without "a"
+        await task
+        assert rig.cache.keys() == {B} and rig.woken == [A] and len(rig.lists.asked) == 1
+
+    run(main())
+
+
+def test_a_search_that_fails_is_tried_again() -> None:
+    async def main() -> None:
+        rig = Rig("a")
+        await rig.fill()
+        rig.lists.names, rig.lists.version, rig.lists.failures = [], 20, 2
+        await supervised(rig, [Watches(rig)], 60)
+        assert rig.cache.keys() == frozenset() and len(rig.lists.asked) == 3
+
+    run(main())
+
+
+def test_watches_that_end_are_started_again_with_growing_pauses() -> None:
+    async def main() -> None:
+        rig = Rig("a")
+        await rig.fill()
+        runs = [Watches(rig, lives=0.1), Watches(rig, lives=0.1), Watches(rig, [(CANARY_RELEASE, None, release("a", 12))])]
+        await supervised(rig, runs, 30)
+        assert rig.woken == [] and rig.cache.get(CANARY_RELEASE, *A) == {
+            "apiVersion": CANARY_RELEASE.api_version,
+            "kind": "CanaryRelease",
+            **release("a", 12),
+        }
+
+    run(main())
+
+
+def test_a_vanished_service_wakes_its_release() -> None:
+    async def main() -> None:
+        rig = Rig("a")
+        await rig.fill()
+        rig.intake.tell(SERVICE, "ADDED", {"metadata": {"namespace": "shop", "name": "a", "resourceVersion": "11"}, "spec": {}})
+        rig.intake.tell(
+            VIRTUAL_SERVICE, "ADDED", {"metadata": {"namespace": "x", "name": "y", "resourceVersion": "11"}, "spec": {"hosts": ["z"]}}
+        )
+        rig.woken.clear()
+        rig.lists.version = 20
+        await supervised(rig, [Watches(rig, [(CANARY_RELEASE, None, release("a"))])], 20)
+        assert rig.woken == [A]
+        assert sorted(kind.kind for _, kind in rig.lists.asked) == ["Service", "VirtualService"]
+
+    run(main())
