@@ -1,15 +1,16 @@
 """A small synchronous client for the lab's API server, as administrator. Documents in, documents out; paths are the API's own."""
 
 import json
-import ssl
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
+
+from lab.connections import ApiError as ApiError
+from lab.connections import ApiUnreachable as ApiUnreachable
+from lab.connections import Connections
 
 Document = dict[str, Any]
 Documents = list[Document]
@@ -20,21 +21,10 @@ MERGE_PATCH = "application/merge-patch+json"
 INITIALIZING_SECONDS = 30.0
 
 
-class ApiError(Exception):
-    """The API server said no."""
-
-    def __init__(self, status: int, body: str, request: str) -> None:
-        super().__init__(f"{request}: {status} {body[:600]}")
-        self.status = status
-        self.body = body
-
-
-class ApiUnreachable(Exception):
-    """No API server, or it went away within the request."""
-
-
 @dataclass(frozen=True, slots=True)
 class WatchEvent:
+    """One event of a watch."""
+
     type: str
     """ADDED, MODIFIED, DELETED or BOOKMARK."""
     object: Document
@@ -44,20 +34,16 @@ class Api:
     """One per program; threads may share it."""
 
     def __init__(self, server: str, token: str, authority: Path, user_agent: str) -> None:
-        self._address = urlsplit(server)
-        self._headers = {"Authorization": f"Bearer {token}", "User-Agent": user_agent, "Accept": "application/json"}
-        self._authority = authority
-        self._lock = threading.Lock()
-        self._idle: list[HTTPSConnection] = []
+        headers = {"Authorization": f"Bearer {token}", "User-Agent": user_agent, "Accept": "application/json"}
+        self._connections = Connections(server, authority, headers)
         self._plurals: dict[tuple[str, str], tuple[str, bool]] = {}
 
     def close(self) -> None:
         """Closes the connections that are kept for the next request."""
-        with self._lock:
-            while self._idle:
-                self._idle.pop().close()
+        self._connections.close()
 
     def get(self, path: str) -> Document:
+        """The object or collection at this path."""
         return self.request("GET", path)
 
     def find(self, path: str) -> Document | None:
@@ -78,7 +64,7 @@ class Api:
 
     def answers(self, path: str) -> bool:
         """Whether a GET of this path, which need not be JSON, is answered with 200."""
-        return self._send("GET", path, None, {}, 10).status == 200
+        return self._connections.send("GET", path, None, {}, 10).status == 200
 
     def list(self, path: str, **query: str) -> Documents:
         """The items of a collection, e.g. `labelSelector="app=reviews"`."""
@@ -86,6 +72,7 @@ class Api:
         return items
 
     def create(self, document: Document) -> Document:
+        """Creates the object; it must not exist."""
         return self.request("POST", self.path_of(document, named=False), document)
 
     def apply(self, *documents: Document, manager: str = "lab") -> Documents:
@@ -94,9 +81,11 @@ class Api:
         return [self.request("PATCH", self.path_of(document), document, content_type=APPLY, query=query) for document in documents]
 
     def replace(self, document: Document) -> Document:
+        """Replaces the object; its resourceVersion must be the present one, if it has one."""
         return self.request("PUT", self.path_of(document), document)
 
     def patch(self, path: str, change: object, content_type: str = MERGE_PATCH) -> Document:
+        """Changes the object."""
         return self.request("PATCH", path, change, content_type=content_type)
 
     def delete(self, path: str, *, grace_seconds: int | None = None) -> None:
@@ -117,21 +106,11 @@ class Api:
         query = {"watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(int(seconds))}
         if resource_version is not None:
             query["resourceVersion"] = resource_version
-        connection = self._connect(seconds + 30)
-        try:
-            connection.request("GET", f"{path}?{urlencode(query)}", headers=self._headers)
-            response = connection.getresponse()
-            if response.status != 200:
-                raise ApiError(response.status, response.read().decode(errors="replace"), f"watch {path}")
-            for line in response:
-                event = json.loads(line)
-                if event["type"] == "ERROR":
-                    raise ApiError(event["object"].get("code", 0), json.dumps(event["object"]), f"watch {path}")
-                yield WatchEvent(event["type"], event["object"])
-        except (OSError, HTTPException) as error:
-            raise ApiUnreachable(f"watch {path}: {error!r}") from error
-        finally:
-            connection.close()
+        for line in self._connections.stream(f"{path}?{urlencode(query)}", seconds + 30):
+            event = json.loads(line)
+            if event["type"] == "ERROR":
+                raise ApiError(event["object"].get("code", 0), json.dumps(event["object"]), f"watch {path}")
+            yield WatchEvent(event["type"], event["object"])
 
     def request(
         self,
@@ -148,7 +127,7 @@ class Api:
         content = None if body is None else json.dumps(body).encode()
         deadline = time.monotonic() + INITIALIZING_SECONDS
         while True:
-            response = self._send(method, target, content, {"Content-Type": content_type}, seconds)
+            response = self._connections.send(method, target, content, {"Content-Type": content_type}, seconds)
             if response.status < 300:
                 document: Document = json.loads(response.text)
                 return document
@@ -170,6 +149,7 @@ class Api:
         return f"{root}{place}/{plural}" + (f"/{name}" if name else "")
 
     def path_of(self, document: Document, *, named: bool = True) -> str:
+        """The path of this document, or of its collection."""
         metadata = document["metadata"]
         return self.path(
             document["apiVersion"],
@@ -177,50 +157,3 @@ class Api:
             metadata.get("namespace", "default"),
             metadata["name"] if named else None,
         )
-
-    def _send(self, method: str, target: str, content: bytes | None, headers: Mapping[str, str], seconds: float) -> "_Response":
-        """A kept connection may have been closed by a restarted server: then a new one is tried, once."""
-        with self._lock:
-            kept = self._idle.pop() if self._idle else None
-        if kept:
-            kept.sock.settimeout(seconds)
-            try:
-                return self._exchange(kept, method, target, content, headers)
-            except ApiUnreachable as error:
-                if isinstance(error.__cause__, TimeoutError):
-                    raise
-        return self._exchange(self._connect(seconds), method, target, content, headers)
-
-    def _exchange(
-        self, connection: HTTPSConnection, method: str, target: str, content: bytes | None, headers: Mapping[str, str]
-    ) -> "_Response":
-        try:
-            connection.request(method, target, body=content, headers={**self._headers, **headers})
-            response = connection.getresponse()
-            answer = _Response(response.status, response.read().decode(errors="replace"))
-        except (OSError, HTTPException) as error:
-            connection.close()
-            raise ApiUnreachable(f"{method} {target}: {error!r}") from error
-        if response.will_close:
-            connection.close()
-        else:
-            with self._lock:
-                self._idle.append(connection)
-        return answer
-
-    def _connect(self, seconds: float) -> HTTPSConnection:
-        try:
-            context = ssl.create_default_context(cafile=str(self._authority))
-        except OSError as error:
-            raise ApiUnreachable(f"{self._authority}: {error}") from error
-        return HTTPSConnection(self._address.hostname or "", self._address.port, timeout=seconds, context=context)
-
-
-@dataclass(frozen=True, slots=True)
-class _Response:
-    status: int
-    text: str
-
-
-def of_kind(documents: Iterable[Document], kind: str) -> Documents:
-    return [document for document in documents if document["kind"] == kind]

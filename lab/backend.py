@@ -8,8 +8,8 @@ import os
 import random
 import signal
 import sys
-from typing import ClassVar
 from http import HTTPStatus
+from typing import ClassVar
 
 from lab.behaviour import Control
 
@@ -33,19 +33,23 @@ class Connection(asyncio.Protocol):
         self._probing = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Notes where to answer."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self.open_connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Forgets the connection."""
         self.open_connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
+        """Takes what came; requests may come in pieces or several at once."""
         self._received += data
         self._next()
 
     @property
     def busy(self) -> bool:
+        """Whether a request is being answered."""
         return self._busy
 
     def _next(self) -> None:
@@ -111,6 +115,7 @@ async def serve(address: str, port: int, control: Control) -> None:
 
 
 def main() -> None:
+    """Serves as told by the environment."""
     control = Control.of_environment(os.environ)
     if control.now.crashing:
         sys.exit(1)

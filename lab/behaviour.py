@@ -51,11 +51,13 @@ class Control:
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str]) -> "Control":
+        """The control of a backend with this environment."""
         names = filter(None, environment.get(CONTROL, "").split(":"))
         return cls(Behaviour.of_environment(environment), tuple(Path(name) for name in names))
 
     @property
     def now(self) -> Behaviour:
+        """The behaviour at this moment."""
         seen = tuple(_state(file) for file in self._files)
         if seen != self._seen:
             changes: dict[str, Any] = {}

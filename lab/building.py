@@ -1,4 +1,7 @@
-"""Builds the missing programs with Go and says in plain lines what, how far and how long. One process at a time; a half-built file is never seen."""
+"""Builds the missing programs with Go and says in plain lines what, how far and how long.
+
+One process at a time; a half-built file is never seen.
+"""
 
 import fcntl
 import os
@@ -14,6 +17,7 @@ from pathlib import Path
 
 from lab import charts
 from lab.cache import cache_directory
+from lab.isolation import die_with_parent
 from lab.programs import HELM, ISTIOD, MODULES, Program, missing
 
 LOOK_AGAIN_SECONDS = 15.0
@@ -33,14 +37,7 @@ def ensure(
         return
     with _only_builder(say):
         go = find_go()
-        todo = missing(wanted)
-        if todo:
-            total = sum(program.typical_seconds for program in todo)
-            say(
-                f"building {len(todo)} programs with {go}, once per machine and version; a cold cache takes about {max(1, round(total / 60))} min on 2 cores"
-            )
-        for number, program in enumerate(todo, 1):
-            _build(program, go, f"{program.name} {program.version} ({number} of {len(todo)})", say)
+        _build_all(missing(wanted), go, say)
         if render:
             say("rendering Istio's charts")
             charts.render(go, HELM.find() or HELM.cached, go_environment())
@@ -75,14 +72,36 @@ def go_environment() -> dict[str, str]:
     }
 
 
+def _build_all(todo: Sequence[Program], go: Path, say: Callable[[str], None]) -> None:
+    if not todo:
+        return
+    total = sum(program.typical_seconds for program in todo)
+    say(f"building {len(todo)} programs with {go}, once per machine and version; from nothing about {total / 60:.0f} min on 2 cores")
+    done = 0
+    for number, program in enumerate(todo, 1):
+        what = f"{program.name} {program.version} ({number} of {len(todo)}, {done / total:.0%} of the work done)"
+        _build(program, go, what, say)
+        done += program.typical_seconds
+    say("all programs are built")
+
+
 def _build(program: Program, go: Path, what: str, say: Callable[[str], None]) -> None:
-    say(f"{what}: building, typically {program.typical_seconds} s or less")
+    say(f"{what}: building, about {program.typical_seconds} s")
     begun = time.monotonic()
     program.cached.parent.mkdir(exist_ok=True)
+    for stale in program.cached.parent.glob("*.part"):  # of a builder that was killed; the lock says that there is no other now
+        stale.unlink()
     unfinished = program.cached.with_suffix(f".{os.getpid()}.part")
     command = [str(go), "build", *program.build_flags, "-o", str(unfinished), program.package]
     try:
-        with subprocess.Popen(command, cwd=MODULES / program.folder, env=go_environment(), stderr=subprocess.PIPE, text=True) as build:
+        with subprocess.Popen(
+            command,
+            cwd=MODULES / program.folder,
+            env=go_environment(),
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=die_with_parent,  # noqa: PLW1509  (one system call; nothing here has threads)
+        ) as build:
             said = _wait(build, lambda: say(f"{what}: {time.monotonic() - begun:.0f} s of about {program.typical_seconds} s"))
         if build.returncode:
             raise BuildFailed(f"{what} failed:\n" + "\n".join(said.splitlines()[-20:]))

@@ -1,12 +1,13 @@
 """A lab that stays up for a person or a script: `up`, `in` and `down` share a small directory as its handle.
 
-The directory holds a lock, which the running lab keeps (so a stale one is recognised, whatever its PID means today), and what `in` needs to enter.
-Everything else lives in the lab's own memory file system.
+The directory holds a lock, which the running lab keeps (so a stale one is recognised, whatever its PID means today), and what `in` needs to
+enter. Everything else lives in the lab's own memory file system.
 """
 
 import fcntl
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -46,6 +47,7 @@ class Handle:
 
     @property
     def kubeconfig(self) -> str:
+        """The administrator's, as seen from inside."""
         return f"{self.files}/kubeconfig"
 
 
@@ -57,8 +59,12 @@ def up(directory: Path, options: Sequence[str]) -> int:
     with log.open("wb") as output:
         command = [sys.executable, "-m", "lab", "up", "--foreground", *options, str(directory)]
         lab = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
-    while lab.poll() is None and not _is_up(directory, lab.pid):
-        time.sleep(0.05)
+    try:
+        while lab.poll() is None and not _is_up(directory, lab.pid):
+            time.sleep(0.05)
+    except BaseException:
+        lab.terminate()
+        raise
     print(log.read_text(), end="", flush=True)
     return lab.returncode or 0
 
@@ -108,15 +114,13 @@ def enter_lab(directory: Path, command: Sequence[str]) -> int:
 
 def down(directory: Path) -> int:
     """Ends the lab and removes its handle; fine if it is gone already."""
-    with suppress(NoLab):
-        handle = _find(directory)
-        with suppress(ProcessLookupError):
-            os.kill(handle.outer, signal.SIGTERM)
-            deadline = time.monotonic() + DOWN_SECONDS
-            while _locked(directory) and time.monotonic() < deadline:
-                time.sleep(0.02)
-            if _locked(directory):
-                os.kill(handle.outer, signal.SIGKILL)
+    with suppress(NoLab, ProcessLookupError):
+        outer = os.pidfd_open(_find(directory).outer)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            signal.pidfd_send_signal(outer, number)
+            if select.select([outer], [], [], DOWN_SECONDS)[0]:
+                break
+        os.close(outer)
     for name in _FILES:
         (directory / name).unlink(missing_ok=True)
     with suppress(OSError):  # other files in there are not ours
@@ -169,8 +173,9 @@ def _how_to_reach(lab: Cluster, directory: Path) -> str:
     if isinstance(lab, Lab):
         client = next(iter(lab.mesh_clients.values()))
         lines += [
-            f"  gateway      curl -H 'Host: SERVICE.NAMESPACE.svc.cluster.local' http://{Gateway.address}:{GATEWAY_PORT}/   (Gateway infra/public)",
-            f"  mesh client  curl -H 'Host: SERVICE.NAMESPACE.svc.cluster.local' http://{client.address}:PORT/   (ports: the Sidecar in namespace clients)",
+            f"  gateway      http://{Gateway.address}:{GATEWAY_PORT}/   (Gateway infra/public; ask for a service by its host name:",
+            "               curl -H 'Host: SERVICE.NAMESPACE.svc.cluster.local' ...)",
+            f"  mesh client  http://{client.address}:PORT/   (the same; its ports are in the Sidecar of namespace {client.namespace})",
             f"  Prometheus   {Prometheus.url}",
         ]
     return "\n".join([*lines, f"  logs         {lab.directory}", f"End it with: python -m lab down {directory}"])

@@ -1,7 +1,7 @@
 """Istio's own objects, from Istio's own charts: CRDs, the injector's ConfigMap, the webhooks of injector and validator.
 
-Rendered once with Helm and kept as JSON in the cache beside the programs, because parsing 870 KB of YAML costs more than starting an API server.
-Nothing of it is ever committed.
+Rendered once with Helm and kept as JSON in the cache beside the programs, because parsing 870 KB of YAML costs more than starting an API
+server. Nothing of it is ever committed.
 """
 
 import json
@@ -24,6 +24,7 @@ _RENDERING = "3"
 
 
 def rendered() -> bool:
+    """Whether the cache has them."""
     return _file().exists()
 
 

@@ -61,6 +61,7 @@ class Container:
             return None
 
     def signal(self, number: signal.Signals) -> None:
+        """Sends a signal; fine if the process is gone."""
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._handle, number)
 
@@ -91,19 +92,23 @@ class Records:
         self._directory.mkdir(exist_ok=True)
 
     def write(self, uid: str, record: Record) -> None:
+        """Notes a backend that runs."""
         unfinished = self._directory / f"{uid}.part"
         unfinished.write_text(json.dumps(asdict(record)))
         unfinished.replace(self._directory / f"{uid}.json")
 
     def read(self, uid: str) -> Record | None:
+        """The backend of the pod with this UID, if one was noted."""
         try:
             return Record(**json.loads((self._directory / f"{uid}.json").read_text()))
         except FileNotFoundError:
             return None
 
     def remove(self, uid: str) -> None:
+        """Forgets a backend."""
         (self._directory / f"{uid}.json").unlink(missing_ok=True)
 
     def all(self) -> list[Record]:
+        """All that were noted."""
         found = (self.read(file.stem) for file in self._directory.glob("*.json"))
         return [record for record in found if record]

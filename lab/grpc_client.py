@@ -6,7 +6,7 @@ from typing import Any
 import grpc.aio
 
 from lab.backend_grpc import METHOD, SERVICE
-from lab.http_client import Answer, Callback
+from lab.pending import Answer, Pending
 
 
 class GrpcSender:
@@ -19,14 +19,16 @@ class GrpcSender:
         self._metadata = tuple(target["headers"].items())
         self._calls: set[asyncio.Task[None]] = set()
 
-    def send(self, callback: Callback) -> None:
-        task = asyncio.get_running_loop().create_task(self._ask(callback))
+    def send(self, pending: Pending) -> None:
+        """Sends one call; its outcome goes to the pending request."""
+        task = asyncio.get_running_loop().create_task(self._ask(pending))
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
 
-    async def _ask(self, callback: Callback) -> None:
+    async def _ask(self, pending: Pending) -> None:
         call = self._call(b"", metadata=self._metadata)
+        pending.abandon = call.cancel
         metadata = await call.initial_metadata()
         code = await call.code()
         version = next((str(value) for name, value in metadata or () if name == "x-version"), "-")
-        callback(Answer(version, code.name, "" if version != "-" else (await call.details() or "")))
+        pending.finish(Answer(version, code.name, "" if version != "-" else (await call.details() or "")))

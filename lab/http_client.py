@@ -1,24 +1,11 @@
-"""The traffic source's HTTP/1.1 client: a pool of kept connections, one request on each at a time, the answer handed to a callback."""
+"""The traffic source's HTTP/1.1 client: a pool of kept connections, one request on each at a time, the answer handed to the request."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from lab.pending import Answer, Pending
+
 DETAIL_LENGTH = 80
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    version: str
-    """The header x-version, which only backends set; "-" if a proxy answered, or nobody."""
-    status: str
-    """The status code; "timeout", "refused" or "reset" if there was none. For gRPC the code's name."""
-    detail: str
-    """The beginning of what a proxy said."""
-
-
-Callback = Callable[[Answer], None]
 
 
 class HttpPool:
@@ -35,32 +22,34 @@ class HttpPool:
         self._idle: list[_Connection] = []
         self._opening: set[asyncio.Task[None]] = set()
 
-    def send(self, callback: Callback) -> None:
+    def send(self, pending: Pending) -> None:
+        """Sends one request; its outcome goes to the pending request."""
         while self._idle:
             connection = self._idle.pop()
             if connection.usable:
-                connection.send(self._request, callback)
+                connection.send(self._request, pending)
                 return
-        task = asyncio.get_running_loop().create_task(self._open(callback))
+        task = asyncio.get_running_loop().create_task(self._open(pending))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
 
     def back(self, connection: "_Connection") -> None:
+        """Takes a connection back that is free again."""
         self._idle.append(connection)
 
-    async def _open(self, callback: Callback) -> None:
+    async def _open(self, pending: Pending) -> None:
         try:
             _, connection = await asyncio.get_running_loop().create_connection(lambda: _Connection(self), *self._address)
         except OSError as error:
-            callback(Answer("-", "refused", error.strerror or ""))
+            pending.finish(Answer("-", "refused", error.strerror or ""))
             return
-        connection.send(self._request, callback)
+        connection.send(self._request, pending)
 
 
 class _Connection(asyncio.Protocol):
     def __init__(self, pool: HttpPool) -> None:
         self._pool = pool
-        self._callback: Callback | None = None
+        self._pending: Pending | None = None
         self._received = b""
         self.usable = True
 
@@ -68,8 +57,9 @@ class _Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
-    def send(self, request: bytes, callback: Callback) -> None:
-        self._callback = callback
+    def send(self, request: bytes, pending: Pending) -> None:
+        self._pending = pending
+        pending.abandon = self._transport.abort
         self._received = b""
         self._transport.write(request)
 
@@ -103,8 +93,8 @@ class _Connection(asyncio.Protocol):
         self._finish(Answer("-", "reset", str(exc or "closed before the answer")))
 
     def _finish(self, answer: Answer) -> None:
-        callback, self._callback = self._callback, None
-        if callback:
-            callback(answer)
+        pending, self._pending = self._pending, None
+        if pending:
+            pending.finish(answer)
             if self.usable:
                 self._pool.back(self)

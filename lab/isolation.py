@@ -1,8 +1,8 @@
 """Private namespaces: a network, a process tree and a scratch directory that vanish together, however they end.
 
-Everything the lab starts lives in a user, network, PID and mount namespace of its own. The first process in there reaps and forwards signals; when it
-goes, by SIGKILL too, the kernel kills every other process of the namespace and drops its memory file system. That is the whole clean-up: nothing is
-remembered, so nothing can be forgotten. Needs no root and no iproute2; does nothing to the machine outside.
+Everything the lab starts lives in a user, network, PID and mount namespace of its own. The first process in there reaps and forwards
+signals; when it goes, by SIGKILL too, the kernel kills every other process of the namespace and drops its memory file system. That is the
+whole clean-up: nothing is remembered, so nothing can be forgotten. Needs no root and no iproute2; does nothing to the machine outside.
 """
 
 import ctypes
@@ -61,7 +61,7 @@ def isolate(command: Sequence[str], *, started: Callable[[int], None] = lambda p
     Raises:
         IsolationForbidden: User namespaces are switched off here.
     """
-    mount_point = cache_directory() / "scratch"
+    mount_point = (scratch() if isolated() else cache_directory()) / "scratch"  # namespaces nest; the outer one's files stay in sight
     mount_point.mkdir(parents=True, exist_ok=True)
     _unshare()
     first = os.fork()
@@ -101,8 +101,9 @@ def _unshare() -> None:
 
 def _sentence(cause: str) -> str:
     return (
-        f"The lab needs unprivileged user namespaces and this machine forbids them ({cause}): allow them "
-        "(sysctl user.max_user_namespaces=65536; on Ubuntu also kernel.apparmor_restrict_unprivileged_userns=0; in a container, its seccomp profile)."
+        f"The lab needs unprivileged user namespaces and this machine forbids them ({cause}): allow them with "
+        "`sysctl user.max_user_namespaces=65536`, on Ubuntu also `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, "
+        "in a container by its seccomp profile."
     )
 
 
@@ -123,7 +124,7 @@ def _be_first(command: Sequence[str], mount_point: Path) -> NoReturn:
     child = os.fork()
     if not child:
         _become(command, environment)
-    os._exit(_outlive(child, signals=(signal.SIGTERM, signal.SIGHUP, signal.SIGINT)))
+    os._exit(_outlive(child, signals=_terminal_signals()))
 
 
 def _become(command: Sequence[str], environment: dict[str, str]) -> NoReturn:
@@ -195,4 +196,4 @@ def _check(result: int, what: str) -> None:
 
 
 def _network_namespace() -> str:
-    return os.readlink("/proc/self/ns/net")
+    return str(Path("/proc/self/ns/net").readlink())

@@ -1,8 +1,8 @@
 """The kubelet stand-in: `python -m lab.kubelet DIRECTORY`. Runs a real backend process for every pod and reports what it sees.
 
-A pod gets an address of its own, its backend is started on it, bound to the node, probed, and reported; on deletion it goes on serving for a moment, as with
-a preStop hook, so that its endpoints leave first. Pods whose image is `pause` get no process and are ready at once (for benchmarks of thousands).
-Backends outlive this program; when it starts again it takes them over.
+A pod gets an address of its own, its backend is started on it, bound to the node, probed, and reported; on deletion it goes on serving for
+a moment, as with a preStop hook, so that its endpoints leave first. Pods whose image is `pause` get no process and are ready at once (for
+benchmarks of thousands). Backends outlive this program; when it starts again it takes them over.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ class Kubelet:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
+        """Lists and follows, for ever."""
         while True:
             try:
                 version = await self._list()
@@ -101,6 +102,7 @@ class Kubelet:
 
 
 def main() -> None:
+    """Runs with the lab's directory as the only argument."""
     directory = Path(sys.argv[1])
     content = json.loads((directory / "kubeconfig").read_text())
     cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]

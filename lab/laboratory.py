@@ -36,11 +36,13 @@ class Lab(Cluster):
         client_ports: Sequence[int] = (9080,),
         destination_reporter: bool = False,
     ) -> None:
-        """Args:
-        directory: Where its files go; a temporary one otherwise.
-        scrape: Prometheus' scrape interval.
-        client_ports: The service ports on which the default mesh client listens.
-        destination_reporter: Every counter a second time with reporter="destination".
+        """The lab, not started yet.
+
+        Args:
+            directory: Where its files go; a temporary one otherwise.
+            scrape: Prometheus' scrape interval.
+            client_ports: The service ports on which the default mesh client listens.
+            destination_reporter: Every counter a second time with reporter="destination".
         """
         super().__init__(directory)
         self.istiod = Istiod(self.directory, self.api)
@@ -57,14 +59,17 @@ class Lab(Cluster):
 
     @property
     def parts(self) -> dict[str, Part]:
+        """All parts by name."""
         mesh_parts: list[Part] = [self.istiod, self.gateway, *self.mesh_clients.values(), self.prometheus]
         return super().parts | {part.name: part for part in mesh_parts}
 
     @property
     def prometheus_url(self) -> str:
+        """Where to ask Prometheus."""
         return self.prometheus.url
 
     def close(self) -> None:
+        """Ends everything, traffic first."""
         for load in self._loads:
             load.kill()
         super().close()
@@ -130,6 +135,18 @@ class Lab(Cluster):
         load = Load(targets, rate, timeout=timeout)
         self._loads.append(load)
         return load
+
+    def wait_served(
+        self, service: Service, *versions: str, through: Iterable[str] = ("gateway", "mesh"), host: str | None = None, seconds: float = 30
+    ) -> None:
+        """Blocks until each way answers with each of these versions, and with nothing that a proxy made up, for a whole second.
+
+        A route or an endpoint that is in the API is not yet in the proxies: counts that shall be exact begin after this.
+        """
+        ways = tuple(through)
+        wanted = {(way, version) for way in ways for version in versions}
+        with self.load(service, rate=50, through=ways, host=host) as load:
+            until(lambda: load.report.served_last_second(wanted), f"{service.name} {', '.join(versions)} served through {ways}", seconds)
 
     def query(self, promql: str, time: float | None = None) -> list[dict[str, Any]]:
         """An instant query's result vector."""

@@ -37,10 +37,12 @@ class Load:
     """Requests at a constant rate, to all targets in turn, from a process of its own; ends with the lab, or when left."""
 
     def __init__(self, targets: Sequence[Target], rate: float, *, timeout: float = 5.0) -> None:
-        """Args:
-        targets: Asked in turn.
-        rate: Requests per second, over all targets together.
-        timeout: Seconds after which a request counts as timed out.
+        """Starts sending.
+
+        Args:
+            targets: Asked in turn.
+            rate: Requests per second, over all targets together.
+            timeout: Seconds after which a request counts as timed out.
         """
         self._report = Report()
         self._lock = threading.Lock()
@@ -70,6 +72,7 @@ class Load:
 
     @property
     def pid(self) -> int:
+        """The process's."""
         return self._process.pid
 
     def set_rate(self, rate: float) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from lab.addresses import GATEWAY_ADDRESS, GATEWAY_PORT
 
 _MANAGER = "envoy.filters.network.http_connection_manager"
+_MANAGER_TYPE = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _TAGS = [
     {"name": "reporter", "value_format": "source"},
     {"name": "response_code", "value_format": "%RESPONSE_CODE%"},
@@ -39,7 +40,7 @@ METRICS: dict[str, Any] = {
                     "operation": "MERGE",
                     "value": {
                         "typed_config": {
-                            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+                            "@type": f"type.googleapis.com/{_MANAGER_TYPE}",
                             "access_log": [{"name": "lab_stats", "typed_config": _STATS}],
                         }
                     },
@@ -48,7 +49,10 @@ METRICS: dict[str, Any] = {
         ]
     },
 }
-"""Upstream Envoy has no `istio.stats` filter. Its own stats access logger counts per request with the same labels once Prometheus has relabelled them."""
+"""Upstream Envoy has no `istio.stats` filter.
+
+Its own stats access logger counts per request with the same labels once Prometheus has relabelled them.
+"""
 
 PUBLIC_GATEWAY: dict[str, Any] = {
     "apiVersion": "networking.istio.io/v1",

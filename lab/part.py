@@ -16,7 +16,8 @@ READY_SECONDS = 90.0
 LOOK_AGAIN_SECONDS = 0.03
 LOG_LINES = 20
 
-# The kernel's parent-death signal is sent when the *thread* that forked ends: all programs are forked by one thread that lives as long as Python.
+# The kernel's parent-death signal is sent when the *thread* that forked ends: all programs are forked by one thread that lives as
+# long as Python. Between fork and exec it only makes one system call, so the warning about threads and preexec_fn does not apply.
 _forker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lab-forker")
 
 
@@ -27,8 +28,8 @@ class PartFailed(Exception):
 class Part(ABC):
     """A program that can be killed, paused and restarted alone.
 
-    It runs in a session of its own: the kernel's autogroups share the processor out by session, and in one session with the rest the gateway would stall
-    whenever the machine is busy, which looks like lost requests.
+    It runs in a session of its own: the kernel's autogroups share the processor out by session, and in one session with the rest the
+    gateway would stall whenever the machine is busy, which looks like lost requests.
     """
 
     name: str
@@ -50,18 +51,22 @@ class Part(ABC):
         return {}
 
     def standard_input(self) -> int:
+        """A file descriptor; nothing to read by default."""
         return subprocess.DEVNULL
 
     @property
     def log(self) -> Path:
+        """What it writes to standard output and standard error."""
         return self.directory / f"{self.name}.log"
 
     @property
     def pid(self) -> int:
+        """The running program's."""
         return self._running().pid
 
     @property
     def alive(self) -> bool:
+        """Whether the program runs (or is paused)."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
@@ -79,7 +84,7 @@ class Part(ABC):
                     env={**os.environ, **self.environment()},
                     cwd=self.directory,
                     start_new_session=True,
-                    preexec_fn=die_with_parent,
+                    preexec_fn=die_with_parent,  # noqa: PLW1509
                 )
             ).result()
 
@@ -112,6 +117,7 @@ class Part(ABC):
         self._running().send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
+        """Lets a paused program go on."""
         self._running().send_signal(signal.SIGCONT)
 
     def restart(self) -> None:
@@ -121,6 +127,7 @@ class Part(ABC):
         self.wait_ready()
 
     def log_tail(self, lines: int = LOG_LINES) -> str:
+        """The end of the log."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
 

@@ -2,18 +2,17 @@
 
 import asyncio
 from contextlib import suppress
-from http import HTTPStatus
 from pathlib import Path
 from signal import SIGKILL
 
 from lab import behaviour
 from lab.addresses import NODE
 from lab.api import Api, ApiError, ApiUnreachable, Document
-from lab.backend import PROBE
 from lab.behaviour import CONTROL, Control
 from lab.container import Container, Record, Records
 from lab.pod_addresses import PodAddresses
 from lab.pod_status import Seen, application_container, status, timestamp
+from lab.probe import probe
 
 DRAIN_SECONDS = 2.0
 """How long a deleted pod goes on serving, at most its own grace period: its endpoints leave first."""
@@ -56,12 +55,14 @@ class Pod:
         self._address = ""
         self._restarts = 0
         self._failures = 0
+        self._probed = 0.0
         self._reported: Seen | None = None
         self._started = document.get("status", {}).get("startTime") or timestamp()
         self._news = asyncio.Event()
         self._vanished = False
 
     def see(self, document: Document) -> None:
+        """Takes the latest state of the object."""
         self._document = document
         if document["metadata"].get("deletionTimestamp"):
             self._news.set()
@@ -72,6 +73,7 @@ class Pod:
         self._news.set()
 
     async def run(self) -> None:
+        """Returns when nothing of the pod is left."""
         self._take_over()
         if not self._leaving:
             await self._serve()
@@ -121,26 +123,11 @@ class Pod:
             return True
         self._probed = now
         try:
-            passed = await asyncio.wait_for(self._ask(), PROBE_SECONDS)
+            passed = await asyncio.wait_for(probe(self._address, self._port, self._environment.get("PROTOCOL", "http")), PROBE_SECONDS)
         except (OSError, TimeoutError):
             passed = False
         self._failures = 0 if passed else self._failures + 1
         return passed or (was_ready and self._failures < PROBE_FAILURES)
-
-    _probed = 0.0
-
-    async def _ask(self) -> bool:
-        """HTTP backends must answer, gRPC ones must take the connection."""
-        reader, writer = await asyncio.open_connection(self._address, self._port)
-        try:
-            if self._environment.get("PROTOCOL") == "grpc":
-                return True
-            writer.write(PROBE + b"HTTP/1.1\r\nhost: probe\r\n\r\n")
-            return int((await reader.readline()).split()[1]) in set(HTTPStatus)
-        except (IndexError, ValueError):
-            return False
-        finally:
-            writer.close()
 
     async def _report(self, seen: Seen) -> None:
         if seen == self._reported:

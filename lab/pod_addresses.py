@@ -8,6 +8,8 @@ _FIRST = IPv4Address("10.244.1.1")
 
 
 class PodAddresses:
+    """Those in use, and the next one."""
+
     def __init__(self) -> None:
         self._taken: set[str] = set()
         self._next = self._around()
@@ -18,11 +20,13 @@ class PodAddresses:
             self._taken.add(address)
 
     def new(self) -> str:
+        """An address that no pod has."""
         address = next(candidate for candidate in self._next if candidate not in self._taken)
         self._taken.add(address)
         return address
 
     def free(self, address: str) -> None:
+        """Gives an address back."""
         self._taken.discard(address)
 
     @staticmethod

@@ -1,4 +1,7 @@
-"""What the kubelet stand-in reports about a pod. Every container of the pod is reported, also those that the injector added and nobody runs."""
+"""What the kubelet stand-in reports about a pod.
+
+Every container of the pod is reported, also those that the injector added and nobody runs.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -57,6 +60,7 @@ def application_container(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def timestamp() -> str:
+    """Now, as the API writes it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -1,7 +1,7 @@
 """Where each program of the lab is: an environment variable, the user's cache, or built from the Go modules pinned in `programs/`.
 
-The versions stand in the go.mod files and nowhere else. A built program's name in the cache holds its version and a hash of everything that went into it,
-so a changed pin is another file and an old one is never taken for it.
+The versions stand in the go.mod files and nowhere else. A built program's name in the cache holds its version and a hash of everything that
+went into it, so a changed pin is another file and an old one is never taken for it.
 """
 
 import hashlib
@@ -40,6 +40,7 @@ class Program:
 
     @property
     def version(self) -> str:
+        """As go.mod pins it."""
         found = re.search(rf"^\s*{re.escape(self.module)} (v\S+)", (MODULES / self.folder / "go.mod").read_text(), re.MULTILINE)
         if not found:
             raise LookupError(f"lab/programs/{self.folder}/go.mod does not require {self.module}")
@@ -47,6 +48,7 @@ class Program:
 
     @property
     def build_flags(self) -> tuple[str, ...]:
+        """The arguments of `go build`."""
         major, minor = self.version.split(".")[:2]
         variables = (text.format(version=self.version, major=major, minor=minor) for text in self.version_variables)
         linker = " ".join(("-s -w", *(f"-X {variable}" for variable in variables)))
@@ -132,6 +134,7 @@ def path(program: Program) -> Path:
 
 
 def missing(wanted: Iterable[Program]) -> tuple[Program, ...]:
+    """Those that have to be built."""
     return tuple(program for program in wanted if not program.find())
 
 

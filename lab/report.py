@@ -79,6 +79,7 @@ class Report:
 
     @property
     def answered(self) -> int:
+        """Requests whose outcome is known."""
         return sum(self.counts.values())
 
     @property
@@ -98,6 +99,12 @@ class Report:
     def timeouts(self) -> int:
         """Requests without an answer in time. On a busy machine that is the machine, not the routing."""
         return self.count(status="timeout")
+
+    def served_last_second(self, wanted: set[tuple[str, str]]) -> bool:
+        """Whether the last whole second has answers of each of these (path, version), and all its answers came from backends."""
+        last = max((row.second for row in self.rows), default=0) - 1
+        seen = {(row.path, row.version) for row in self.rows if row.second == last}
+        return wanted <= seen and not any(version == PROXY for _, version in seen)
 
     def share(self, version: str, *, path: str | None = None, since: float = 0) -> float:
         """The version's part of all answers that came from backends, 0 to 1; 0 if there are none."""

@@ -1,7 +1,8 @@
 """Records every revision of chosen custom resources in the order in which they were written, for checks of rules that may never be broken.
 
-Read from etcd, not from the API server: a watch of the API server loses revisions when the server restarts (410 Gone, then a list of the present), while etcd
-keeps them; and the recorder's own requests would stand in the audit log. Custom resources are stored as JSON; other kinds are not, and are refused.
+Read from etcd, not from the API server: a watch of the API server loses revisions when the server restarts (410 Gone, then a list of the
+present), while etcd keeps them; and the recorder's own requests would stand in the audit log. Custom resources are stored as JSON; other
+kinds are not, and are refused.
 """
 
 import base64
@@ -68,6 +69,7 @@ class Revisions:
         )
 
     def close(self) -> None:
+        """Records no more."""
         self._closed = True
 
     def _follow(self, prefix: bytes, first: int) -> None:

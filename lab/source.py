@@ -1,25 +1,32 @@
 """The traffic source's process: `python -m lab.source`, told by one JSON line on standard input, more lines change the rate or end it.
 
-Open loop: requests leave at a constant rate whether or not earlier ones were answered, as users do; a closed loop would send less the worse it gets.
-Raw asyncio with a pool of kept connections, because 300 requests/s must not cost a core. Writes what was counted since the last line, as one JSON line, four
-times a second.
+Open loop: requests leave at a constant rate whether or not earlier ones were answered, as users do; a closed loop would send less the worse
+it gets. Raw asyncio with a pool of kept connections, because 300 requests/s must not cost a core. Writes what was counted since the last
+line, as one JSON line, four times a second.
 """
 
 import asyncio
 import json
 import os
+import resource
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from lab.http_client import Answer, HttpPool
+from lab.http_client import HttpPool
+from lab.pending import Answer, Pending
 from lab.tally import Tally
 
 TICK_SECONDS = 0.004
 WRITE_SECONDS = 0.25
-Send = Callable[[Callable[[Answer], None]], None]
+
+
+class Sender(Protocol):
+    """Sends one request of its kind."""
+
+    def send(self, pending: Pending) -> None:
+        """Returns at once; finishes it when the outcome is known."""
 
 
 class Source:
@@ -29,13 +36,14 @@ class Source:
         self._rate = float(order["rate"])
         self._timeout = float(order["timeout"])
         self._tally = Tally()
-        self._senders: list[tuple[tuple[str, str], Send]] = []
+        self._senders: list[tuple[tuple[str, str], Sender]] = []
         self._order = order
         self._sent = 0
         self._stopped = asyncio.Event()
-        self._waiting: deque[tuple[float, Callable[[], None]]] = deque()
+        self._waiting: deque[tuple[float, Pending]] = deque()
 
     async def run(self) -> None:
+        """Sends until told to stop, and waits for what is still to come."""
         for target in self._order["targets"]:
             self._senders.append(((target["path"], target["service"]), await _sender(target)))
         loop = asyncio.get_running_loop()
@@ -57,33 +65,30 @@ class Source:
                 due += 1 / self._rate
             if self._rate <= 0:
                 due = now
-            self._give_up_on_old(now)
+            self._give_up_on_old()
             await asyncio.sleep(max(TICK_SECONDS, min(due - loop.time(), 0.05)))
 
     def _send(self) -> None:
-        key, send = self._senders[self._sent % len(self._senders)]
+        key, sender = self._senders[self._sent % len(self._senders)]
         self._sent += 1
-        begun = time.monotonic()
-        done = False
-
-        def answered(answer: Answer) -> None:
-            nonlocal done
-            if not done:
-                done = True
-                self._tally.count(key, answer, time.monotonic() - begun)
-
         self._tally.sent += 1
-        self._waiting.append((begun + self._timeout, lambda: answered(Answer("-", "timeout", ""))))
-        send(answered)
+        begun = time.monotonic()
+        pending = Pending(lambda answer: self._tally.count(key, answer, time.monotonic() - begun))
+        self._waiting.append((begun + self._timeout, pending))
+        sender.send(pending)
 
-    def _give_up_on_old(self, _now: float) -> None:
+    def _give_up_on_old(self) -> None:
+        """Drops what was answered and times out what waits too long; they wait in the order of their deadlines."""
         now = time.monotonic()
-        while self._waiting and self._waiting[0][0] <= now:
-            self._waiting.popleft()[1]()
+        while self._waiting and (self._waiting[0][1].done or self._waiting[0][0] <= now):
+            _, pending = self._waiting.popleft()
+            if not pending.done:
+                pending.finish(Answer("-", "timeout", ""))
+                pending.abandon()
 
     async def _wait_for_answers(self) -> None:
-        while self._waiting and self._tally.answered < self._tally.sent:
-            self._give_up_on_old(0)
+        while self._waiting:
+            self._give_up_on_old()
             await asyncio.sleep(TICK_SECONDS)
 
     def _listen(self) -> None:
@@ -107,15 +112,18 @@ class Source:
         sys.stdout.flush()
 
 
-async def _sender(target: dict[str, Any]) -> Send:
+async def _sender(target: dict[str, Any]) -> Sender:
     if target["protocol"] == "grpc":
         from lab.grpc_client import GrpcSender  # 0.1 s and 20 MB that HTTP need not pay
 
-        return GrpcSender(target).send
-    return HttpPool(target).send
+        return GrpcSender(target)
+    return HttpPool(target)
 
 
 def main() -> None:
+    """Takes the first order and runs."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # when a proxy hangs, every request waits on a connection of its own
     asyncio.run(Source(json.loads(sys.stdin.readline())).run())
 
 

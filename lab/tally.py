@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from lab.http_client import Answer
+from lab.pending import Answer
 
 BUCKETS_PER_DOUBLING = 12
 """Latency buckets grow by 6 %: percentiles are exact to 3 %, and a run of hours needs no more memory than one of seconds."""
@@ -23,6 +23,7 @@ class Tally:
         self._latest = 0.0
 
     def count(self, key: tuple[str, str], answer: Answer, seconds: float) -> None:
+        """Counts one outcome."""
         self.answered += 1
         self._counts[int(time.time()), *key, answer.version, answer.status] += 1
         self._latencies[answer.version, bucket(seconds)] += 1
@@ -48,6 +49,7 @@ class Tally:
 
 
 def bucket(seconds: float) -> int:
+    """The number of the bucket for this latency."""
     return round(math.log2(max(seconds, 1e-6) * 1e6) * BUCKETS_PER_DOUBLING)
 
 

@@ -17,6 +17,8 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Service:
+    """A Service that was made."""
+
     name: str
     namespace: str
     port: int
@@ -38,14 +40,20 @@ class Workload:
 
     @property
     def name(self) -> str:
+        """The Deployment's name."""
         return f"{self.service.name}-{self.version}"
 
     @property
     def path(self) -> str:
+        """The Deployment's path in the API."""
         return f"/apis/apps/v1/namespaces/{self.service.namespace}/deployments/{self.name}"
 
     def behave(self, **changes: object) -> None:
-        """Changes all pods of this version at once and for good, without a new pod template: `error_share`, `error_status`, `latency_ms`, `ready`, `crashing`."""
+        """Changes all pods of this version at once and for good, without a new pod template.
+
+        Args:
+            **changes: Fields of `lab.behaviour.Behaviour`: error_share, error_status, latency_ms, start_delay, ready, crashing.
+        """
         behaviour.write(behaviour.version_file(self.directory, self.service.namespace, self.service.name, self.version), changes)
 
     def behave_in_pod(self, pod: str, **changes: object) -> None:
@@ -58,9 +66,11 @@ class Workload:
             os.kill(record.pid, signal.SIGKILL)
 
     def scale(self, replicas: int) -> None:
+        """Changes the number of pods."""
         self.api.patch(self.path, {"spec": {"replicas": replicas}}, MERGE_PATCH)
 
     def delete(self) -> None:
+        """Deletes the Deployment; its pods follow."""
         self.api.delete(self.path)
 
     def backends(self) -> list[Record]:
@@ -69,6 +79,7 @@ class Workload:
         return [record for record in Records(self.directory).all() if (record.namespace, record.app, record.version) == wanted]
 
     def pods(self) -> list[Document]:
+        """Its pods, those that are leaving included."""
         selector = f"app={self.service.name},version={self.version}"
         return self.api.list(f"/api/v1/namespaces/{self.service.namespace}/pods", labelSelector=selector)
 
@@ -96,6 +107,7 @@ class Workload:
 
 
 def service_document(service: Service, port_name: str) -> Document:
+    """A Service as a user would write it."""
     return {
         "apiVersion": "v1",
         "kind": "Service",

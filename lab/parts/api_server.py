@@ -26,6 +26,8 @@ _ROTATE_MEGABYTES = 100_000
 
 
 class ApiServer(Part):
+    """The cluster's front door; `api` is a client with an administrator's token."""
+
     name = "kube-apiserver"
 
     def __init__(self, directory: Path) -> None:
@@ -40,6 +42,7 @@ class ApiServer(Part):
 
     @property
     def audit_log(self) -> Path:
+        """One JSON line per request."""
         return self.directory / "audit.log"
 
     def kubeconfig(self, token: str, namespace: str = "default") -> str:
@@ -56,6 +59,7 @@ class ApiServer(Part):
         )
 
     def command(self) -> Sequence[str | Path]:
+        """Writes the signing key, the token file and the audit policy first."""
         key = self._signing_key()
         tokens = self.directory / "tokens.csv"
         tokens.write_text(f'{self.token},{ADMIN},{ADMIN},"system:masters"\n')
@@ -93,6 +97,7 @@ class ApiServer(Part):
         ]
 
     def is_ready(self) -> bool:
+        """Its own word: /readyz."""
         try:
             return self.authority.exists() and self.api.answers("/readyz")
         except ApiUnreachable:

@@ -24,6 +24,8 @@ CONTROLLERS = (
 
 
 class ControllerManager(Part):
+    """The controllers that the lab needs, and no others."""
+
     name = "kube-controller-manager"
 
     def __init__(self, directory: Path, api_server: ApiServer) -> None:
@@ -33,6 +35,7 @@ class ControllerManager(Part):
         self._own = Api(f"https://127.0.0.1:{CONTROLLER_MANAGER_PORT}", api_server.token, authority, "lab")
 
     def command(self) -> Sequence[str | Path]:
+        """No leader election: there is only one."""
         kubeconfig = self.directory / "kubeconfig"
         return [
             programs.path(programs.CONTROLLER_MANAGER),
@@ -62,4 +65,6 @@ class ControllerManager(Part):
             healthy = self._own.answers("/healthz")
         except ApiUnreachable:
             return False
+        finally:
+            self._own.close()
         return healthy and self._api_server.api.exists("/api/v1/namespaces/default/serviceaccounts/default")

@@ -24,6 +24,7 @@ class Envoy(Part):
     workload: str
 
     def command(self) -> Sequence[str | Path]:
+        """One worker thread; drains for 5 s when told to end."""
         bootstrap = self.directory / f"{self.name}.json"
         bootstrap.write_text(json.dumps(self._bootstrap()))
         return [
@@ -32,6 +33,7 @@ class Envoy(Part):
         ]
 
     def is_ready(self) -> bool:
+        """It has its first configuration from istiod."""
         return answers(self.admin_port, "/ready")
 
     @property
@@ -115,11 +117,15 @@ class Gateway(Envoy):
 
     @property
     def url(self) -> str:
+        """Where requests go."""
         return f"http://{self.address}:{GATEWAY_PORT}"
 
 
 class MeshClient(Envoy):
-    """A caller's sidecar. It listens on its own address, one listener per service port, and takes the service's name from the Host header."""
+    """A caller's sidecar.
+
+    It listens on its own address, one listener per service port, and takes the service's name from the Host header.
+    """
 
     kind = "sidecar"
     workload = "mesh-client"
@@ -146,8 +152,8 @@ class MeshClient(Envoy):
     def sidecar(self) -> dict[str, Any]:
         """The Sidecar resource that opens its service ports.
 
-        One HTTP listener per port, and not one HTTP_PROXY listener for all: for that one istiod writes virtual hosts *with* the service's port while the
-        route ignores ports in the Host header, so every request is answered with 502.
+        One HTTP listener per port, and not one HTTP_PROXY listener for all: for that one istiod writes virtual hosts *with* the service's
+        port while the route ignores ports in the Host header, so every request is answered with 502.
         """
         listeners = [
             {

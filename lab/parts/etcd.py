@@ -9,9 +9,12 @@ from lab.part import Part, answers
 
 
 class Etcd(Part):
+    """One member; it does not wait for the disk."""
+
     name = "etcd"
 
     def command(self) -> Sequence[str | Path]:
+        """Keeps its data over a restart."""
         url = f"http://127.0.0.1:{ETCD_PORT}"
         return [
             programs.path(programs.ETCD),
@@ -21,4 +24,5 @@ class Etcd(Part):
         ]
 
     def is_ready(self) -> bool:
+        """Its own word: /health."""
         return answers(ETCD_PORT, "/health")

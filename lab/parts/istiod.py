@@ -27,6 +27,8 @@ _WEBHOOKS = {
 
 
 class Istiod(Part):
+    """The control plane of the mesh."""
+
     name = "istiod"
 
     def __init__(self, directory: Path, api: Api) -> None:
@@ -34,7 +36,10 @@ class Istiod(Part):
         self._api = api
 
     def environment(self) -> Mapping[str, str]:
-        """REVISION must be set, or the webhooks' CA bundles are never filled in; the last two keep Istio's own Envoy filters away from upstream Envoy."""
+        """REVISION must be set, or the webhooks' CA bundles are never filled in.
+
+        The last two keep filters that only Istio's own Envoy has away from upstream Envoy, which would refuse them.
+        """
         return {
             "POD_NAME": "istiod-lab",
             "POD_NAMESPACE": NAMESPACE,
@@ -56,6 +61,7 @@ class Istiod(Part):
         }
 
     def command(self) -> Sequence[str | Path]:
+        """Plain xDS on loopback for the proxies, TLS for the webhooks only."""
         mesh = self.directory / "mesh.json"
         mesh.write_text(json.dumps(_MESH))
         return [

@@ -19,20 +19,27 @@ class Kubelet(Part):
     name = "kubelet"
 
     def __init__(self, directory: Path, api_server: ApiServer, lifeline: int) -> None:
-        """Args:
-        lifeline: The reading end of a pipe that only the lab's own process can write to: it ends when the lab does, however that is.
+        """The part, not started yet.
+
+        Args:
+            directory: The lab's.
+            api_server: Whose pods it runs.
+            lifeline: The reading end of a pipe that only the lab's own process can write to: it ends when the lab does, however that is.
         """
         super().__init__(directory)
         self._api_server = api_server
         self._lifeline = lifeline
 
     def command(self) -> Sequence[str | Path]:
+        """A Python process."""
         return [sys.executable, "-m", "lab.kubelet", self.directory]
 
     def environment(self) -> Mapping[str, str]:
+        """So that it finds this package."""
         return {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
 
     def standard_input(self) -> int:
+        """The lifeline, which its backends inherit."""
         return self._lifeline
 
     def is_ready(self) -> bool:

@@ -15,13 +15,18 @@ _HOST = r"outbound\|\d+\|[^|]*\|([^.]+)\.([^.]+)\.svc\..*"
 
 
 class Prometheus(Part):
+    """Keeps its samples over a restart."""
+
     name = "prometheus"
     url = f"http://127.0.0.1:{PROMETHEUS_PORT}"
 
     def __init__(self, directory: Path, scrape: str, *, destination_reporter: bool = False) -> None:
-        """Args:
-        scrape: The scrape interval, e.g. "5s".
-        destination_reporter: Serve every counter a second time as the server's sidecar would report it, for programs that ask for that.
+        """The part, not started yet.
+
+        Args:
+            directory: The lab's.
+            scrape: The scrape interval, e.g. "5s".
+            destination_reporter: Serve every counter a second time as the server's sidecar would report it, for programs that ask for that.
         """
         super().__init__(directory)
         self._scrape = scrape
@@ -36,6 +41,7 @@ class Prometheus(Part):
             self._running().send_signal(signal.SIGHUP)
 
     def command(self) -> Sequence[str | Path]:
+        """Its configuration is written anew at every start."""
         return [
             *(programs.path(programs.PROMETHEUS), "--config.file", self._configure(), "--log.level", "warn"),
             *(
@@ -48,6 +54,7 @@ class Prometheus(Part):
         ]
 
     def is_ready(self) -> bool:
+        """Its own word: /-/ready."""
         return answers(PROMETHEUS_PORT, "/-/ready")
 
     def _configure(self) -> Path:
@@ -83,11 +90,16 @@ def _relabelling() -> list[dict[str, object]]:
     """Envoy's counter becomes `istio_requests_total` as Istio's own proxy has it.
 
     Failures without a chosen endpoint (UH, NC) keep workload and version `unknown`: no endpoint, no metadata.
+
+    One label more than Istio's: `subset`. Istio's proxy counts a workload once; Envoy counts it once per cluster, and two series that
+    become one by relabelling are refused by Prometheus, which keeps the first: a version that was canary and is stable now would stand
+    still for ever.
     """
     return [
         {"source_labels": ["__name__"], "regex": _WANTED, "action": "keep"},
         _label(["__name__"], "envoy_(istio_.*)", "__name__"),
         _label(["upstream_cluster"], r"outbound\|\d+\|[^|]*\|(.+)", "destination_service"),
+        _label(["upstream_cluster"], r"outbound\|\d+\|([^|]*)\|.+", "subset"),
         _label(["upstream_cluster"], _HOST, "destination_service_name"),
         _label(["upstream_cluster"], _HOST, "destination_service_namespace", "$2"),
         {"target_label": "destination_workload", "replacement": "unknown"},

@@ -6,15 +6,14 @@ object is read afresh, so that the next pass derives its write from what is ther
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
-from canary_operator.api.names import API_VERSION, FINALIZER, KIND, MANAGER
-from canary_operator.api.status import format_time
+from canary_operator.api.names import FINALIZER, OWNER
 from canary_operator.cache import Cache, Document
 from canary_operator.clients.errors import AlreadyExists, CanaryOperatorError, ClusterError, Conflict, NotFound, Unavailable
-from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, EVENT, VIRTUAL_SERVICE, Kind
+from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, VIRTUAL_SERVICE, Kind
 from canary_operator.clients.kubernetes import Cluster
+from canary_operator.events import announce
 from canary_operator.observe import Subject
 from canary_operator.release.model import (
     Announce,
@@ -46,7 +45,7 @@ class Hands:
     cache: Cache
 
 
-async def apply(effect: Effect, it: Subject, hands: Hands, status: Mapping[str, Any]) -> None:
+async def apply(effect: Effect, it: Subject, hands: Hands, status: Mapping[str, Any]) -> None:  # noqa: C901 (one arm per effect)
     """Reaches one end.
 
     Args:
@@ -78,7 +77,7 @@ async def apply(effect: Effect, it: Subject, hands: Hands, status: Mapping[str, 
             await _disown(VIRTUAL_SERVICE, it.route, hands)
             await _disown(DESTINATION_RULE, it.rule, hands)
         case Announce():
-            await _announce(effect, it, hands)
+            await announce(effect.because, effect.warning, it, hands.cluster, hands.cache.now())
         case ReadAgain():
             await read_again(CANARY_RELEASE, it, hands)
 
@@ -127,7 +126,7 @@ async def _ensure(kind: Kind, it: Subject, hands: Hands, mark: Mark, changed: di
     before = it.route if kind == VIRTUAL_SERVICE else it.rule
     if before is not None:
         last = Mark.parse(mark_text(before))
-        if last is not None and last.uid == mark.uid and last.rank > mark.rank:
+        if last is not None and last.uid == mark.uid and (last.rank > mark.rank or (last.rank == mark.rank and last != mark)):
             raise Stale(f"{kind.kind} {it.key.namespace}/{it.key.name} carries mark {last}, later than {mark}")
         if changed["spec"] == before.get("spec") and last is not None and last.uid == mark.uid:
             return
@@ -135,19 +134,34 @@ async def _ensure(kind: Kind, it: Subject, hands: Hands, mark: Mark, changed: di
     hands.cache.note_mark(it.key, str(mark))
     async with _rereading(kind, it, hands):
         if before is None:
-            written = await hands.cluster.create(kind, document)
+            written = await _create(kind, document, it, hands)
         else:
-            metadata = document["metadata"]
-            body = {
-                "metadata": {
-                    "resourceVersion": before["metadata"]["resourceVersion"],
-                    "labels": metadata["labels"],
-                    "annotations": metadata["annotations"],
-                },
-                "spec": {**{field: None for field in before.get("spec") or {} if field not in document["spec"]}, **document["spec"]},
-            }
-            written = await hands.cluster.merge_patch(kind, *it.key, body)
+            written = await hands.cluster.merge_patch(kind, *it.key, _change(before, document))
         hands.cache.store(kind, written)
+
+
+def _change(before: Document, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The merge patch that makes one document of another, bound to the version that it was derived from."""
+    return {
+        "metadata": {
+            "resourceVersion": before["metadata"]["resourceVersion"],
+            "labels": document["metadata"]["labels"],
+            "annotations": document["metadata"]["annotations"],
+        },
+        "spec": {**{field: None for field in before.get("spec") or {} if field not in document["spec"]}, **document["spec"]},
+    }
+
+
+async def _create(kind: Kind, document: dict[str, Any], it: Subject, hands: Hands) -> dict[str, Any]:
+    """Creates a routing object. One of this name that nobody owns and that speaks of the same host was ours until a crash gave half of it away."""
+    try:
+        return await hands.cluster.create(kind, document)
+    except AlreadyExists:
+        found = await hands.cluster.get(kind, *it.key)
+        spec = found.get("spec") or {}
+        if OWNER in (found["metadata"].get("labels") or {}) or it.wanted.host not in (spec.get("host"), *(spec.get("hosts") or ())):
+            raise
+        return await hands.cluster.merge_patch(kind, *it.key, _change(found, document))
 
 
 async def _remove(kind: Kind, document: Document | None, hands: Hands) -> None:
@@ -188,40 +202,6 @@ async def _set_finalizers(it: Subject, hands: Hands, finalizers: list[str]) -> N
             hands.cache.store(CANARY_RELEASE, await hands.cluster.merge_patch(CANARY_RELEASE, *it.key, body))
         except NotFound:
             hands.cache.remove(CANARY_RELEASE, it.document)
-
-
-async def _announce(effect: Announce, it: Subject, hands: Hands) -> None:
-    """An Event whose name is what it says: a pass that is repeated after a crash cannot say it twice."""
-    because, now = effect.because, hands.cache.now()
-    release = it.status.release
-    said = f"{it.uid}/{release.number if release else 0}/{release.seq if release else 0}/{because.reason}/{because.message}"
-    at = format_time(now)
-    event = {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": f"{it.key.name[:200]}.{sha256(said.encode()).hexdigest()[:16]}", "namespace": it.key.namespace},
-        "involvedObject": {
-            "apiVersion": API_VERSION,
-            "kind": KIND,
-            "namespace": it.key.namespace,
-            "name": it.key.name,
-            "uid": it.uid,
-            "resourceVersion": it.document["metadata"]["resourceVersion"],
-        },
-        "type": "Warning" if effect.warning else "Normal",
-        "reason": because.reason,
-        "message": because.message[:1024],
-        "source": {"component": MANAGER},
-        "reportingComponent": MANAGER,
-        "reportingInstance": MANAGER,
-        "firstTimestamp": at,
-        "lastTimestamp": at,
-        "count": 1,
-    }
-    try:
-        await hands.cluster.create(EVENT, event)
-    except AlreadyExists:
-        pass
 
 
 class _rereading:

@@ -92,15 +92,6 @@ def test_the_operator_may(installed: list[Document], api: Api, namespace: str, a
     assert _may(api, OPERATOR, verb, resource, namespace) == (answer == "yes")
 
 
-def test_the_lease_is_the_operators_own(installed: list[Document], api: Api) -> None:
-    assert installed
-    home = "istio-canary-operator"
-
-    assert _may(api, OPERATOR, "create", "leases.coordination.k8s.io", home)
-    assert _may(api, OPERATOR, "patch", "leases.coordination.k8s.io", home, name=home)
-    assert not _may(api, OPERATOR, "patch", "leases.coordination.k8s.io", home, name="of-another-program")
-
-
 def test_no_rule_is_a_wildcard(installed: list[Document]) -> None:
     rules = [rule for document in installed if document["kind"] in ("ClusterRole", "Role") for rule in document["rules"]]
 

@@ -42,8 +42,8 @@ def _after(state: ReleaseRecord, mark: Mark, seen: Observation) -> ReleaseRecord
         return replace(
             later, state=State.PROGRESSING, step=0, weight=0, observed_seconds=0, lost=state.lost or mark.decision == reasons.CANARY_LOST
         )
-    if mark.decision == reasons.STEP_PASSED and mark.weight == state.weight:
-        # Recorded long before it was written: the step begins now, as far as anybody can tell.
+    if mark.decision in (reasons.STEP_PASSED, reasons.DRIFT) and mark.weight == state.weight:
+        # Written again, or long after it was recorded: the step begins now, as far as anybody can tell.
         return replace(later, weight_since=seen.now, observed_seconds=0)
     if mark.decision == reasons.PROMOTED and mark.weight == 0:
         return replace(later, weight=0)

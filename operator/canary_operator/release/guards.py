@@ -9,6 +9,7 @@ from canary_operator.release import reasons
 from canary_operator.release.actions import Action, acknowledge, action_of
 from canary_operator.release.deletion import delete
 from canary_operator.release.model import Announce, Because, Decision, RecordState
+from canary_operator.release.plan import Hold, wants
 from canary_operator.release.record import record_of
 from canary_operator.release.scene import Scene, minus, version_of
 
@@ -109,11 +110,10 @@ def deadline(scene: Scene) -> Decision | None:
     if spec.analysis.no_data == "Withdraw" and scene.look.missing and not state.observed_seconds and age >= longest:
         return scene.end(reasons.NO_DATA, f"no sample was accepted for {int(age.total_seconds())} s: {scene.look.missing.message}")
     if age >= spec.analysis.deadline:
-        missing = scene.look.told
-        return scene.end(
-            reasons.DEADLINE_EXCEEDED,
-            f"step {state.step} took longer than {int(spec.analysis.deadline.total_seconds())} s; missing: {missing}",
-        )
+        plan = wants(scene)
+        missing = plan.missing.message if isinstance(plan, Hold) else scene.look.told
+        words = f"step {state.step} took longer than {int(spec.analysis.deadline.total_seconds())} s; missing: {missing}"
+        return scene.end(reasons.DEADLINE_EXCEEDED, words)
     return None
 
 

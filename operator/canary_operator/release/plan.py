@@ -63,8 +63,8 @@ def wants(scene: Scene) -> Rise | Hold | Promote:
         return Hold(scene.seen.findings[0])
     if state.step and not look.passed:
         return Hold(Because(look.reason, look.told))
-    if look.missing:
-        return Hold(look.missing)
     if short:
         return Hold(short)
+    if look.missing:
+        return Hold(look.missing)
     return Promote() if last else Rise(state.step + 1, weight)

@@ -75,20 +75,20 @@ MEANING: dict[str, tuple[str, str]] = {
     ),
     CANARY_UNAVAILABLE: ("The canary lost all its ready pods twice, or at 100 percent.", "Look at the canary's pods."),
     CANARY_LOST: ("The canary lost all its ready pods; traffic went back and rises again from step 1.", "Look at the canary's pods."),
-    ABORTED: ("A person aborted the release.", "Deploy another revision, or annotate `retry/<number>/1`."),
+    ABORTED: ("A person aborted the release.", "Deploy another revision, or annotate `retry/<number>/<n>`."),
     RETARGETED: ("`spec.version` names the stable version again.", "Nothing."),
     SUPERSEDED: ("Another revision is wanted; the next release follows.", "Nothing."),
     DEADLINE_EXCEEDED: (
         "A step took longer than `analysis.deadline`.",
-        "See the message for what was missing; then annotate `retry/<number>/1`.",
+        "See the message for what was missing; then annotate `retry/<number>/<n>`.",
     ),
     NO_DATA: (
         "No sample was accepted for as long as a step may take, and `noData` is Withdraw.",
-        "Mend Prometheus or the telemetry; then annotate `retry/<number>/1`.",
+        "Mend Prometheus or the telemetry; then annotate `retry/<number>/<n>`.",
     ),
     GLOBAL_INCIDENT: (
         "Stable itself failed far more often than before, so nobody can tell.",
-        "Mend the incident; then annotate `retry/<number>/1`.",
+        "Mend the incident; then annotate `retry/<number>/<n>`.",
     ),
     RECORD_LOST: ("The status of a running release was lost; traffic went back to be safe.", "Annotate `retry/<number>/1`."),
     STABLE_GONE: (

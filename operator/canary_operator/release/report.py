@@ -6,7 +6,7 @@ from datetime import timedelta
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import CanaryReleaseStatus, Condition, EvidenceRecord, Outcome, PastRelease, State
 from canary_operator.release import reasons
-from canary_operator.release.model import Decision, Observation
+from canary_operator.release.model import Decision, EnsureWeights, Observation
 from canary_operator.release.scene import version_of
 
 CHECKPOINT = timedelta(minutes=1)
@@ -28,7 +28,7 @@ def status_of(spec: CanaryReleaseSpec, before: CanaryReleaseStatus, decision: De
         service=spec.service.name,
         stable=decision.stable,
         canary=state.to,
-        weight=seen.route.weight if seen.route else None,
+        weight=_weight(decision, seen),
         step=f"{state.step}/{len(state.plan)}" if state.plan else None,
         reason=because.reason,
         message=because.message[:LONGEST_MESSAGE],
@@ -44,18 +44,38 @@ def status_of(spec: CanaryReleaseSpec, before: CanaryReleaseStatus, decision: De
 
 def worth_writing(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> bool:
     """Something changed that somebody waits for, or a minute of evidence would be lost: numbers alone are no news."""
-    return _without_numbers(before) != _without_numbers(after) or _behind(before, after) >= CHECKPOINT
+    return _news(before) != _news(after) or _behind(before, after) >= CHECKPOINT
 
 
-def _without_numbers(status: CanaryReleaseStatus) -> CanaryReleaseStatus:
+_CALM = {
+    **dict.fromkeys((reasons.STEP_PASSED, reasons.SETTLING, reasons.GATHERING, reasons.BAKING, reasons.FINISHING), reasons.STEP_PASSED),
+    reasons.PROMOTED: reasons.AT_REST,
+}
+"""Words that follow each other while all goes well: nobody waits for the next of them, it is written with the next news."""
+
+
+def _news(status: CanaryReleaseStatus) -> CanaryReleaseStatus:
+    """The status without numbers, and without the difference between calm words."""
     release = status.release
     return replace(
         status,
+        reason=_CALM.get(status.reason or "", status.reason),
         message=None,
+        since=None,
         verdict=None,
         release=release and replace(release, evidence=EvidenceRecord(), observed_seconds=0, seq=0, base_share=None),
-        conditions=tuple(replace(condition, message="") for condition in status.conditions),
+        conditions=tuple(
+            replace(condition, reason=_CALM.get(condition.reason, condition.reason), message="") for condition in status.conditions
+        ),
     )
+
+
+def _weight(decision: Decision, seen: Observation) -> int | None:
+    """The canary's weight when the pass is over; None without a route."""
+    written = [effect.canary for effect in decision.effects if isinstance(effect, EnsureWeights)]
+    if written:
+        return written[-1]
+    return seen.route.weight if seen.route else None
 
 
 def _behind(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> timedelta:
@@ -92,7 +112,7 @@ def _conditions(
     at_rest = decision.state.state is State.STABLE and decision.phase is None
     ended = phase in (Outcome.ROLLED_BACK, Outcome.WITHDRAWN)
     blocked = phase == "Blocked"
-    weight = seen.route.weight if seen.route else 0
+    weight = _weight(decision, seen) or 0
     metrics = decision.metrics
     known = "Unknown" if decision.ask is None or (metrics and metrics.reason == reasons.GATHERING) else "False" if metrics else "True"
     past: PastRelease | None = decision.last_release

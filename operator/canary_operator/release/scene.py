@@ -20,7 +20,6 @@ from canary_operator.release.model import (
     RecordState,
     Serving,
 )
-
 from canary_operator.release.record import record_of
 
 

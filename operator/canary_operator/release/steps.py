@@ -73,17 +73,21 @@ def unserved(scene: Scene) -> Decision | None:
         return None
     if route.weight >= state.weight:
         words = f"the route gave the canary {route.weight} % instead of {state.weight} %, or led elsewhere; it was set right"
-        because, again = Because(reasons.DRIFT, words), scene.counted()
-        effects = (scene.shift(again, reasons.DRIFT, state.weight), Announce(because, warning=True))
-        return scene.answer(because, state=again, effects=effects, again=scene.spec.settle)
+        return _begin_again(scene, Because(reasons.DRIFT, words), Announce(Because(reasons.DRIFT, words), warning=True))
     if not _is_due(scene, route):
         words = f"the route gave the canary {route.weight} % instead of {state.weight} %: it rises again from step 1"
         return lose(scene, reasons.DRIFT, words, lost=False)
-    if short := _unsettled(scene) or capacity_missing(scene, state.weight):
-        return scene.answer(short, again=scene.spec.settle)
-    # The step begins only now: nothing that was seen before counts for it.
-    late, because = _begun(scene, state), Because(reasons.STEP_PASSED, f"the recorded weight {state.weight} % is written")
-    return scene.answer(because, state=late, effects=(scene.shift(late, reasons.STEP_PASSED, state.weight), RecordState()))
+    if decision := _unsettled(scene):
+        return decision
+    if short := capacity_missing(scene, state.weight):
+        return scene.answer(short)
+    return _begin_again(scene, Because(reasons.STEP_PASSED, f"the recorded weight {state.weight} % is written"))
+
+
+def _begin_again(scene: Scene, because: Because, *announce: Announce) -> Decision:
+    """Writes the weight that is recorded already. The step begins only now: nothing that was seen before counts for it."""
+    state = _begun(scene, scene.state)
+    return scene.answer(because, state=state, effects=(scene.shift(state, because.reason, state.weight), RecordState(), *announce))
 
 
 def _is_due(scene: Scene, route: RouteSeen) -> bool:
@@ -96,12 +100,12 @@ def _is_due(scene: Scene, route: RouteSeen) -> bool:
     return route.weight == passed[-1].weight and route.mark is not None and route.mark.weight != state.weight
 
 
-def _unsettled(scene: Scene) -> Because | None:
+def _unsettled(scene: Scene) -> Decision | None:
     """A subset changed a moment ago, for all that this process knows: no weight rises before that is served everywhere."""
     subsets, spec = scene.seen.subsets, scene.spec
-    if subsets is not None and not remaining(subsets.since, spec.settle, scene.seen.now):
-        return None
-    return Because(reasons.SETTLING, f"the subsets are given {spec.settle.total_seconds():g} s before the weight rises")
+    left = remaining(subsets.since, spec.settle, scene.seen.now) if subsets is not None else spec.settle
+    because = Because(reasons.SETTLING, f"the subsets are given {spec.settle.total_seconds():g} s before the weight rises")
+    return scene.answer(because, again=left) if left else None
 
 
 def _climb(scene: Scene) -> Decision:
@@ -110,12 +114,10 @@ def _climb(scene: Scene) -> Decision:
             blocked = missing in scene.seen.findings
             phase = "Blocked" if blocked else "Waiting" if missing.reason == reasons.CANARY_NOT_READY else None
             return scene.answer(missing, state=scene.checked(), phase=phase)
-        case Rise() | Promote() if unsettled := _unsettled(scene):
-            return scene.answer(unsettled, state=scene.checked(), again=scene.spec.settle)
         case Rise(step, weight):
-            return _rise(scene, replace(scene.checked(), step=step, weight=weight))
+            return _unsettled(scene) or _rise(scene, replace(scene.checked(), step=step, weight=weight))
         case Promote():
-            return _rise(scene, replace(scene.checked(), state=State.PROMOTING, weight=FULL))
+            return _unsettled(scene) or _rise(scene, replace(scene.checked(), state=State.PROMOTING, weight=FULL))
 
 
 def _begun(scene: Scene, state: ReleaseRecord) -> ReleaseRecord:
