@@ -30,7 +30,7 @@ setup: $(READY) ## Set up .venv
 
 .PHONY: programs
 programs: $(READY) ## Build the lab's programs (about 15 minutes on 2 cores, once per machine)
-	@$(BIN)/python -m lab build
+	@$(BIN)/python -m lab programs
 
 .PHONY: demo
 demo: programs ## Promote a good version and roll a bad one back, on real traffic

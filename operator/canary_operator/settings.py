@@ -44,8 +44,6 @@ class Settings:
     """Those that are watched; empty: all."""
     workers: int = 8
     """Passes at the same time."""
-    leader_election: bool = True
-    """Only the holder of the lease works."""
     probe: tuple[str, int] | None = ("", 8080)
     """Host and port of /healthz and /readyz; None: off."""
     metrics: tuple[str, int] | None = ("", 9090)
@@ -103,7 +101,6 @@ class _Reader:
             "prometheus": ("prometheus", self.providers),
             "namespaces": ("namespaces", _names),
             "workers": ("workers", _count),
-            "leaderElection": ("leader_election", _boolean),
             "probe": ("probe", _address),
             "metrics": ("metrics", _address),
             "log": ("log", _log),
@@ -159,12 +156,6 @@ def _names(value: object, key: str) -> tuple[str, ...]:
 def _count(value: object, key: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 64:
         raise SettingsError(f"{key}: must be a number from 1 to 64")
-    return value
-
-
-def _boolean(value: object, key: str) -> bool:
-    if not isinstance(value, bool):
-        raise SettingsError(f"{key}: must be true or false")
     return value
 
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from lab import Lab, Load
-from lab.waiting import until
+from lab import Lab
 from lab.workloads import Workload
 
 
@@ -32,16 +31,3 @@ class Shop:
         self.lab.api.apply({**rule, "spec": {"host": host, "subsets": subsets}})
         route = {"hosts": [host], "gateways": ["infra/public", "mesh"], "http": [{"name": "primary", "route": destinations}]}
         return self.lab.api.apply({**rule, "kind": "VirtualService", "spec": route})[0]
-
-    def wait_served(self, version: str, seconds: float = 20) -> None:
-        """Blocks until both proxies answer with this version and nothing else has gone wrong for a second."""
-        with self.lab.load(self.service, rate=40) as load:
-            until(lambda: _served(load, version), f"{version} served by gateway and mesh client", seconds)
-
-
-def _served(load: Load, version: str) -> bool:
-    rows = load.report.rows
-    last = max((row.second for row in rows), default=0)
-    recent = [row for row in rows if row.second == last - 1]
-    paths = {row.path for row in recent if row.version == version}
-    return paths == {"gateway", "mesh"} and all(row.version != "-" for row in recent)

@@ -1,5 +1,7 @@
 """Every part can be killed, paused and restarted alone, and the lab works again afterwards."""
 
+from pathlib import Path
+
 import pytest
 
 from lab import Lab, PartFailed
@@ -78,11 +80,10 @@ def _works(shop: Shop, version: str) -> None:
     """A new version starts, is routed to, answers through both proxies, and is counted."""
     shop.version(version)
     shop.route(**{"v1": 0, version: 100})
-    shop.wait_served(version, 40)
+    shop.lab.wait_served(shop.service, version, seconds=40)
     query = f'istio_requests_total{{destination_workload="reviews-{version}",destination_workload_namespace="{shop.namespace}"}}'
     until(lambda: shop.lab.query(query), f"{version} in Prometheus")
 
 
 def _state(pid: int) -> str:
-    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-        return stat.read().rpartition(")")[2].split()[0]
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

@@ -9,8 +9,8 @@ from tests.lab.shop import Shop
 
 def test_a_pod_is_not_ready_before_its_start_delay(shop: Shop) -> None:
     workload = shop.lab.workload(shop.service, "v1", start_delay=1.0)
-    pod = until(lambda: next((pod for pod in workload.pods() if pod["status"].get("podIP")), None), "pod reported")
-    assert _ready(pod) == "False"
+    reported = until(lambda: [pod for pod in workload.pods() if pod["status"].get("podIP")], "pod reported")
+    assert _ready(reported[0]) == "False"
     workload.wait_ready()
 
 
@@ -44,6 +44,7 @@ def test_a_crashing_version_never_stays_up(shop: Shop) -> None:
 
 def test_a_new_template_replaces_pods_without_losing_a_request(shop: Shop) -> None:
     shop.version("v1", replicas=2)
+    shop.lab.wait_served(shop.service, "v1", through=["mesh"])
     with shop.lab.load(shop.service, rate=100, through=["mesh"]) as load:
         until(lambda: load.report.answered > 50, "answers")
         v1 = shop.version("v1", replicas=2, environment={"CHANGED": "yes"})

@@ -11,7 +11,7 @@ def test_weights_are_served_and_measured(shop: Shop) -> None:
     shop.version("v1")
     shop.version("v2")
     shop.route(v1=80, v2=20)
-    shop.wait_served("v2")
+    shop.lab.wait_served(shop.service, "v1", "v2")
     with shop.lab.load(shop.service, rate=200) as load:
         until(lambda: load.report.answered >= 2000, "2,000 answers", 60)
         report = load.stop()
@@ -26,6 +26,7 @@ def test_weights_are_served_and_measured(shop: Shop) -> None:
 
 def test_a_failure_share_changes_without_a_new_template(shop: Shop) -> None:
     v1 = shop.version("v1")
+    shop.lab.wait_served(shop.service, "v1", through=["mesh"])
     with shop.lab.load(shop.service, rate=100, through=["mesh"]) as load:
         until(lambda: load.report.count(status="200") > 20, "good answers")
         v1.behave(error_share=1.0, error_status=503)
@@ -47,7 +48,9 @@ def test_what_no_backend_answered_is_lost(shop: Shop) -> None:
 
 
 def test_a_time_out_is_counted_apart(shop: Shop) -> None:
-    shop.version("v1", latency_ms=2000)
+    v1 = shop.version("v1")
+    shop.lab.wait_served(shop.service, "v1", through=["mesh"])
+    v1.behave(latency_ms=2000)
     with shop.lab.load(shop.service, rate=20, through=["mesh"], timeout=0.3) as load:
         until(lambda: load.report.timeouts > 5, "time-outs")
         report = load.stop()
@@ -66,6 +69,19 @@ def test_grpc_is_served_and_measured(lab: Lab) -> None:
     until(lambda: lab.query(query), "UNAVAILABLE in Prometheus")
 
 
+def test_a_mesh_client_of_its_own_namespace_sees_what_is_exported_to_it_only(shop: Shop) -> None:
+    """Istio picks DestinationRules and VirtualServices by the caller's namespace: a test can have a caller in any."""
+    shop.version("v1")
+    shop.lab.mesh_client(shop.namespace)
+    shop.lab.api.apply(_private_answer(shop))
+    with shop.lab.load(shop.service, rate=20, through=["mesh"], client_namespace=shop.namespace) as load:
+        until(lambda: load.report.count(status="418") > 5, "the private route's answer")
+    with shop.lab.load(shop.service, rate=20, through=["mesh"]) as load:
+        until(lambda: load.report.count(version="v1") > 5, "everybody else's answer")
+    counted = f'istio_requests_total{{source_workload_namespace="{shop.namespace}",response_code="418"}}'
+    until(lambda: shop.lab.query(counted), "its proxy is scraped")
+
+
 def test_the_rate_is_kept_and_can_be_changed(shop: Shop) -> None:
     shop.version("v1")
     with shop.lab.load(shop.service, rate=300, through=["mesh"]) as load:
@@ -79,7 +95,13 @@ def test_the_rate_is_kept_and_can_be_changed(shop: Shop) -> None:
         until(lambda: load.report.answered > before + 50, "more")
 
 
+def _private_answer(shop: Shop) -> dict[str, object]:
+    metadata = {"name": "private", "namespace": shop.namespace}
+    answer = {"hosts": [shop.service.host], "exportTo": ["."], "http": [{"directResponse": {"status": 418}}]}
+    return {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": metadata, "spec": answer}
+
+
 def _counted(shop: Shop, workload: str) -> float:
-    query = f'sum(istio_requests_total{{destination_workload="{workload}",destination_workload_namespace="{shop.namespace}",response_code="200"}})'
-    found = shop.lab.query(query)
+    labels = f'destination_workload="{workload}",destination_workload_namespace="{shop.namespace}",response_code="200"'
+    found = shop.lab.query(f"sum(istio_requests_total{{{labels}}})")
     return float(found[0]["value"][1]) if found else 0.0

@@ -13,6 +13,7 @@ QUICK: dict[str, Any] = {
     "bake": "3s",
     "settle": "1s",
     "drain": "1s",
+    "analysis": {"errors": {"ruleOut": "5%"}},
 }
 """As short as a release can be and still be judged: the tests ask what happens, not how long it takes."""
 

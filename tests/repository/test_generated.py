@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import generate
+from tools import custom_resource, generate
 
 
 def test_generated_files_are_fresh(capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,7 +36,7 @@ def test_generating_twice_changes_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_every_list_and_text_of_spec_is_bounded() -> None:
     """The API server's cost limits for CEL, and the operator's memory, rest on it."""
-    nodes = list(generate._nodes(generate.spec_schema()))
+    nodes = list(custom_resource.nodes(custom_resource.spec_schema()))
 
     assert all("maxItems" in node for node in nodes if node["type"] == "array")
     assert all(node.keys() & {"maxLength", "enum"} for node in nodes if node["type"] == "string")
@@ -44,11 +44,11 @@ def test_every_list_and_text_of_spec_is_bounded() -> None:
 
 
 def test_no_number_of_spec_is_a_float() -> None:
-    assert not [node for node in generate._nodes(generate.spec_schema()) if node["type"] == "number"]
+    assert not [node for node in custom_resource.nodes(custom_resource.spec_schema()) if node["type"] == "number"]
 
 
 def test_everything_is_described() -> None:
-    for schema in (generate.spec_schema(), generate.status_schema()):
-        for node in generate._nodes(schema):
+    for schema in (custom_resource.spec_schema(), custom_resource.status_schema()):
+        for node in custom_resource.nodes(schema):
             fields = node.get("properties", {})
             assert not [name for name, field in fields.items() if not field.get("description", "").endswith((".", "/n`."))]

@@ -160,7 +160,7 @@ def test_the_installed_rights_cover_every_kind_that_the_operator_speaks_of(kind:
     rules = [rule for document in INSTALL if document["kind"] in ("ClusterRole", "Role") for rule in document["rules"]]
     granted = {verb for rule in rules if kind.group in rule["apiGroups"] and kind.plural in rule["resources"] for verb in rule["verbs"]}
 
-    assert granted >= ({"get", "list", "watch"} if kind in kinds.WATCHED else {"create", "patch"})
+    assert granted >= ({"list", "watch"} if kind in kinds.WATCHED else {"create"})
 
 
 def test_the_image_is_made_of_files_that_exist() -> None:

@@ -15,7 +15,6 @@ prometheus:
   other: {url: "https://mimir.example.com/prometheus"}
 namespaces: [shop, infra]
 workers: 4
-leaderElection: false
 probe: "127.0.0.1:8080"
 metrics: ":0"
 log: text
@@ -43,7 +42,6 @@ WRONG = [
     ("workers: 0", "workers"),
     ("workers: true", "workers"),
     ("workers: many", "workers"),
-    ("leaderElection: 'yes'", "leaderElection"),
     ("probe: 8080", "probe"),
     ("probe: ':99999'", "probe"),
     ("metrics: nowhere", "metrics"),
@@ -63,7 +61,6 @@ def test_all_of_a_file_is_understood() -> None:
         },
         namespaces=("shop", "infra"),
         workers=4,
-        leader_election=False,
         probe=("127.0.0.1", 8080),
         metrics=None,
         log="text",

@@ -114,7 +114,7 @@ def _conditions(
     blocked = phase == "Blocked"
     weight = _weight(decision, seen) or 0
     metrics = decision.metrics
-    known = "Unknown" if decision.ask is None or (metrics and metrics.reason == reasons.GATHERING) else "False" if metrics else "True"
+    known = _metrics_known(before, decision)
     past: PastRelease | None = decision.last_release
     why = (past.reason, past.message) if ended and past else (because.reason, because.message)
     shifted = f"the canary has {weight} % of the traffic"
@@ -127,6 +127,17 @@ def _conditions(
         "Promoted": ("True" if at_rest and wanted else "False", *why),
     }
     return tuple(_condition(before, seen, kind, *values) for kind, values in told.items())
+
+
+def _metrics_known(before: CanaryReleaseStatus, decision: Decision) -> str:
+    """Whether samples are accepted; as before while the first answer of this process is awaited, so that a restart is no news."""
+    if decision.ask is None:
+        return "Unknown"
+    if decision.metrics is None:
+        return "True"
+    if decision.metrics.reason == reasons.METRICS_UNAVAILABLE:
+        return "False"
+    return next((condition.status for condition in before.conditions if condition.type == "MetricsAvailable"), "Unknown")
 
 
 _METRICS = {"True": "samples of the present are accepted", "Unknown": "nothing is asked of Prometheus while no release runs", "False": ""}

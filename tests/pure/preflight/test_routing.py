@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from canary_operator.preflight import Peer, inspect
 
-from .objects import HOST, Document, facts, named, routed, told
+from canary_operator.preflight import Peer, inspect
+from preflight.objects import HOST, Document, facts, named, routed, told
 
 ERROR, WARNING = "Error", "Warning"
 OURS = routed("shop/reviews", HOST, owner="reviews", to={"host": HOST, "subset": "stable"})

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
+
 from canary_operator.preflight import inspect
 from canary_operator.preflight.service import port_of
-
-from .objects import facts, service, told
+from preflight.objects import facts, service, told
 
 ERROR, WARNING = "Error", "Warning"
 HTTP, METRICS = {"name": "http", "port": 9080}, {"name": "metrics", "port": 9090}

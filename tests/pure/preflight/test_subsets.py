@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from canary_operator.preflight import inspect
-from canary_operator.preflight.scope import covers, full_host
-from canary_operator.traffic.host import expand, matches
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .objects import HOST, Document, facts, named, told
+from canary_operator.preflight import inspect
+from canary_operator.preflight.scope import covers, full_host
+from canary_operator.traffic.host import expand, matches
+from preflight.objects import HOST, Document, facts, named, told
 
 POLICY = {"connectionPool": {"tcp": {"maxConnections": 9}}}
 NAMESPACE_WIDE, MESH_WIDE = "*.shop.svc.cluster.local", "*.local"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from canary_operator.traffic import destination_rule, mark, virtual_service
 from canary_operator.traffic.virtual_service import Wanted
 

@@ -1,6 +1,7 @@
 """Host names as Istio reads them."""
 
 import pytest
+
 from canary_operator.traffic.host import expand, matches, service_fqdn
 
 

@@ -4,11 +4,12 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from canary_operator.api.names import ROUTE
 from canary_operator.traffic import destination_rule, mark, virtual_service
 from canary_operator.traffic.virtual_service import Reading, Wanted, read, with_weights
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 HOST = "reviews.shop.svc.cluster.local"
 WANTED = Wanted(host=HOST, port=9080)
