@@ -109,3 +109,15 @@ def test_a_canary_that_never_gets_ready_is_withdrawn_at_the_deadline(shop: Shop)
     assert "ready pods" in past["message"]
     v2.delete()
     shop.assert_rules()
+
+
+def test_a_deleted_service_blocks_the_release_and_it_goes_on_when_the_service_is_back(shop: Shop, lab: Lab) -> None:
+    started(shop, steps=LONG)
+    shop.wait_weight(25)
+    lab.api.delete(f"/api/v1/namespaces/{shop.namespace}/services/reviews")
+    status = shop.wait("blocked", phase="Blocked", reason="ServiceMissing")
+    assert "Service" in status["message"] and status["weight"] == 25
+    lab.service("reviews", shop.namespace)
+    past = shop.wait_ended(1)
+    assert past["outcome"] in ("Promoted", "Withdrawn"), past
+    shop.assert_rules()
