@@ -7,8 +7,8 @@ from lab.demo.results import Second, Span, Timeline
 from lab.demo.shares import Shift
 
 WIDTH, LEFT, RIGHT = 800, 64, 20
-BEFORE, AFTER = 3.0, 5.0
-"""Seconds that are drawn before the first release and after the last one."""
+AFTER = 4.0
+"""Seconds that are drawn after the last release."""
 INK, DIM, GRID, PAPER = "#1f2933", "#52606d", "#e4e7eb", "#ffffff"
 NEW, NEW_AREA, FAILED, PROMOTED = "#1f6feb", "#dbe9ff", "#d1242f", "#1a7f37"
 MARK_TOP = 50
@@ -16,6 +16,10 @@ WEIGHT_TOP, WEIGHT_HEIGHT = 124, 150
 REQUESTS_TOP, REQUESTS_HEIGHT = 316, 80
 FAILURES_TOP, FAILURES_HEIGHT = 438, 60
 HEIGHT = 552
+LETTER = 7.2
+"""Pixels of a bold letter, at most on average."""
+INDENT = 6.0
+"""Pixels between the mark of a release and what is written beside it."""
 LABEL_GAP = 20.0
 """Pixels that a label of a weight needs."""
 
@@ -32,10 +36,10 @@ def picture(timeline: Timeline) -> str:
 class _Drawing:
     def __init__(self, timeline: Timeline) -> None:
         self._spans = timeline.spans
-        self._first = self._spans[0].begun - BEFORE
-        self._last = self._spans[-1].ended + AFTER
+        self._first = self._spans[0].begun
+        self._last = max(self._spans[-1].ended + AFTER, self._room(self._spans[-1]))
         self._shifts = [shift for shift in timeline.shifts if shift.at < self._last]
-        self._seconds = [second for second in timeline.seconds if self._first <= second.second and second.second + 1 <= self._last]
+        self._seconds = [second for second in timeline.seconds if self._first <= second.second + 1 and second.second + 1 <= self._last]
 
     def svg(self) -> str:
         failures = [second for second in self._of_new_versions() if second.failures]
@@ -62,6 +66,11 @@ class _Drawing:
     def _x(self, moment: float) -> float:
         inside = min(max(moment, self._first), self._last)
         return LEFT + (inside - self._first) / (self._last - self._first) * (WIDTH - LEFT - RIGHT)
+
+    def _room(self, span: Span) -> float:
+        """The clock must reach to here, so that what is written at the release's beginning has its place."""
+        width = WIDTH - LEFT - RIGHT
+        return self._first + (span.begun - self._first) * width / (width - INDENT - len(_ending(span)) * LETTER)
 
     def _of_new_versions(self) -> list[Second]:
         """Only while their release runs."""
@@ -108,12 +117,12 @@ class _Drawing:
         return found
 
     def _failed(self, span: Span) -> str:
-        """How many failed, left of the first one."""
+        """How many failed, beside the last of them."""
         of_it = [second for second in self._of_new_versions() if second.version == span.outcome.to]
-        first = next((second.second for second in of_it if second.failures), span.begun)
-        requests = sum(second.requests for second in of_it)
-        label = f"{span.outcome.canary_failures:,} of {requests:,} failed"
-        return _text(self._x(first) - 6, FAILURES_TOP + FAILURES_HEIGHT - 8, label, FAILED, weight=600, anchor="end")
+        last = max((second.second for second in of_it if second.failures), default=int(span.begun))
+        label = f"{span.outcome.canary_failures:,} of {sum(second.requests for second in of_it):,} failed"
+        x = min(self._x(last + 1) + INDENT, WIDTH - RIGHT - len(label) * LETTER)
+        return _text(x, FAILURES_TOP + FAILURES_HEIGHT - 8, label, FAILED, weight=600)
 
     def _marks(self, span: Span) -> list[str]:
         """Where the release begins and how it ends."""
@@ -122,9 +131,9 @@ class _Drawing:
         colour = PROMOTED if outcome.outcome == "Promoted" else FAILED
         return [
             f'<path d="M{begun:.1f} {MARK_TOP}V{bottom}" stroke="{DIM}" stroke-dasharray="2 3"/>',
-            f'<path d="M{ended:.1f} {MARK_TOP}V{bottom}" stroke="{colour}" stroke-dasharray="2 3"/>',
-            _text(begun + 6, MARK_TOP + 11, f"{outcome.source} → {outcome.to}", INK, size=13, weight=600),
-            _text(begun + 6, MARK_TOP + 28, f"{outcome.outcome} after {outcome.seconds:.0f} s", colour, weight=600),
+            f'<path d="M{ended:.1f} {WEIGHT_TOP}V{bottom}" stroke="{colour}" stroke-dasharray="2 3"/>',
+            _text(begun + INDENT, MARK_TOP + 11, f"{outcome.source} → {outcome.to}", INK, size=13, weight=600),
+            _text(begun + INDENT, MARK_TOP + 28, _ending(span), colour, weight=600),
         ]
 
     def _clock(self) -> list[str]:
@@ -150,6 +159,10 @@ def _heading(spans: Sequence[Span]) -> str:
     return ", ".join(f"{span.outcome.to} is {words.get(span.outcome.outcome, span.outcome.outcome.lower())}" for span in spans)
 
 
+def _ending(span: Span) -> str:
+    return f"{span.outcome.outcome} after {span.outcome.seconds:.0f} s"
+
+
 def _footing(spans: Sequence[Span]) -> str:
     requests = sum(span.outcome.requests for span in spans)
     failures = ", ".join(f"{span.outcome.to} failed {span.outcome.canary_failures:,}" for span in spans)
@@ -158,9 +171,9 @@ def _footing(spans: Sequence[Span]) -> str:
 
 
 def _highest(seconds: Sequence[Second], what: str) -> int:
-    """The top of a scale."""
+    """The top of a scale; a bar may stand out a little."""
     top = max((int(getattr(second, what)) for second in seconds), default=0)
-    return next(limit for limit in (5, 10, 20, 50, 100, 200, 250, 500, 1000, max(top, 1)) if limit >= top)
+    return next(limit for limit in (5, 10, 20, 50, 100, 200, 250, 500, 1000, max(top, 1)) if limit * 1.05 >= top)
 
 
 def _scale(seconds: Sequence[Second], what: str) -> tuple[dict[int, str], int]:
@@ -169,7 +182,7 @@ def _scale(seconds: Sequence[Second], what: str) -> tuple[dict[int, str], int]:
 
 
 def _axis(name: str, top: int, height: int, ticks: dict[int, str], highest: int) -> list[str]:
-    found = [_text(LEFT, top - 8, name, DIM)]
+    found = [_text(LEFT + INDENT, top - 8, name, DIM)]
     for value, label in ticks.items():
         y = top + height - value / highest * height
         found.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="{GRID}"/>')

@@ -66,15 +66,18 @@ def main() -> int:
         f"{time.monotonic() - begun:.0f} s in all. The same as {folder}/report.json, drawn in {folder}/release.svg;", markup=False
     )
     console.print(f"what the operator said is in {folder}/operator.log. A cluster and mesh to play with: make lab", markup=False)
-    return _judge(console, timeline)
+    return judge(console, timeline)
 
 
-def _judge(console: Console, timeline: Timeline) -> int:
+def judge(console: Console, timeline: Timeline) -> int:
+    """Says what went wrong; the exit code is not 0 when a release ended otherwise than expected."""
     wrong = [
         f"{span.outcome.source} → {span.outcome.to} was expected to end as {act.expected}, not {span.outcome.outcome}"
         for act, span in zip(ACTS, timeline.spans, strict=True)
         if span.outcome.outcome != act.expected
     ]
+    for cause, count in timeline.unanswered.items():
+        console.print(f"no backend answered: {count} × {cause}", style="yellow", markup=False)
     for line in wrong:
         console.print(line, style="bold red")
     return 1 if wrong else 0
@@ -92,15 +95,15 @@ class Demo:
         self._lab = self._bring_up()
         self._watcher, service = self._set_the_scene()
         spans = [self._release(service, act) for act in ACTS]
-        return Timeline(spans=spans, shifts=self._watcher.shifts, seconds=results.by_second(self._watcher.report))
+        report = self._watcher.report
+        return Timeline(spans=spans, shifts=self._watcher.shifts, seconds=results.by_second(report), unanswered=report.details)
 
     def _bring_up(self) -> Lab:
         lab = Lab(scrape=setting.SCRAPE)
         parts = lab.parts
         self._screen.wait("a cluster and a mesh come up", lambda: ", ".join(name for name, part in parts.items() if part.alive))
         self._stage.enter_context(lab)
-        names = f"{', '.join(list(parts)[:-1])} and {list(parts)[-1]}"
-        self._screen.note(f"a cluster and a mesh are up after {lab.started_in:.1f} s: {names}")
+        self._screen.note(f"up after {lab.started_in:.1f} s: a Kubernetes control plane, istiod, two Envoys, Prometheus")
         return lab
 
     def _set_the_scene(self) -> tuple[Watcher, Service]:
@@ -114,13 +117,13 @@ class Demo:
         config.write_text(setting.configuration(lab.prometheus_url))
         kubeconfig = lab.service_account_kubeconfig(setting.OPERATOR, setting.OPERATOR)
         operator = self._stage.enter_context(OperatorProcess(config, kubeconfig, setting.results() / "operator.log"))
-        screen.note(f"reviews v1 serves in 2 pods; the operator runs as {setting.ACCOUNT}")
+        screen.note(f"reviews v1 serves in 2 pods; the operator runs, as ServiceAccount {setting.OPERATOR}")
         watcher = Watcher(lab, operator)
         lab.api.apply(setting.canary_release(ACTS[0].source))
         until(lambda: watcher.status.get("phase") == "Stable", "the operator takes the route over", 60)
         until(lambda: _answers(lab, service), "the gateway serves the route", 30)
         watcher.watch(self._stage.enter_context(lab.load(service, rate=setting.RATE, through=setting.WAYS)))
-        screen.note(f"the operator owns the route; {setting.RATE} requests/s go through the gateway and a mesh client")
+        screen.note(f"the operator has the route; {setting.RATE} requests/s go through the gateway and the mesh")
         self._watcher = watcher
         self._look()
         return watcher, service

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,8 @@ class Timeline:
     spans: Sequence[Span]
     shifts: Sequence[Shift]
     seconds: Sequence[Second]
+    unanswered: Mapping[str, int]
+    """Requests that no backend answered, in the whole run, by way and what the proxy said; time-outs included."""
 
 
 def measure(

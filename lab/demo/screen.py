@@ -54,8 +54,8 @@ class _Common:
 
     def command(self, line: str, output: str) -> None:
         """A command and what it answers."""
-        self._console.print(Text(f"          $ {line}", style="bold"))
-        self._console.print(Text("\n".join(f"          {row}" for row in output.rstrip().splitlines())))
+        self._console.print(Text(f"  $ {line}", style="bold"))
+        self._console.print(Text("\n".join(f"  {row}" for row in output.rstrip().splitlines())))
 
     def end(self, outcomes: Sequence[Outcome]) -> None:
         """The summary."""
@@ -77,6 +77,7 @@ class Terminal(_Common):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._view = self._waiting = None
         self._live.stop()
 
     def note(self, text: str) -> None:
@@ -101,7 +102,7 @@ class Terminal(_Common):
     def _render(self) -> RenderableType:
         parts: list[RenderableType] = []
         if self._view:
-            parts.append(table(self._view, self._clock().strip()))
+            parts.append(table(self._view, self._clock().strip(), self._console.width))
         if self._waiting:
             parts.append(self._waiting())
         return Group(*parts)

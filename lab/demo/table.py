@@ -13,11 +13,13 @@ from lab.demo.watching import View
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 SPARKS = 60
+BESIDE = 4
+"""Columns left free: a terminal writes ^C behind the last line, and in a line of its own it would shift everything."""
 COLOURS = {"Promoted": "green", "RolledBack": "red"}
 
 
-def table(view: View, clock: str) -> RenderableType:
-    """The present moment, about 80 columns wide."""
+def table(view: View, clock: str, columns: int) -> RenderableType:
+    """The present moment, for a terminal with so many columns."""
     rows = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     rows.add_column("VERSION")
     rows.add_column("", style="dim")
@@ -43,7 +45,15 @@ def table(view: View, clock: str) -> RenderableType:
         facts.add_row("odds", Text(f"{said.odds}" if said.odds else "-"))
     facts.add_row("routing", f"{view.lost} requests lost, {view.timeouts} timed out")
     head = f" {view.title}  {view.phase}  {f'step {view.step}' if view.step else ''}".rstrip() + " "
-    return Panel(Group(rows, Text(), facts), title=head, title_align="left", subtitle=clock, subtitle_align="right", box=box.ROUNDED)
+    return Panel(
+        Group(rows, Text(), facts),
+        title=head,
+        title_align="left",
+        subtitle=clock,
+        subtitle_align="right",
+        box=box.ROUNDED,
+        width=columns - BESIDE,
+    )
 
 
 def sparkline(weights: Sequence[int]) -> str:
@@ -52,8 +62,8 @@ def sparkline(weights: Sequence[int]) -> str:
     >>> sparkline([0, 5, 25, 50, 100])
     '·▁▂▄█'
     """
-    step = max(1.0, len(weights) / SPARKS)
-    chosen = [weights[min(int((place + 1) * step), len(weights)) - 1] for place in range(int(len(weights) / step))]
+    count = min(len(weights), SPARKS)
+    chosen = [weights[(place + 1) * len(weights) // count - 1] for place in range(count)]
     return "".join(BLOCKS[max(-(-weight * len(BLOCKS) // 100) - 1, 0)] if weight else "·" for weight in chosen)
 
 
