@@ -11,6 +11,8 @@ from lab.cluster import Cluster
 from lab.part import Part, answers
 
 NAMESPACE = ACCOUNT = AGENT = "istio-canary-operator"
+USER = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
+"""The API server's name for it."""
 ROOT = Path(__file__).resolve().parent.parent
 PROBE_PORT, METRICS_PORT = 18080, 18090
 
@@ -19,7 +21,14 @@ class Operator(Part):
     """`canary-operator run` as a part of the lab: it can be killed, paused and restarted alone."""
 
     def __init__(
-        self, lab: Cluster, prometheus_url: str, *, name: str = "canary-operator", offset: int = 0, namespaces: Sequence[str] = ()
+        self,
+        lab: Cluster,
+        prometheus_url: str,
+        *,
+        name: str = "canary-operator",
+        offset: int = 0,
+        namespaces: Sequence[str] = (),
+        verbose: bool = False,
     ) -> None:
         """Installs CRD and rights, and prepares the process; `start` starts it.
 
@@ -29,11 +38,12 @@ class Operator(Part):
             name: Of the process; a second one beside the first needs another.
             offset: Added to the ports, for a second one.
             namespaces: The namespaces that it serves; all when empty.
+            verbose: Passes that change nothing are logged too.
         """
         super().__init__(lab.directory)
         self.name = name
         self._port = PROBE_PORT + offset
-        self._namespaces = namespaces
+        self._options = [word for namespace in namespaces for word in ("--namespace", namespace)] + ["--verbose"] * verbose
         install(lab)
         self._kubeconfig = lab.service_account_kubeconfig(NAMESPACE, ACCOUNT)
         self._config = self.directory / f"{name}.yaml"
@@ -41,17 +51,16 @@ class Operator(Part):
             "prometheus": {"default": {"url": prometheus_url}},
             "probe": f"127.0.0.1:{self._port}",
             "metrics": f"127.0.0.1:{METRICS_PORT + offset}",
-            "log": "text",
+            "log": "json",
         }
         self._config.write_text(yaml.safe_dump(settings))
 
     def command(self) -> Sequence[str | Path]:
         """As a user would start it."""
-        served = [word for namespace in self._namespaces for word in ("--namespace", namespace)]
         return [
             *(sys.executable, "-m", "canary_operator.cli.main", "run", "--config", self._config),
             *("--kubeconfig", self._kubeconfig),
-            *served,
+            *self._options,
         ]
 
     def is_ready(self) -> bool:

@@ -1,24 +1,15 @@
 """The operator as a process, and what it says in its log: one statement per pass, with its own time."""
 
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from lab.demo.setting import PROBE_PORT, environment
-from lab.part import answers
-from lab.waiting import until
+from lab import Lab
+from lab.operator import Operator
+from lab.part import PartFailed
 
-STOP_SECONDS = 10.0
 _PASS = "canary_operator.pass"
-
-
-class OperatorEnded(Exception):
-    """The operator's process is gone; the message ends with its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,51 +33,21 @@ class Statement:
         return self.state, self.step, self.reason
 
 
-class OperatorProcess:
-    """Runs while entered; with --verbose, so that it says what it sees at every look, not only when it decides."""
+class SpeakingOperator(Operator):
+    """The operator, and its statements as they come; verbose, so that it says what it sees at every look, not only when it decides."""
 
-    def __init__(self, config: Path, kubeconfig: Path, log: Path) -> None:
-        self.log = log
+    def __init__(self, lab: Lab) -> None:
+        super().__init__(lab, lab.prometheus_url, verbose=True)
         self._offset = 0
-        self._command = [sys.executable, "-m", "canary_operator.cli.main", "run", "--verbose"]
-        self._command += ["--config", str(config), "--kubeconfig", str(kubeconfig)]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(), start_new_session=True
-            )
-        try:
-            until(self._is_ready, "the operator is ready", 60)
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """SIGTERM, as a cluster does."""
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def check(self) -> None:
-        """Raises OperatorEnded if it does not run."""
-        if self._process is None or self._process.poll() is not None:
-            end = self.log.read_text(errors="replace").splitlines()[-10:]
-            raise OperatorEnded("\n".join(["the operator has ended", *end]))
 
     def news(self) -> list[Statement]:
-        """Statements since the last call, oldest first."""
-        self.check()
+        """Statements since the last call, oldest first.
+
+        Raises:
+            PartFailed: The operator has ended.
+        """
+        if not self.alive:
+            raise PartFailed(f"the operator has ended\n{self.log_tail()}")
         found = []
         with self.log.open("rb") as log:
             log.seek(self._offset)
@@ -96,10 +57,6 @@ class OperatorProcess:
                 self._offset += len(line)
                 found += _statements(line)
         return found
-
-    def _is_ready(self) -> bool:
-        self.check()
-        return answers(PROBE_PORT, "/readyz")
 
 
 def _statements(line: bytes) -> list[Statement]:

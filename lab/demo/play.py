@@ -1,5 +1,6 @@
 """The demo from top to bottom: a lab, an operator, traffic, a good release, a bad one, and what came of them."""
 
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -13,10 +14,11 @@ from lab.addresses import GATEWAY_PORT
 from lab.api import MERGE_PATCH
 from lab.cluster import NotIsolated
 from lab.demo import picture, results, setting
-from lab.demo.operator_process import OperatorEnded, OperatorProcess
+from lab.demo.operator_process import SpeakingOperator
 from lab.demo.results import Span, Timeline
 from lab.demo.screen import Screen, choose
 from lab.demo.watching import View, Watcher
+from lab.operator import ACCOUNT
 from lab.waiting import until
 from lab.workloads import Service
 
@@ -27,7 +29,7 @@ AFTERWARDS_SECONDS = 1.0
 LINE_COLUMNS = 240
 """Of a log; lines are not wrapped there."""
 INTERRUPTED = 130
-FAILURES = (NotIsolated, PartFailed, OperatorEnded, TimeoutError)
+FAILURES = (NotIsolated, PartFailed, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +108,22 @@ class Demo:
         self._screen.note(f"up after {lab.started_in:.1f} s: a Kubernetes control plane, istiod, two Envoys, Prometheus")
         return lab
 
+    def _end(self, operator: SpeakingOperator) -> None:
+        """Ends the operator as a cluster would, and keeps what it said."""
+        operator.terminate()
+        shutil.copy(operator.log, setting.results() / "operator.log")
+
     def _set_the_scene(self) -> tuple[Watcher, Service]:
         lab, screen = self._lab, self._screen
         screen.wait("v1 of the service reviews is deployed, and the operator", lambda: "")
-        setting.install(lab)
+        operator = SpeakingOperator(lab)
         lab.namespace(setting.NAMESPACE)
         service = lab.service(setting.SERVICE, setting.NAMESPACE, port=setting.PORT)
         lab.wait_ready(lab.workload(service, ACTS[0].source, replicas=2))
-        config = lab.directory / "operator.yaml"
-        config.write_text(setting.configuration(lab.prometheus_url))
-        kubeconfig = lab.service_account_kubeconfig(setting.OPERATOR, setting.OPERATOR)
-        operator = self._stage.enter_context(OperatorProcess(config, kubeconfig, setting.results() / "operator.log"))
-        screen.note(f"reviews v1 serves in 2 pods; the operator runs, as ServiceAccount {setting.OPERATOR}")
+        operator.start()
+        self._stage.callback(self._end, operator)
+        operator.wait_ready()
+        screen.note(f"reviews v1 serves in 2 pods; the operator runs, as ServiceAccount {ACCOUNT}")
         watcher = Watcher(lab, operator)
         lab.api.apply(setting.canary_release(ACTS[0].source))
         until(lambda: watcher.status.get("phase") == "Stable", "the operator takes the route over", 60)

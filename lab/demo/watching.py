@@ -8,10 +8,11 @@ from typing import Any
 
 from lab import Lab, Load
 from lab.audit import Request
-from lab.demo.operator_process import OperatorProcess, Statement
+from lab.demo.operator_process import SpeakingOperator, Statement
 from lab.demo.results import Counts
-from lab.demo.setting import ACCOUNT, NAMESPACE, RELEASES, ROUTES, RULES
+from lab.demo.setting import NAMESPACE, RELEASES, ROUTES, RULES
 from lab.demo.shares import Shift, shifts
+from lab.operator import USER
 from lab.report import Report
 
 PODS_SECONDS = 1.0
@@ -56,7 +57,7 @@ class View:
 class Watcher:
     """One for the whole demo."""
 
-    def __init__(self, lab: Lab, operator: OperatorProcess) -> None:
+    def __init__(self, lab: Lab, operator: SpeakingOperator) -> None:
         self._lab, self._operator = lab, operator
         self._revisions = lab.revisions(RELEASES, ROUTES, RULES)
         self._load: Load | None = None
@@ -114,7 +115,7 @@ class Watcher:
 
     def api_requests(self, begun: float, ended: float) -> list[Request]:
         """The operator's, between these times."""
-        return [request for request in self._lab.audit.requests(user=ACCOUNT, since=begun) if request.time < ended]
+        return [request for request in self._lab.audit.requests(user=USER, since=begun) if request.time < ended]
 
     def look(self) -> View:
         """The present moment."""

@@ -112,7 +112,11 @@ class Shop:
 
     def wait_ended(self, number: int, seconds: float = 90) -> dict[str, Any]:
         """Waits for the record of a release, and returns it."""
-        until(lambda: (self.status.get("lastRelease") or {}).get("number") == number, f"release {number} ended; {self.status.get('message')}", seconds)
+        until(
+            lambda: (self.status.get("lastRelease") or {}).get("number") == number,
+            f"release {number} ended; {self.status.get('message')}",
+            seconds,
+        )
         return dict(self.status["lastRelease"])
 
     def wait_weight(self, weight: int, seconds: float = 60) -> float:

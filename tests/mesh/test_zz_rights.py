@@ -5,16 +5,17 @@ from pathlib import Path
 import yaml
 
 from lab import Lab
-from lab.operator import ACCOUNT, AGENT, NAMESPACE, Operator
+from lab.operator import ACCOUNT, AGENT, USER, Operator
 
 AFTER_A_REFUSED_WRITE = {("virtualservices", "get")}
 """Used when a write met another editor's: tests/faults makes that happen."""
-USER = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
 
 
 def granted() -> set[tuple[str, str]]:
     documents = yaml.safe_load_all(Path("deploy/install.yaml").read_text())
-    role = next(document for document in documents if document and document["kind"] == "ClusterRole" and document["metadata"]["name"] == ACCOUNT)
+    role = next(
+        document for document in documents if document and document["kind"] == "ClusterRole" and document["metadata"]["name"] == ACCOUNT
+    )
     return {(resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
 
 
