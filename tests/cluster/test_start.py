@@ -12,7 +12,9 @@ from lab import Cluster
 
 def start(kubeconfig: Path, tmp_path: Path, **settings: object) -> "subprocess.CompletedProcess[str]":
     config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump({"probe": ":0", "metrics": ":0", "prometheus": {"default": {"url": "http://127.0.0.1:9"}}, **settings}))
+    config.write_text(
+        yaml.safe_dump({"probe": ":0", "metrics": ":0", "prometheus": {"default": {"url": "http://127.0.0.1:9"}}, **settings})
+    )
     command = [sys.executable, "-m", "canary_operator.cli.main", "run", "--config", str(config), "--kubeconfig", str(kubeconfig)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
