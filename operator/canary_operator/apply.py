@@ -199,9 +199,14 @@ async def _set_finalizers(it: Subject, hands: Hands, finalizers: list[str]) -> N
     body = {"metadata": {"resourceVersion": it.document["metadata"]["resourceVersion"], "finalizers": finalizers}}
     async with _rereading(CANARY_RELEASE, it, hands):
         try:
-            hands.cache.store(CANARY_RELEASE, await hands.cluster.merge_patch(CANARY_RELEASE, *it.key, body))
+            written = await hands.cluster.merge_patch(CANARY_RELEASE, *it.key, body)
         except NotFound:
             hands.cache.remove(CANARY_RELEASE, it.document)
+            return
+    if written["metadata"].get("deletionTimestamp") and not finalizers:
+        hands.cache.remove(CANARY_RELEASE, written)  # with the last finalizer it went
+    else:
+        hands.cache.store(CANARY_RELEASE, written)
 
 
 class _rereading:

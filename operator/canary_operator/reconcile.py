@@ -17,7 +17,7 @@ from canary_operator.clients.errors import ClusterError, Conflict
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE
 from canary_operator.observe import Subject, observe, route_seen, subject
 from canary_operator.release.decide import decide
-from canary_operator.release.model import Announce, Decision, EnsureSubsets, EnsureWeights, Observation, ReadAgain
+from canary_operator.release.model import Announce, Decision, EnsureSubsets, EnsureWeights, Observation, ReadAgain, ReleaseFinalizer
 from canary_operator.release.report import status_of, worth_writing
 from canary_operator.sampler import Question
 from canary_operator.shell import Shell
@@ -96,6 +96,9 @@ async def _carry_out(key: Key, decision: Decision, seen: Observation, before: Ca
             return written
         if isinstance(effect, Announce):
             continue
+        if isinstance(effect, ReleaseFinalizer):  # with it the CanaryRelease may go, and nothing could be said of it any more
+            while announcements:
+                await _say(announcements.pop(0), key, hands)
         try:
             await apply(effect, it, hands, _status(it, decision, seen, before, hands))
         except Stale as stale:

@@ -116,7 +116,9 @@ def look(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Lo
     return Look(folded.committed, folded.now, verdict, missing, base, since, lasted >= INCIDENT_PATIENCE, valid_for)
 
 
-def _intervals(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> tuple[tuple[Interval, ...], Because | None, timedelta | None]:
+def _intervals(
+    spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation
+) -> tuple[tuple[Interval, ...], Because | None, timedelta | None]:
     """The intervals in the answer, why they are not accepted as news (None: they are), and when they will be too old."""
     match seen.samples:
         case None:

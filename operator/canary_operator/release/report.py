@@ -6,7 +6,7 @@ from datetime import timedelta
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import CanaryReleaseStatus, Condition, EvidenceRecord, Outcome, PastRelease, State
 from canary_operator.release import reasons
-from canary_operator.release.model import Decision, EnsureWeights, Observation
+from canary_operator.release.model import Because, Decision, EnsureWeights, Observation
 from canary_operator.release.scene import version_of
 
 CHECKPOINT = timedelta(minutes=1)
@@ -17,6 +17,7 @@ LONGEST_MESSAGE = 1024
 
 def status_of(spec: CanaryReleaseSpec, before: CanaryReleaseStatus, decision: Decision, seen: Observation) -> CanaryReleaseStatus:
     """The status after a pass."""
+    decision = _when_over(decision)
     phase, state = _phase(spec, decision), decision.state
     because = decision.because
     same = before.phase == phase and before.reason == because.reason
@@ -40,6 +41,14 @@ def status_of(spec: CanaryReleaseSpec, before: CanaryReleaseStatus, decision: De
         history=((past, *before.history)[:HISTORY] if news and past else before.history),
         conditions=_conditions(spec, before, decision, seen, phase),
     )
+
+
+def _when_over(decision: Decision) -> Decision:
+    """A step that was passed is over when its record is read: what it stands for then is waiting at the new weight."""
+    if decision.because.reason != reasons.STEP_PASSED:
+        return decision
+    reason = reasons.BAKING if decision.state.state is State.PROMOTING else reasons.GATHERING
+    return replace(decision, because=Because(reason, decision.because.message))
 
 
 def worth_writing(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> bool:

@@ -146,12 +146,13 @@ class Scene:
         )
 
     def _sooner(self, again: timedelta | None, state: ReleaseRecord) -> timedelta | None:
-        """When to look again: as asked, or before that when a guard may speak by the mere passing of time."""
-        if state.state is not State.PROGRESSING or not state.weight_since:
-            return again
-        age, step = minus(self.seen.now, state.weight_since), state.plan[max(state.step - 1, 0)]
-        spans = [again, self.look.valid_for, self.spec.analysis.deadline - age, step.hold.max - age]
-        return min((span for span in spans if span is not None and (span is again or span > timedelta(0))), default=None)
+        """When to look again: as asked, or before that when the mere passing of time changes what is to be done."""
+        spans = [self.look.valid_for if running(state) else None]
+        if state.state is State.PROGRESSING and state.weight_since:
+            age, step = minus(self.seen.now, state.weight_since), state.plan[max(state.step - 1, 0)]
+            spans += [self.spec.analysis.deadline - age, step.hold.max - age]
+        coming = [span for span in spans if span is not None and span > timedelta(0)]
+        return min((*coming, again) if again is not None else coming, default=None)
 
     def end(self, reason: str, message: str) -> Decision:
         """Takes all traffic back and ends the release. The write comes before the record: its mark outranks the older record.
@@ -184,5 +185,6 @@ class Scene:
         if self.seen.route is None or (subsets is not None and subsets.stable and subsets.canary):
             return self.answer(because, phase="Blocked")
         state, stable = self.counted(), version_of(self.stable)
-        put_back = self.relabel(state, reasons.DRIFT, stable, version_of(self.state.to) or stable)
+        canary = (subsets and subsets.canary) or version_of(self.state.to) or stable
+        put_back = self.relabel(state, reasons.DRIFT, stable, canary)
         return self.answer(because, state=state, effects=(put_back,), phase="Blocked")

@@ -37,7 +37,8 @@ def labels(scene: Scene) -> Decision | None:
     stable, canary = version_of(state.from_), version_of(state.to)
     subsets, route = seen.subsets, seen.route
     if subsets is None or subsets.stable is None or subsets.canary is None:
-        return _relabel(scene, reasons.DRIFT, "a subset was missing; it was put back", stable, canary)
+        # One that is there keeps its label, even a wrong one: it may be serving.
+        return _relabel(scene, reasons.DRIFT, "a subset was missing; it was put back", stable, (subsets and subsets.canary) or canary)
     if route is None:
         left = remaining(subsets.since, spec.settle, seen.now)
         if left:

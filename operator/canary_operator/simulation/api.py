@@ -72,8 +72,8 @@ class Api:
         """Reads the route afresh and gives the canary this weight."""
         self.reads += 1
         present = self.cluster.now.route
-        _refuse_stale(present and present.mark, mark)
-        if present and (present.weight, present.intact, present.owned) == (canary, True, True):
+        _refuse_stale(present.mark if present else None, mark)
+        if present and present.mark and (present.weight, present.intact, present.owned) == (canary, True, True):
             return
         self._write("route", lambda: self.cluster.put(OPERATOR, "route", Route(canary, mark=mark), mark.decision))
 
@@ -81,8 +81,8 @@ class Api:
         """Reads the subsets afresh and lets them select these versions."""
         self.reads += 1
         present = self.cluster.now.subsets
-        _refuse_stale(present and present.mark, mark)
-        if present and (present.stable, present.canary, present.owned) == (stable, canary, True):
+        _refuse_stale(present.mark if present else None, mark)
+        if present and present.mark and (present.stable, present.canary, present.owned) == (stable, canary, True):
             return
         self._write("subsets", lambda: self.cluster.put(OPERATOR, "subsets", Subsets(stable, canary, mark=mark), mark.decision))
 

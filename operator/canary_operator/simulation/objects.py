@@ -14,9 +14,14 @@ PERSON, OPERATOR, CLUSTER = "person", "operator", "cluster"
 """Who made a revision."""
 
 
+def tick(seconds: float) -> float:
+    """Unix seconds in whole microseconds, so that two ways to one instant lead to the same number."""
+    return round(seconds, 6)
+
+
 def moment(seconds: float) -> datetime:
     """Unix seconds as a time."""
-    return datetime.fromtimestamp(round(seconds, 6), UTC)
+    return datetime.fromtimestamp(tick(seconds), UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +153,7 @@ def as_stored(status: CanaryReleaseStatus) -> CanaryReleaseStatus:
         last_release=status.last_release and _past(status.last_release),
         history=tuple(_past(past) for past in status.history),
         conditions=tuple(
-            replace(condition, last_transition_time=condition.last_transition_time.replace(microsecond=0)) for condition in status.conditions
+            replace(condition, last_transition_time=condition.last_transition_time.replace(microsecond=0))
+            for condition in status.conditions
         ),
     )

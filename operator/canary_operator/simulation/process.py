@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from canary_operator.analysis.samples import Answer
+from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import CanaryReleaseStatus
 from canary_operator.release.decide import decide
 from canary_operator.release.model import (
@@ -29,7 +30,7 @@ from canary_operator.release.model import (
 )
 from canary_operator.release.report import status_of, worth_writing
 from canary_operator.simulation.api import Api, Failed
-from canary_operator.simulation.objects import UID, Resource, Stored, moment
+from canary_operator.simulation.objects import UID, Resource, Stored, moment, tick
 
 BACK_OFF = timedelta(seconds=1)
 """After a pass that failed."""
@@ -40,6 +41,7 @@ class Pass:
     """One pass, as it went."""
 
     time: float
+    spec: CanaryReleaseSpec
     seen: Observation
     before: CanaryReleaseStatus
     after: CanaryReleaseStatus
@@ -81,7 +83,7 @@ class Process:
         seen = self._observe(stored, stored.resource, now)
         resource, before = stored.resource, stored.resource.status or CanaryReleaseStatus()
         decision = decide(resource.spec, resource.record, seen)
-        self.due = None if decision.look_again_in is None else now + decision.look_again_in.total_seconds()
+        self.due = None if decision.look_again_in is None else tick(now + decision.look_again_in.total_seconds())
         after = status_of(resource.spec, before, decision, seen)
         done: list[Effect] = []
         tried, failed = len(api.writes), False
@@ -93,8 +95,8 @@ class Process:
             if known is not None and not any(isinstance(effect, RecordState) for effect in done) and worth_writing(before, after):
                 api.record(known, after)
         except Failed:
-            failed, self.due = True, now + BACK_OFF.total_seconds()
-        return Pass(now, seen, before, after, decision, tuple(done), len(api.writes) - tried, failed)
+            failed, self.due = True, tick(now + BACK_OFF.total_seconds())
+        return Pass(now, resource.spec, seen, before, after, decision, tuple(done), len(api.writes) - tried, failed)
 
     # ---------------------------------------------------------------------------------------------------------------- observing
 
@@ -115,9 +117,9 @@ class Process:
             last_release=status.last_release,
             stable=status.stable,
             versions=stored.versions,
-            route=route and RouteSeen(route.weight, route.intact, route.mark, moment(route_since)),
+            route=RouteSeen(route.weight, route.intact, route.mark, moment(route_since)) if route else None,
             route_gone_since=None if route else moment(route_since),
-            subsets=subsets and SubsetsSeen(subsets.stable, subsets.canary, subsets.mark, moment(subsets_since)),
+            subsets=SubsetsSeen(subsets.stable, subsets.canary, subsets.mark, moment(subsets_since)) if subsets else None,
             fresh=all(self._is_older(part.mark, part.version) for part in (route, subsets) if part),
             findings=stored.findings,
             samples=self.answer,

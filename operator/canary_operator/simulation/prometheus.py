@@ -58,10 +58,14 @@ class Prometheus:
             return QueryFailed("connection refused")
         since = now - FIRST_WINDOW if ask.since is None else ask.since - EXTRA_SCRAPES * self.spacing - 1e-3
         workloads = {*ask.stable, *(() if self.mode is Mode.CANARY_BLIND else ask.canary)}
-        found = () if self.mode is Mode.EMPTY else tuple(
-            Series(_labels(counter), tuple(points[bisect_left(self._times[counter], since) :]))
-            for counter, points in self._points.items()
-            if counter[1] in workloads and self._times[counter][-1] >= since
+        found = (
+            ()
+            if self.mode is Mode.EMPTY
+            else tuple(
+                Series(_labels(counter), tuple(points[bisect_left(self._times[counter], since) :]))
+                for counter, points in self._points.items()
+                if counter[1] in workloads and self._times[counter][-1] >= since
+            )
         )
         return Samples(found) if found else NoData("no series match the query")
 

@@ -1,0 +1,104 @@
+"""The stage: objects, pods, mesh, Prometheus, and what people and clusters do to them. Knows neither the operator nor how time passes."""
+
+from dataclasses import replace
+
+from canary_operator.api.spec import CanaryReleaseSpec
+from canary_operator.api.status import State
+from canary_operator.release.model import Because, Serving
+from canary_operator.simulation.draws import Draw, expected
+from canary_operator.simulation.objects import CLUSTER, PERSON, Cluster, Resource, Route, Subsets
+from canary_operator.simulation.prometheus import Mode, Prometheus
+from canary_operator.simulation.traffic import Failing, Traffic, steadily
+
+EPOCH = 1_763_847_000.0
+"""When every world begins, Unix seconds."""
+
+
+class Stage:
+    """One CanaryRelease and everything around it, at one instant.
+
+    Args:
+        spec: The wish it begins with.
+        rate: Requests per second.
+        spacing: Seconds between two scrapes.
+        draw: What is left to chance; expected values when left out.
+        targets: Number of proxies that count.
+    """
+
+    def __init__(self, spec: CanaryReleaseSpec, *, rate: float, spacing: float, draw: Draw | None, targets: int) -> None:
+        self.cluster = Cluster(EPOCH)
+        self.traffic = Traffic(draw or expected(), rate, tuple(f"gateway-{number}" for number in range(targets)))
+        self.prometheus = Prometheus(spacing, EPOCH + spacing / 2)
+        self.dirty = True
+        """Something has changed that the operator has not looked at yet."""
+        self.cluster.put(PERSON, "resource", Resource(spec))
+
+    # ----------------------------------------------------------------------------------------------------- what people and pods do
+
+    def _put(self, by: str, what: str, value: object) -> None:
+        self.cluster.put(by, what, value)
+        self.dirty = True
+
+    def deploy(self, version: str, *, pods: int = 4, template: int = 1, fails: float | Failing = 0.0) -> None:
+        """Pods of a version, all ready; another template is another revision of it."""
+        revision = f"{version}@t{template}"
+        self.fail(revision, fails)
+        serving = Serving(version, revision, (f"app-{version}",), pods, pods)
+        self._put(CLUSTER, "versions", {**(self.cluster.now.versions or {}), version: serving})
+
+    def fail(self, revision: str, fails: float | Failing) -> None:
+        """From now on this share of the requests of a revision fails."""
+        self.traffic.failing[revision] = fails if callable(fails) else steadily(fails)
+
+    def scale(self, version: str, ready: int, desired: int | None = None) -> None:
+        """So many pods of a version are ready; `desired` (as many when left out) are asked for."""
+        versions = dict(self.cluster.now.versions or {})
+        wanted = max(ready, versions[version].desired) if desired is None else desired
+        self._put(CLUSTER, "versions", {**versions, version: replace(versions[version], ready=ready, desired=wanted)})
+
+    def undeploy(self, version: str) -> None:
+        """The version is gone, workload and all."""
+        self._put(CLUSTER, "versions", {name: each for name, each in (self.cluster.now.versions or {}).items() if name != version})
+
+    def edit(self, **changes: object) -> None:
+        """A person changes fields of the spec."""
+        if (resource := self.cluster.now.resource) is not None and not resource.deleting:
+            spec = replace(resource.spec, **changes)  # type: ignore[arg-type]
+            self._put(PERSON, "resource", replace(resource, spec=spec, generation=resource.generation + 1))
+
+    def act(self, action: str) -> None:
+        """A person writes the action annotation."""
+        if (resource := self.cluster.now.resource) is not None:
+            self._put(PERSON, "resource", replace(resource, action=action))
+
+    def delete(self) -> None:
+        """A person deletes the CanaryRelease."""
+        if (resource := self.cluster.now.resource) is not None:
+            self._put(PERSON, "resource", replace(resource, deleting=True) if resource.finalizer else None)
+
+    def drift(self, *, route: Route | None | str = "", subsets: Subsets | None | str = "") -> None:
+        """A person writes the route or the subsets; None deletes."""
+        for what, value in (("route", route), ("subsets", subsets)):
+            if not isinstance(value, str):
+                self._put(PERSON, what, value)
+
+    def find(self, *findings: Because) -> None:
+        """Preflight finds this, and nothing else."""
+        self._put(CLUSTER, "findings", findings)
+
+    def prometheus_is(self, mode: Mode) -> None:
+        """Prometheus does like this from now on."""
+        self.prometheus.mode = mode
+
+    # ---------------------------------------------------------------------------------------------------------------- questions
+
+    @property
+    def weight(self) -> int:
+        """The canary's weight in the route, percent."""
+        return self.cluster.now.route.weight if self.cluster.now.route else 0
+
+    @property
+    def state(self) -> State | None:
+        """Where the recorded machine stands; None: no resource."""
+        resource = self.cluster.now.resource
+        return resource.record.state if resource else None
