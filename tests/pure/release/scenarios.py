@@ -1,0 +1,103 @@
+"""Whole releases, as scripts that a world plays: what happens, until when. The weights are few, so that a run is short."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
+from canary_operator.simulation.api import Fault
+from canary_operator.simulation.prometheus import Mode
+from canary_operator.simulation.world import World
+
+HOLD = Hold(min=timedelta(seconds=10), max=timedelta(seconds=30))
+SPEC = CanaryReleaseSpec(
+    service=ServiceRef(name="reviews"),
+    version="v1",
+    steps=(Step(weight=10, hold=HOLD), Step(weight=40, hold=HOLD)),
+    bake=timedelta(seconds=10),
+    drain=timedelta(seconds=10),
+)
+Script = Callable[[World], None]
+
+
+def begin(faults: dict[int, Fault] | None = None, fails: float = 0.0, **spec: Any) -> World:
+    """A world with v1 in service and v2 deployed beside it; the first write of the adoption is number 0."""
+    world = World(replace(SPEC, **spec))
+    world.api.faults = dict(faults or {})
+    world.deploy("v1")
+    world.run(30)
+    world.deploy("v2", fails=fails)
+    world.edit(version="v2")
+    return world
+
+
+def reaches(world: World, weight: int, seconds: float = 300) -> None:
+    """Plays until the canary has this weight."""
+    assert world.run(seconds, until=lambda each: each.weight == weight), f"{weight} % was not reached"
+
+
+def good(faults: dict[int, Fault] | None = None) -> World:
+    world = begin(faults)
+    world.run(400)
+    return world
+
+
+def bad(faults: dict[int, Fault] | None = None) -> World:
+    world = begin(faults, fails=0.2)
+    world.run(300)
+    return world
+
+
+def aborted(faults: dict[int, Fault] | None = None) -> World:
+    world = begin(faults)
+    reaches(world, 40)
+    world.act("abort/1/1")
+    world.run(200)
+    return world
+
+
+def withdrawn(faults: dict[int, Fault] | None = None) -> World:
+    world = begin(faults, analysis=replace(SPEC.analysis, deadline=timedelta(seconds=60)))
+    reaches(world, 10)
+    world.prometheus_is(Mode.EMPTY)
+    world.run(300)
+    return world
+
+
+def superseded(faults: dict[int, Fault] | None = None) -> World:
+    world = begin(faults)
+    reaches(world, 40)
+    world.deploy("v3")
+    world.edit(version="v3")
+    world.run(500)
+    return world
+
+
+def deleted(faults: dict[int, Fault] | None = None) -> World:
+    world = begin(faults)
+    reaches(world, 40)
+    world.delete()
+    world.run(200)
+    return world
+
+
+def deleted_at_rest(faults: dict[int, Fault] | None = None) -> World:
+    world = begin(faults)
+    world.edit(version="v1")
+    world.undeploy("v2")
+    world.run(60)
+    world.delete()
+    world.run(60)
+    return world
+
+
+SCRIPTS: dict[str, Callable[[dict[int, Fault] | None], World]] = {
+    "good": good,
+    "bad": bad,
+    "aborted": aborted,
+    "withdrawn": withdrawn,
+    "superseded": superseded,
+    "deleted": deleted,
+    "deleted at rest": deleted_at_rest,
+}

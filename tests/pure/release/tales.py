@@ -1,0 +1,251 @@
+"""The stories that are kept as golden text: what happens, in order. `golden` writes them, `test_stories` compares."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
+from canary_operator.simulation.process import Pass
+from canary_operator.simulation.prometheus import Mode
+from canary_operator.simulation.world import EPOCH, World
+
+HOLD = Hold(min=timedelta(seconds=30), max=timedelta(minutes=2))
+SPEC = CanaryReleaseSpec(
+    service=ServiceRef(name="reviews"),
+    version="v1",
+    steps=tuple(Step(weight=weight, hold=HOLD) for weight in (5, 25, 50)),
+    bake=timedelta(minutes=1),
+)
+
+
+class Story:
+    """A world, and what a reader sees of it."""
+
+    def __init__(self, *, fails: float = 0.0, **spec: object) -> None:
+        self.world = World(replace(SPEC, **spec))  # type: ignore[arg-type]
+        self.lines: list[str] = []
+        self._told = 0
+        self.world.deploy("v1")
+        self.play(20)
+        self.world.deploy("v2", fails=fails)
+        self.world.edit(version="v2")
+        self.tell(f"v2 is deployed and wanted; {100 * fails:g} % of its requests fail")
+
+    def tell(self, what: str) -> None:
+        """Something happens."""
+        self._passes()
+        self.lines.append(f"{self.world.now:8.1f} s  -- {what}")
+
+    def play(self, seconds: float, until: Callable[[World], bool] | None = None) -> None:
+        """Time passes."""
+        self.world.run(seconds, until)
+        self._passes()
+
+    def reach(self, weight: int) -> None:
+        """Time passes until the canary has this weight."""
+        self.play(900, lambda world: world.weight == weight)
+
+    def _passes(self) -> None:
+        for one in self.world.passes[self._told :]:
+            if one.wrote:
+                self.lines.append(_line(one))
+        self._told = len(self.world.passes)
+
+
+def _line(one: Pass) -> str:
+    decision, status = one.decision, one.after
+    weight = "-" if status.weight is None else f"{status.weight} %"
+    return f"{one.time - EPOCH:8.1f} s  {status.phase:<12} {weight:>5}  {decision.because.reason:<18} {decision.because.message}"
+
+
+def good_release() -> Story:
+    story = Story()
+    story.play(900)
+    return story
+
+
+def twenty_percent_fail() -> Story:
+    story = Story(fails=0.2)
+    story.play(600)
+    return story
+
+
+def every_request_fails() -> Story:
+    story = Story(fails=1.0)
+    story.play(600)
+    return story
+
+
+def failures_begin_late() -> Story:
+    story = Story()
+    story.reach(50)
+    story.play(10)
+    story.tell("v2 begins to fail 5 % of its requests")
+    story.world.fail("v2@t1", 0.05)
+    story.play(600)
+    return story
+
+
+def no_traffic() -> Story:
+    story = Story(analysis=replace(SPEC.analysis, deadline=timedelta(minutes=10)))
+    story.tell("the users go to bed")
+    story.world.traffic.rate = 0.0
+    story.play(1500)
+    return story
+
+
+def prometheus_outage() -> Story:
+    story = Story()
+    story.reach(25)
+    story.tell("Prometheus goes down")
+    story.world.prometheus_is(Mode.DOWN)
+    story.play(300)
+    story.tell("Prometheus is back")
+    story.world.prometheus_is(Mode.WORKING)
+    story.play(600)
+    return story
+
+
+def canary_loses_its_pods_once() -> Story:
+    story = Story()
+    story.reach(25)
+    story.tell("all pods of v2 are gone")
+    story.world.scale("v2", 0)
+    story.play(60)
+    story.tell("the pods of v2 are back")
+    story.world.scale("v2", 4)
+    story.play(900)
+    return story
+
+
+def canary_loses_its_pods_twice() -> Story:
+    story = Story()
+    for _ in range(2):
+        story.reach(5)
+        story.tell("all pods of v2 are gone")
+        story.world.scale("v2", 0)
+        story.play(20)
+        story.tell("the pods of v2 are back")
+        story.world.scale("v2", 4)
+    story.play(300)
+    return story
+
+
+def stable_gone() -> Story:
+    story = Story()
+    story.reach(25)
+    story.tell("all pods of v1 are gone, and v2 fails half of its requests")
+    story.world.scale("v1", 0)
+    story.world.fail("v2@t1", 0.5)
+    story.play(60)
+    story.tell("the pods of v1 are back")
+    story.world.scale("v1", 4)
+    story.play(300)
+    return story
+
+
+def abort() -> Story:
+    story = Story()
+    story.reach(50)
+    story.tell("a person writes abort/1/1")
+    story.world.act("abort/1/1")
+    story.play(300)
+    return story
+
+
+def retry() -> Story:
+    story = Story(fails=0.2)
+    story.play(300)
+    story.tell("v2 is healed without a new revision; a person writes retry/1/1")
+    story.world.fail("v2@t1", 0.0)
+    story.world.act("retry/1/1")
+    story.play(900)
+    return story
+
+
+def drift() -> Story:
+    story = Story()
+    story.reach(25)
+    story.play(10)
+    route = story.world.cluster.now.route
+    assert route
+    story.tell("a person gives the canary 90 %")
+    story.world.drift(route=replace(route, weight=90))
+    story.play(10)
+    story.tell("a person takes the canary's weight away")
+    story.world.drift(route=replace(route, weight=0))
+    story.play(60)
+    story.tell("a person deletes the DestinationRule")
+    story.world.drift(subsets=None)
+    story.play(60)
+    story.tell("a person deletes the VirtualService")
+    story.world.drift(route=None)
+    story.play(900)
+    return story
+
+
+def operator_restarts_mid_step() -> Story:
+    story = Story()
+    story.reach(25)
+    story.play(17)
+    story.tell("the operator is killed, and starts again 20 s later")
+    story.world.restart = 20
+    story.world.crash()
+    story.play(900)
+    return story
+
+
+def superseded() -> Story:
+    story = Story()
+    story.reach(25)
+    story.world.deploy("v3")
+    story.world.edit(version="v3")
+    story.tell("v3 is deployed and wanted")
+    story.play(900)
+    return story
+
+
+def deleted_mid_way() -> Story:
+    story = Story()
+    story.reach(50)
+    story.tell("the CanaryRelease is deleted while both versions serve")
+    story.world.delete()
+    story.play(200)
+    return story
+
+
+def deleted_at_rest() -> Story:
+    story = Story()
+    story.play(900)
+    story.world.undeploy("v1")
+    story.play(10)
+    story.tell("the CanaryRelease is deleted; only v2 serves")
+    story.world.delete()
+    story.play(60)
+    return story
+
+
+TALES: tuple[Callable[[], Story], ...] = (
+    good_release,
+    twenty_percent_fail,
+    every_request_fails,
+    failures_begin_late,
+    no_traffic,
+    prometheus_outage,
+    canary_loses_its_pods_once,
+    canary_loses_its_pods_twice,
+    stable_gone,
+    abort,
+    retry,
+    drift,
+    operator_restarts_mid_step,
+    superseded,
+    deleted_mid_way,
+    deleted_at_rest,
+)
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """The name of every story's file, and what should stand in it."""
+    for tale in TALES:
+        yield f"{tale.__name__}.txt", "\n".join(tale().lines) + "\n"

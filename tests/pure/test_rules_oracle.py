@@ -1,0 +1,200 @@
+"""Each rule of `tests/rules.py` is broken once by hand, and says so; a good release breaks none."""
+
+import re
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from canary_operator.api.names import FINALIZER, MANAGER, MARK, OWNER
+from lab.revisions import Revision
+from tests import rules
+
+Document = dict[str, Any]
+HOST, PLAN = "reviews.shop.svc.cluster.local", [{"weight": 20}, {"weight": 40}]
+
+
+class Story:
+    """Revisions, a second apart, written by the operator unless said otherwise."""
+
+    def __init__(self) -> None:
+        self.revisions: list[Revision] = []
+        self.now = 1000.0
+        self._last: dict[str, Document] = {}
+        self._by: dict[str, list[Document]] = {}
+
+    def write(self, kind: str, document: Document, by: str = MANAGER, after: float = 1.0) -> "Story":
+        self.now += after
+        number = len(self.revisions) + 1
+        entries = [entry for entry in self._by.get(kind, []) if entry["manager"] != by]
+        self._by[kind] = [*entries, {"manager": by, "time": f"{number:04}"}]
+        metadata = {"name": "reviews", "namespace": "shop", "uid": kind, "generation": 1, "managedFields": self._by[kind]}
+        document = {**deepcopy(document), "kind": kind, "metadata": {**metadata, **document.get("metadata", {})}}
+        self._put(kind, "MODIFIED" if kind in self._last else "ADDED", document)
+        return self
+
+    def delete(self, kind: str, after: float = 1.0) -> "Story":
+        self.now += after
+        self._put(kind, "DELETED", self._last[kind])
+        return self
+
+    def _put(self, kind: str, change: str, document: Document) -> None:
+        self.revisions.append(Revision(len(self.revisions) + 1, change, document, self.now))
+        self._last[kind] = document
+
+    def release(self, weight: int = 0, step: int = 0, state: str = "Progressing", **changes: Any) -> "Story":
+        guarded, seen = changes.pop("finalizers", [FINALIZER]), changes.pop("seen", 1)
+        metadata = {"uid": "u", "finalizers": guarded, **changes.pop("metadata", {})}
+        after = changes.pop("after", 1.0)
+        record = {"number": 1, "state": state, "plan": PLAN, "step": step, "weight": weight, **changes}
+        status = {"observedGeneration": seen, "stable": "v1@a", "release": record}
+        return self.write("CanaryRelease", {"metadata": metadata, "spec": {"settle": "1s"}, "status": status}, after=after)
+
+    def rule(self, mark: str, stable: str = "v1", canary: str = "v1", **options: Any) -> "Story":
+        extra = options.pop("extra", {})
+        subsets = [{"name": name, "labels": {"version": version}} for name, version in (("stable", stable), ("canary", canary)) if version]
+        return self.write("DestinationRule", {"metadata": _ours(mark), "spec": {"host": HOST, "subsets": subsets, **extra}}, **options)
+
+    def route(self, mark: str, canary: int, **options: Any) -> "Story":
+        http, stable = options.pop("http", {}), options.pop("stable", 100 - canary)
+        shares = [
+            {"destination": {"host": HOST, "subset": subset}, "weight": weight}
+            for subset, weight in (("stable", stable), ("canary", canary))
+        ]
+        metadata = options.pop("metadata", _ours(mark))
+        spec = {"hosts": [HOST], "http": [{"name": "canary-release", "route": shares, **http}]}
+        return self.write("VirtualService", {"metadata": metadata, "spec": spec}, **options)
+
+
+def _ours(mark: str) -> Document:
+    return {"labels": {OWNER: "reviews"}, "annotations": {MARK: f"u/{mark}"}}
+
+
+def adopted() -> Story:
+    story = Story().release(state="Initializing", number=0, plan=[])
+    return story.rule("0/1/0/Adopting").route("0/2/0/Adopting", 0).release(state="Stable", number=0, plan=[])
+
+
+def started() -> Story:
+    return adopted().release().rule("1/3/0/ReleaseStarted", canary="v2")
+
+
+def at_20() -> Story:
+    return started().release(20, 1).route("1/4/20/StepPassed", 20)
+
+
+def at_100() -> Story:
+    return at_20().release(40, 2).route("1/5/40/StepPassed", 40).release(100, 2, "Promoting", to="v2@b").route("1/6/100/StepPassed", 100)
+
+
+def promoted() -> Story:
+    story = at_100().rule("1/7/100/Promoted", stable="v2", canary="v2").route("1/8/0/Promoted", 0)
+    return story.release(state="Stable", plan=[])
+
+
+def rolled_back() -> Story:
+    return at_20().route("1/5/0/MoreFailures", 0).release(state="RollingBack").rule("1/6/0/MoreFailures")
+
+
+def deleting(story: Story) -> Story:
+    return story.release(metadata={"deletionTimestamp": "now"})
+
+
+def removed() -> Story:
+    story = deleting(adopted()).delete("VirtualService").delete("DestinationRule")
+    return story.release(metadata={"deletionTimestamp": "now"}, finalizers=[]).delete("CanaryRelease")
+
+
+def edited() -> Story:
+    """A person adds retries, and moves weights and labels: that is no violation, nor is what the operator does about it."""
+    story = at_20().route("1/4/20/StepPassed", 70, http={"retries": {"attempts": 2}}, by="kubectl")
+    story.route("1/5/0/Drift", 0, http={"retries": {"attempts": 2}}).release(seq=5)
+    return story.rule("1/3/0/ReleaseStarted", stable="v9", canary="v2", by="kubectl").rule("1/6/0/Drift", canary="v2", after=0.1)
+
+
+@pytest.mark.parametrize("story", [promoted, rolled_back, removed, edited])
+def test_nothing_is_wrong_with(story: Callable[[], Story]) -> None:
+    assert rules.check(story().revisions) == []
+
+
+BROKEN: dict[str, tuple[Callable[[], Story], str]] = {
+    "a sum of 90": (lambda: started().release(20, 1).route("1/4/20/StepPassed", 20, stable=70), "rule 1: .* has the weights"),
+    "a share of 0.5": (lambda: started().route("1/4/0/Drift", 0.5, stable=99.5), "rule 1: .* has the weights"),  # type: ignore[arg-type]
+    "a weight left out of the plan": (lambda: started().release(30, 1).route("1/4/30/StepPassed", 30), "rule 1: .* no step of the plan"),
+    "a step skipped on the route": (
+        lambda: at_20().release(100, 2, "Promoting").route("1/5/100/StepPassed", 100),
+        "rule 1: .* no step of the plan",
+    ),
+    "a rise at rest": (lambda: adopted().route("1/3/20/StepPassed", 20), "rule 1: .* while the record says Stable"),
+    "a rise for another release": (lambda: started().release(20, 1).route("2/4/20/StepPassed", 20), "rule 1: .* of release 1"),
+    "a rise after a rollback": (
+        lambda: rolled_back().release(20, 1).route("1/7/20/StepPassed", 20),
+        "rule 2: .* rises to 20, but revision 9",
+    ),
+    "a rise after a rollback that was not recorded": (
+        lambda: at_20().route("1/5/0/MoreFailures", 0).release(20, 1).route("1/6/20/StepPassed", 20),
+        "rule 2: .* ended release 1",
+    ),
+    "a missing subset": (lambda: at_20().rule("1/5/20/Drift", canary=""), "rule 3: .* subsets that do not exist: .'canary'."),
+    "a route before its rule": (lambda: Story().release().route("0/1/0/Adopting", 0), "rule 3: .* subsets that do not exist"),
+    "labels under traffic": (lambda: at_20().rule("1/5/20/Drift", canary="v3"), "rule 3: .* labels of subset canary at weight 20"),
+    "labels soon after traffic": (
+        lambda: at_20().route("1/5/0/MoreFailures", 0).rule("1/6/0/MoreFailures", after=0.2),
+        "rule 3: .* labels of subset canary 0.20 s after its last traffic",
+    ),
+    "traffic soon after labels": (
+        lambda: started().release(20, 1, after=0.1).route("1/4/20/StepPassed", 20, after=0.1),
+        "rule 3: .* gives subset canary traffic 0.20 s after its labels changed",
+    ),
+    "retries lost": (
+        lambda: started().route("1/3/0/x", 0, http={"retries": {}}, by="kubectl").release(20, 1).route("1/4/20/StepPassed", 20),
+        "rule 5: .* differs in more",
+    ),
+    "a traffic policy lost": (
+        lambda: adopted().rule("0/1/0/x", extra={"trafficPolicy": {}}, by="kubectl").rule("1/3/0/ReleaseStarted", canary="v2"),
+        "rule 5: .* differs in more",
+    ),
+    "an old mark": (lambda: started().release(20, 1).route("1/2/20/StepPassed", 20), r"rule 6: .* mark \(1, 2\), not above \(1, 3\)"),
+    "a change without a new mark": (lambda: at_20().route("1/4/20/StepPassed", 0), "rule 6: .* not above"),
+    "somebody else's mark": (
+        lambda: started().route("1", 0, stable=100, http={"timeout": "1s"}),
+        "rule 6: .* which is none of CanaryRelease u",
+    ),
+    "a mark that lies": (lambda: at_20().route("1/5/20/MoreFailures", 0), "rule 6: .* a mark for weight 20 at weight 0"),
+    "a rise before its record": (
+        lambda: started().route("1/4/20/StepPassed", 20).release(20, 1),
+        "rule 7: .* rises to 20 while the record says 0",
+    ),
+    "a step skipped in the record": (lambda: at_20().release(40, 3), "rule 13: .* goes from step 1 to 3"),
+    "a release skipped": (lambda: at_20().release(number=3), "rule 13: .* follows release 1 with 3"),
+    "no finalizer": (lambda: Story().release(finalizers=[]).rule("0/1/0/Adopting"), "rule 12: .* without the finalizer"),
+    "the finalizer gone first": (lambda: deleting(adopted()).release(finalizers=[]), "rule 12: .* lost its finalizer"),
+    "the rule gone first": (lambda: deleting(adopted()).delete("DestinationRule"), "rule 12: .* went before the VirtualService"),
+    "the rule gone at once": (
+        lambda: deleting(adopted()).delete("VirtualService").delete("DestinationRule", after=0.3),
+        "rule 12: .* went 0.30 s after the VirtualService",
+    ),
+    "given away half-way": (lambda: deleting(at_20()).route("", 20, metadata={}), "rule 12: .* serves .'v1', 'v2'."),
+    "a generation ahead": (lambda: adopted().release(seen=2), "observedGeneration: .* speaks of generation 2"),
+    "a generation that falls": (lambda: adopted().release(seen=0), "observedGeneration: .* falls from 1 to 0"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_it_is_noticed(name: str) -> None:
+    story, sentence = BROKEN[name]
+    found = "\n".join(rules.check(story().revisions))
+    assert re.search(sentence, found), found or "nothing was found"
+
+
+def test_several_releases_are_told_apart() -> None:
+    one, other = promoted().revisions, rolled_back().revisions
+    for revision in other:
+        revision.object["metadata"]["namespace"] = "other"
+    assert rules.check([*one, *other]) == []
+
+
+def test_a_sentence_names_the_object_and_its_revision() -> None:
+    (sentence,) = rules.check(BROKEN["labels under traffic"][0]().revisions)
+    assert sentence == "rule 3: DestinationRule shop/reviews at revision 9 changes the labels of subset canary at weight 20"
