@@ -6,6 +6,7 @@ from typing import Any
 from lab import Lab, Load
 from lab.waiting import until
 from lab.workloads import Workload
+from tests import rules
 
 NAME = "reviews"
 QUICK: dict[str, Any] = {
@@ -129,9 +130,5 @@ class Shop:
 
     def assert_rules(self) -> None:
         """The rules of the design, on every revision that the API server had of this release's objects."""
-        try:
-            from tests.rules import violations
-        except ImportError:
-            return
         mine = [each for each in self.revisions.all if each.object["metadata"]["namespace"] == self.namespace]
-        assert violations(mine) == []
+        assert rules.check(mine) == []

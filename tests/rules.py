@@ -1,0 +1,195 @@
+"""The rules of DESIGN.md section 5 that can be read off what the API server stored. Pure: revisions in, a sentence per violation out.
+
+    assert not rules.check(record.all)
+
+What these cannot see: pods (rule 4), samples (rule 9), requests that changed nothing (rule 10). Edits of other people are no violation; only
+what the operator wrote is judged.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import deepcopy
+
+from canary_operator.api.names import CANARY, KIND, MANAGED_BY, MARK, OWNER, ROUTE, STABLE
+from canary_operator.release.reasons import OUTCOMES
+from tests.history import Document, Moment, Revision, histories, managed_route, owned
+
+JITTER = 0.15
+"""Seconds by which the recorder may see two revisions nearer to each other than they were."""
+RUNNING, ENDING = ("Progressing", "Promoting"), ("RollingBack", "Withdrawing")
+
+
+def check(revisions: Iterable[Revision]) -> list[str]:
+    """All violations, rule by rule; empty when all is well."""
+    return [sentence for moments in histories(revisions) for rule in RULES for sentence in rule(moments)]
+
+
+def weights(moments: Sequence[Moment]) -> Iterator[str]:
+    """1: weights are integers from 0 to 100 and sum to 100; each rise is the next step of the plan, and was recorded."""
+    for moment in moments:
+        if not moment.routing or moment.kind != "VirtualService":
+            continue
+        found = list(moment.after.shares.values())
+        if not all(isinstance(weight, int) and 0 <= weight <= 100 for weight in found) or sum(found) != 100:
+            yield f"rule 1: {moment.what} has the weights {found}"
+        old, new, record = moment.before.canary, moment.after.canary, moment.before.record
+        if new <= old:
+            continue
+        plan = [0, *(step["weight"] for step in record.get("plan") or ()), 100]
+        if new not in plan or plan[plan.index(new) - 1] != old:
+            yield f"rule 1: {moment.what} rises from {old} to {new}, which is no step of the plan {plan}"
+        if moment.mark is None or record.get("state") not in RUNNING or record.get("number") != moment.mark.release:
+            yield f"rule 1: {moment.what} rises to {new} while the record says {record.get('state')} of release {record.get('number')}"
+
+
+def ends(moments: Sequence[Moment]) -> Iterator[str]:
+    """2: after a rollback or withdrawal the canary's weight never rises again in that release."""
+    ended: dict[int, int] = {}
+    for moment in moments:
+        mark, record = moment.mark, moment.after.record
+        if moment.routing and moment.after.canary > moment.before.canary and mark and mark.release in ended:
+            yield f"rule 2: {moment.what} rises to {moment.after.canary}, but revision {ended[mark.release]} ended release {mark.release}"
+        if moment.kind == KIND and record.get("state") in ENDING:
+            ended.setdefault(record["number"], moment.revision.number)
+        if moment.routing and moment.kind == "VirtualService" and mark and mark.decision in OUTCOMES:
+            ended.setdefault(mark.release, moment.revision.number)
+
+
+def subsets(moments: Sequence[Moment]) -> Iterator[str]:
+    """3: no route names a subset that is missing; labels change only at weight 0; traffic settles between the two."""
+    relabelled: dict[str, float] = {}
+    idle: dict[str, float] = {}
+    foreign: set[str] = set()
+    for moment in moments:
+        before, after, at = moment.before, moment.after, moment.revision.received
+        if moment.ours and moment.kind != KIND and after.broken - before.broken:
+            yield f"rule 3: {moment.what} leaves the route with subsets that do not exist: {sorted(after.broken)}"
+        for subset in (STABLE, CANARY):
+            old, new = before.labels.get(subset), after.labels.get(subset)
+            risen = after.shares.get(subset, 0) > before.shares.get(subset, 0)
+            if moment.routing and old is not None and new != old and before.route and subset not in foreign:
+                yield from _relabelled(moment, subset, idle.get(subset))
+            if moment.routing and risen and at - relabelled.get(subset, 0.0) < after.settle - JITTER:
+                yield f"rule 3: {moment.what} gives subset {subset} traffic {at - relabelled[subset]:.2f} s after its labels changed"
+            if new != old:
+                (foreign.discard if moment.ours else foreign.add)(subset)
+                relabelled.update({subset: at} if moment.ours else {})
+            if before.shares.get(subset) and not after.shares.get(subset):
+                idle[subset] = at
+
+
+def _relabelled(moment: Moment, subset: str, idle: float | None) -> Iterator[str]:
+    weight, since = moment.before.shares.get(subset, 0), moment.revision.received - (idle or 0.0)
+    if weight:
+        yield f"rule 3: {moment.what} changes the labels of subset {subset} at weight {weight}"
+    elif since < moment.after.settle - JITTER:
+        yield f"rule 3: {moment.what} changes the labels of subset {subset} {since:.2f} s after its last traffic"
+
+
+def additions(moments: Sequence[Moment]) -> Iterator[str]:
+    """5: of an object that exists the operator changes only what it manages; what users added stays."""
+    for moment in moments:
+        before, after = moment.pair
+        if moment.kind != KIND and moment.ours and before and after and _foreign(before) != _foreign(after):
+            yield f"rule 5: {moment.what} differs in more than the operator's own fields: {_foreign(before)} became {_foreign(after)}"
+
+
+def _foreign(document: Document) -> Document:
+    """The document without what the operator manages."""
+    spec, metadata = deepcopy(document["spec"]), document["metadata"]
+    for field in ("hosts", "gateways", "host"):
+        spec.pop(field, None)
+    ours = managed_route({"spec": spec})
+    for field in ("route", "redirect", "directResponse", "delegate"):
+        ours.pop(field, None)
+    spec["http"] = [http for http in spec.get("http") or () if http != {"name": ROUTE}]
+    for subset in (subsets := spec.get("subsets") or []):
+        if subset["name"] in (STABLE, CANARY):
+            subset.pop("labels", None)
+    spec["subsets"] = [subset for subset in subsets if subset not in ({"name": STABLE}, {"name": CANARY})]
+    kept = {
+        field: {key: value for key, value in (metadata.get(field) or {}).items() if key not in (MARK, OWNER, MANAGED_BY)}
+        for field in ("labels", "annotations")
+    }
+    return {**kept, "finalizers": metadata.get("finalizers"), "ownerReferences": metadata.get("ownerReferences"), "spec": spec}
+
+
+def marks(moments: Sequence[Moment]) -> Iterator[str]:
+    """6: every routing change carries a new mark, of the present CanaryRelease, and no mark ranks below an earlier one."""
+    highest: dict[str, tuple[tuple[int, int], int]] = {}
+    for moment in moments:
+        if not moment.routing:
+            continue
+        mark, uid = moment.mark, ((moment.before.release or {}).get("metadata") or {}).get("uid")
+        if mark is None or mark.uid != uid:
+            yield f"rule 6: {moment.what} carries the mark {mark}, which is none of CanaryRelease {uid}"
+            continue
+        if moment.kind == "VirtualService" and mark.weight != moment.after.canary:
+            yield f"rule 6: {moment.what} carries a mark for weight {mark.weight} at weight {moment.after.canary}"
+        rank, number = highest.get(mark.uid, ((-1, -1), 0))
+        if mark.rank <= rank:
+            yield f"rule 6: {moment.what} carries the mark {mark.rank}, not above {rank} of revision {number}"
+        highest[mark.uid] = max(highest.get(mark.uid, (mark.rank, 0)), (mark.rank, moment.revision.number))
+
+
+def records(moments: Sequence[Moment]) -> Iterator[str]:
+    """7: the record of a rise precedes the route write. 13: no step of the record is skipped, and no release number."""
+    for moment in moments:
+        before, after = moment.before.record, moment.after.record
+        risen = moment.routing and moment.after.canary > moment.before.canary
+        if risen and before.get("weight") != moment.after.canary:
+            yield f"rule 7: {moment.what} rises to {moment.after.canary} while the record says {before.get('weight')}"
+        if moment.kind != KIND or not before or not after:
+            continue
+        if after["number"] not in (before["number"], before["number"] + 1):
+            yield f"rule 13: {moment.what} follows release {before['number']} with {after['number']}"
+        elif after["number"] == before["number"] and after.get("step", 0) > before.get("step", 0) + 1:
+            yield f"rule 13: {moment.what} goes from step {before.get('step', 0)} to {after['step']}"
+
+
+def finalizers(moments: Sequence[Moment]) -> Iterator[str]:
+    """12: the finalizer precedes the routing and outlives it; the VirtualService goes before the DestinationRule, with a settle time between."""
+    gone = 0.0
+    for moment in moments:
+        before, after = moment.before, moment.after
+        if moment.routing and not before.guarded:
+            yield f"rule 12: {moment.what} was written without the finalizer on the CanaryRelease"
+        if moment.kind == KIND and before.guarded and not after.guarded and (owned(before.route) or owned(before.rule)):
+            yield f"rule 12: {moment.what} lost its finalizer while objects of it were left"
+        if moment.kind == "VirtualService" and before.route and not after.route:
+            gone = moment.revision.received
+        if moment.kind == "DestinationRule" and moment.ours and before.rule and not after.rule:
+            since = moment.revision.received - gone
+            if owned(before.route):
+                yield f"rule 12: {moment.what} went before the VirtualService"
+            elif since < before.settle - JITTER:
+                yield f"rule 12: {moment.what} went {since:.2f} s after the VirtualService"
+        if moment.kind == "VirtualService" and moment.ours and owned(before.route) and after.route and not owned(after.route):
+            homes = {revision.partition("@")[0] for revision in _homes(before.release or {})}
+            if len(after.versions) != 1 or not after.versions <= homes:
+                yield f"rule 12: {moment.what} was given away while it serves {sorted(after.versions)}, not one of {sorted(homes)}"
+
+
+def _homes(release: Document) -> Iterator[str]:
+    status = release.get("status") or {}
+    yield status.get("stable") or ""
+    if (status.get("release") or {}).get("state") == "Promoting":
+        yield status["release"]["to"]
+
+
+def generations(moments: Sequence[Moment]) -> Iterator[str]:
+    """`observedGeneration` is never ahead of the generation, and never falls."""
+    for moment in moments:
+        before, after = moment.pair
+        if moment.kind != KIND or after is None:
+            continue
+        seen = (after.get("status") or {}).get("observedGeneration", -1)
+        if seen > after["metadata"].get("generation", 0):
+            yield f"observedGeneration: {moment.what} speaks of generation {seen}, which does not exist yet"
+        if before and before["metadata"]["uid"] == after["metadata"]["uid"] and "status" in after:
+            was = (before.get("status") or {}).get("observedGeneration", -1)
+            if seen < was:
+                yield f"observedGeneration: {moment.what} falls from {was} to {seen}"
+
+
+Rule = Callable[[Sequence[Moment]], Iterator[str]]
+RULES: Sequence[Rule] = (weights, ends, subsets, additions, marks, records, finalizers, generations)
