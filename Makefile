@@ -60,6 +60,10 @@ golden: $(READY) ## Write the golden stories anew; review them as a diff
 faults: programs ## Every crash point of every scenario, with a report
 	@$(ISOLATED) $(BIN)/python -m tests.faults --report build/faults.json
 
+.PHONY: bench
+bench: programs ## Measure what releases cost (about 20 minutes)
+	@$(ISOLATED) $(BIN)/python -m bench.releases
+
 .PHONY: lock
 lock: $(READY) ## Write requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" --output-file requirements.lock

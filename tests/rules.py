@@ -132,7 +132,8 @@ def marks(moments: Sequence[Moment]) -> Iterator[str]:
 
 
 def records(moments: Sequence[Moment]) -> Iterator[str]:
-    """7: the record of a rise precedes the route write. 13: no step of the record is skipped, and no release number."""
+    """7: the record of a rise precedes the route write. 13: no record is overwritten by an older one, and no step or release is skipped."""
+    over: dict[str, int] = {}
     for moment in moments:
         before, after = moment.before.record, moment.after.record
         risen = moment.routing and moment.after.canary > moment.before.canary
@@ -140,10 +141,21 @@ def records(moments: Sequence[Moment]) -> Iterator[str]:
             yield f"rule 7: {moment.what} rises to {moment.after.canary} while the record says {before.get('weight')}"
         if moment.kind != KIND or not before or not after:
             continue
-        if after["number"] not in (before["number"], before["number"] + 1):
+        uid, state, was = moment.revision.object["metadata"]["uid"], after["state"], before["state"]
+        if was in ENDING or (was in RUNNING and state == "Stable"):
+            over[uid] = before["number"]
+        if state in RUNNING and after["number"] <= over.get(uid, 0):
+            yield f"rule 13: {moment.what} goes back to {state} of release {after['number']}, which is over"
+        elif _rank(after) < _rank(before):
+            yield f"rule 13: {moment.what} goes back from {_rank(before)} to {_rank(after)}"
+        elif after["number"] > before["number"] + 1:
             yield f"rule 13: {moment.what} follows release {before['number']} with {after['number']}"
         elif after["number"] == before["number"] and after.get("step", 0) > before.get("step", 0) + 1:
             yield f"rule 13: {moment.what} goes from step {before.get('step', 0)} to {after['step']}"
+
+
+def _rank(record: Document) -> tuple[int, int]:
+    return record["number"], record.get("seq", 0)
 
 
 def finalizers(moments: Sequence[Moment]) -> Iterator[str]:

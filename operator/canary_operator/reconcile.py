@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from canary_operator import instrumentation
 from canary_operator.api.status import CanaryReleaseStatus, ReleaseRecord
 from canary_operator.apply import Hands, Stale, apply, read_again, record
-from canary_operator.cache import Key
+from canary_operator.cache import Document, Key
 from canary_operator.clients.errors import ClusterError, Conflict
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE
 from canary_operator.observe import Subject, observe, route_seen, subject
@@ -46,8 +46,8 @@ def reconciler(shell: Shell) -> Pass:
         seen = observe(it, shell.cache)
         decision = decide(it.spec, it.status.release or ReleaseRecord(), seen)
         shell.sampler.want(key, _question(it, decision))
-        if _rises(decision, seen) and await read_again(DESTINATION_RULE, it, hands):
-            # What the decision rests on has changed: no traffic moves to a subset that was not looked at.
+        if _rises(decision, seen) and (await read_again(DESTINATION_RULE, it, hands) or _moved(it, subject(key, shell.cache))):
+            # What the decision rests on has changed: no traffic moves to a subset, or against a wish, that was not looked at.
             return AT_ONCE
         changed = await _carry_out(key, decision, seen, it.status, hands)
         if changed:
@@ -80,6 +80,15 @@ def _question(it: Subject, decision: Decision) -> Question | None:
 def _rises(decision: Decision, seen: Observation) -> bool:
     weight = seen.route.weight if seen.route else 0
     return any(isinstance(effect, EnsureWeights) and effect.canary > weight for effect in decision.effects)
+
+
+def _moved(before: Subject, now: Subject | None) -> bool:
+    """The CanaryRelease or its route is not the one that was decided on."""
+    return now is None or _version(now.document) != _version(before.document) or _version(now.route) != _version(before.route)
+
+
+def _version(document: Document | None) -> str | None:
+    return None if document is None else str(document["metadata"]["resourceVersion"])
 
 
 async def _carry_out(key: Key, decision: Decision, seen: Observation, before: CanaryReleaseStatus, hands: Hands) -> bool:

@@ -168,6 +168,11 @@ BROKEN: dict[str, tuple[Callable[[], Story], str]] = {
     ),
     "a step skipped in the record": (lambda: at_20().release(40, 3), "rule 13: .* goes from step 1 to 3"),
     "a release skipped": (lambda: at_20().release(number=3), "rule 13: .* follows release 1 with 3"),
+    "a record overwritten by an older one": (
+        lambda: at_20().release(20, 1, seq=4).release(20, 1, seq=3),
+        "rule 13: .* back from .1, 4. to .1, 3.",
+    ),
+    "a release that begins again": (lambda: rolled_back().release(), "rule 13: .* goes back to Progressing of release 1"),
     "no finalizer": (lambda: Story().release(finalizers=[]).rule("0/1/0/Adopting"), "rule 12: .* without the finalizer"),
     "the finalizer gone first": (lambda: deleting(adopted()).release(finalizers=[]), "rule 12: .* lost its finalizer"),
     "the rule gone first": (lambda: deleting(adopted()).delete("DestinationRule"), "rule 12: .* went before the VirtualService"),
