@@ -45,8 +45,10 @@ class Hands:
     cache: Cache
 
 
-async def apply(effect: Effect, it: Subject, hands: Hands, status: Mapping[str, Any]) -> None:  # noqa: C901 (one arm per effect)
-    """Reaches one end.
+async def apply(  # noqa: C901 (one arm per effect)
+    effect: Effect, it: Subject, hands: Hands, status: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """Reaches one end; answers the status if that is what it wrote.
 
     Args:
         effect: The end.
@@ -64,7 +66,7 @@ async def apply(effect: Effect, it: Subject, hands: Hands, status: Mapping[str, 
         case EnsureSubsets(stable, canary, mark):
             await _ensure(DESTINATION_RULE, it, hands, mark, _with_subsets(it, stable, canary))
         case RecordState():
-            await record(it, hands, status)
+            return await record(it, hands, status)
         case EnsureFinalizer():
             await _set_finalizers(it, hands, [*_finalizers(it), FINALIZER])
         case ReleaseFinalizer():
@@ -80,6 +82,7 @@ async def apply(effect: Effect, it: Subject, hands: Hands, status: Mapping[str, 
             await announce(effect.because, effect.warning, it, hands.cluster, hands.cache.now())
         case ReadAgain():
             await read_again(CANARY_RELEASE, it, hands)
+    return None
 
 
 async def read_again(kind: Kind, it: Subject, hands: Hands) -> bool:
@@ -96,16 +99,19 @@ async def read_again(kind: Kind, it: Subject, hands: Hands) -> bool:
     return before is None or before["metadata"]["resourceVersion"] != document["metadata"]["resourceVersion"]
 
 
-async def record(it: Subject, hands: Hands, status: Mapping[str, Any]) -> None:
-    """Writes the status, if it differs from what is there."""
+async def record(it: Subject, hands: Hands, status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Writes the status, if it differs from what is there; answers it as stored."""
     if it.document.get("status") == status:
-        return
+        return status
     operations = [
         {"op": "test", "path": "/metadata/resourceVersion", "value": it.document["metadata"]["resourceVersion"]},
         {"op": "add", "path": "/status", "value": status},
     ]
     async with _rereading(CANARY_RELEASE, it, hands):
-        hands.cache.store(CANARY_RELEASE, await hands.cluster.json_patch(CANARY_RELEASE, *it.key, operations, subresource="status"))
+        written = await hands.cluster.json_patch(CANARY_RELEASE, *it.key, operations, subresource="status")
+        hands.cache.store(CANARY_RELEASE, written)
+    stored: Mapping[str, Any] = written["status"]
+    return stored
 
 
 def _with_weights(it: Subject, canary: int) -> dict[str, Any]:

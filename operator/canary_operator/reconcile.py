@@ -49,7 +49,7 @@ def reconciler(shell: Shell) -> Pass:
         if _rises(decision, seen) and (await read_again(DESTINATION_RULE, it, hands) or _moved(it, subject(key, shell.cache))):
             # What the decision rests on has changed: no traffic moves to a subset, or against a wish, that was not looked at.
             return AT_ONCE
-        changed = await _carry_out(key, decision, seen, it.status, hands)
+        changed = await _carry_out(it, decision, seen, hands)
         if changed:
             shell.metrics.decisions.labels(decision.because.reason).inc()
         instrumentation.pass_line(
@@ -91,17 +91,20 @@ def _version(document: Document | None) -> str | None:
     return None if document is None else str(document["metadata"]["resourceVersion"])
 
 
-async def _carry_out(key: Key, decision: Decision, seen: Observation, before: CanaryReleaseStatus, hands: Hands) -> bool:
+async def _carry_out(decided: Subject, decision: Decision, seen: Observation, hands: Hands) -> bool:
     """Applies the effects in order, then writes the status if it is worth it; True: something was written.
+
+    Ends early when the record is no longer the one that was decided on: what this pass knows is old, and the next one is due already.
 
     Raises:
         ClusterError: an effect failed; what follows it was not done.
     """
-    written = False
+    key, before, written = decided.key, decided.status, False
+    known = decided.document.get("status")
     announcements = [effect for effect in decision.effects if isinstance(effect, Announce)]
     for effect in decision.effects:
         it = subject(key, hands.cache)
-        if it is None:
+        if it is None or it.document.get("status") != known:
             return written
         if isinstance(effect, Announce):
             continue
@@ -109,14 +112,14 @@ async def _carry_out(key: Key, decision: Decision, seen: Observation, before: Ca
             while announcements:
                 await _say(announcements.pop(0), key, hands)
         try:
-            await apply(effect, it, hands, _status(it, decision, seen, before, hands))
+            known = await apply(effect, it, hands, _status(it, decision, seen, before, hands)) or known
         except Stale as stale:
             instrumentation.log(logging.INFO, "a later decision was there first", namespace=key.namespace, name=key.name, why=str(stale))
             await read_again(CANARY_RELEASE, it, hands)
             raise Conflict(str(stale)) from stale
         written = True
     it = subject(key, hands.cache)
-    if it is None:
+    if it is None or it.document.get("status") != known:
         return written
     after = _STATUS.validate_python(_status(it, decision, seen, before, hands))
     if not any(isinstance(effect, ReadAgain) for effect in decision.effects) and worth_writing(it.status, after):

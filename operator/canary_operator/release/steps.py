@@ -44,7 +44,10 @@ def labels(scene: Scene) -> Decision | None:
         if left:
             return scene.answer(Because(reasons.SETTLING, "the DestinationRule was put back; the VirtualService follows"), again=left)
         return lose(scene, reasons.DRIFT, "the VirtualService was missing; it was put back with all traffic on stable", lost=False)
-    if (subsets.stable, subsets.canary) == (stable, canary):
+    if subsets.stable != stable:
+        # Nearly everything goes to the wrong version: mended at once, before the canary's label, which waits for weight 0.
+        return _relabel(scene, reasons.DRIFT, f"subset stable selected {subsets.stable}; it was put right", stable, subsets.canary)
+    if subsets.canary == canary:
         left = remaining(subsets.since, spec.settle, seen.now)
         if state.weight or not left:
             return None
@@ -53,7 +56,7 @@ def labels(scene: Scene) -> Decision | None:
             again=left,
         )
     if route.weight > 0:
-        words = f"the subsets select {subsets.stable} and {subsets.canary} instead of {stable} and {canary}"
+        words = f"subset canary selects {subsets.canary} instead of {canary}: the canary rises again from step 1"
         return lose(scene, reasons.DRIFT, words, lost=False)
     left = remaining(route.since, max(spec.settle, spec.drain), seen.now)
     if left:

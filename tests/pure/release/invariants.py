@@ -55,6 +55,8 @@ class Watcher:
     ended: dict[int, int] = field(default_factory=dict)
     """Releases whose end was decided, and the revision that says so."""
     ranks: dict[str, tuple[int, int]] = field(default_factory=dict)
+    woken: float = 0.0
+    """When a process that hung was woken: it sees pods that are gone."""
     served_since: float = 0.0
     """Since when the route has its present weight."""
 
@@ -86,6 +88,10 @@ class Watcher:
         assert after.route
         old, new = (before.route.weight if before.route else 0), after.route.weight
         assert isinstance(new, int) and 0 <= new <= 100, f"rule 1: weight {new}"
+        if new < old:
+            home = after.resource.record.from_ if after.resource else None
+            nobody = home is not None and ready(after, home) == 0 < ready(after, f"{label(after, 'canary')}@")
+            assert not nobody or self.woken == after.time, f"rule 8: at {after.time:.1f} traffic was taken from {old} % to nobody"
         if new <= old:
             return
         assert after.resource, "rule 1: a rise without a resource"

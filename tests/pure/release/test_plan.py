@@ -112,6 +112,12 @@ def test_a_canary_that_was_given_more_is_set_right_and_the_step_begins_anew() ->
         pytest.param(READY.selecting(canary="v1", since=NOW - timedelta(hours=1)), [("v1", "v2")], id="at weight 0, settled: relabelled"),
         pytest.param(READY.selecting(canary="v1").routing(since=NOW), [], id="weight 0 has not settled: not yet"),
         pytest.param(release().at_step(2, since=60).selecting(canary=None), [("v1", "v2")], id="missing: put back under traffic"),
+        pytest.param(
+            release().at_step(2, since=60).selecting(stable="v3"), [("v1", "v2")], id="stable's is wrong: put right under traffic"
+        ),
+        pytest.param(
+            release().at_step(2, since=60).selecting(stable=None, canary="v3"), [("v1", "v3")], id="stable's is missing: the canary's waits"
+        ),
         pytest.param(release().at_step(2, since=60).selecting(canary="v3"), [], id="wrong under traffic: the traffic goes first"),
     ],
 )

@@ -14,7 +14,7 @@ from canary_operator.api.status import State
 from canary_operator.release.model import Because
 from canary_operator.release.scene import version_of
 from canary_operator.simulation.api import Fault
-from canary_operator.simulation.objects import Route, Subsets
+from canary_operator.simulation.objects import OPERATOR, Route, Subsets
 from canary_operator.simulation.process import Process
 from canary_operator.simulation.prometheus import Mode
 from canary_operator.simulation.world import World
@@ -178,6 +178,7 @@ class Rules(RuleBasedStateMachine):
     @rule()
     def the_hanging_one_wakes(self) -> None:
         assert self.hanging
+        self.watcher.woken = self.world.cluster.time
         self.world.wake(self.hanging)
         self.hanging = None
 
@@ -225,6 +226,8 @@ def at_rest(world: World) -> None:
     if stored.resource is None:
         assert not stored.route or not stored.route.owned, "rule 12: the route is still ours"
         assert not stored.subsets or not stored.subsets.owned, "rule 12: the subsets are still ours"
+        if stored.route is not None and world.cluster.log[-1].by == OPERATOR:
+            assert stored.route.weight == 0, "rule 12: given away with weight at the canary"
         return
     assert not stored.resource.deleting, "rule 12: the deletion does not end"
     assert stored.resource.record.state is State.STABLE, f"rule 13: {stored.resource.record} {world.passes[-1].decision}"

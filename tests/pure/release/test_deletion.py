@@ -1,0 +1,50 @@
+"""Rule 12: a deletion ends, loses no request, and nothing that is missing can block it."""
+
+from datetime import timedelta
+
+import pytest
+
+from canary_operator.release import reasons
+from canary_operator.release.model import Disown, EnsureSubsets, EnsureWeights, ReleaseFinalizer, RemoveRoute, RemoveSubsets
+from tests.builders import NOW, Situation, release, weights
+
+ALONE = release().at_rest().observing(deleting=True)
+BOTH = release().at_step(2, since=60).observing(deleting=True)
+GONE = {"route": None, "route_gone_since": NOW - timedelta(seconds=10)}
+
+
+@pytest.mark.parametrize(
+    ("situation", "effects"),
+    [
+        pytest.param(ALONE, [RemoveRoute], id="one version serves: the route goes first"),
+        pytest.param(
+            ALONE.observing(route=None, route_gone_since=NOW - timedelta(seconds=1)), [], id="the route is gone, not everywhere yet: wait"
+        ),
+        pytest.param(ALONE.observing(**GONE), [RemoveSubsets, ReleaseFinalizer], id="settled: the subsets go, then the finalizer"),
+        pytest.param(ALONE.observing(**GONE, subsets=None), [ReleaseFinalizer], id="nothing is left: only the finalizer"),
+        pytest.param(ALONE.observing(subsets=None), [RemoveRoute], id="the subsets were missing: the route goes all the same"),
+        pytest.param(ALONE.observing(versions=None), [RemoveRoute], id="the Service is gone"),
+        pytest.param(ALONE.observing(versions={}), [RemoveRoute], id="nothing serves any more"),
+        pytest.param(ALONE.observing(finalizer=False), [], id="not held by us: nothing to do"),
+        pytest.param(BOTH, [EnsureWeights], id="two versions serve: traffic to stable first"),
+        pytest.param(BOTH.routing(weight=0, since=NOW - timedelta(hours=1)), [EnsureSubsets], id="drained: both subsets select stable"),
+        pytest.param(ALONE.deployed("v2"), [Disown, "Announce", ReleaseFinalizer], id="home, two versions: pinned and given away"),
+        pytest.param(BOTH.pods("v1", 0), [], id="stable has no pods: traffic stays"),
+        pytest.param(ALONE.deployed("v2", pods=0), [RemoveRoute], id="the other version is scaled to nothing"),
+    ],
+)
+def test_the_next_step_of_a_deletion(situation: Situation, effects: list[object]) -> None:
+    decision = situation.decide()
+    assert [type(each).__name__ for each in decision.effects] == [each if isinstance(each, str) else each.__name__ for each in effects]  # type: ignore[attr-defined]
+
+
+def test_a_deletion_goes_before_everything_else() -> None:
+    for situation in (BOTH.failing(1.0), BOTH.acting("abort/1/1"), BOTH.wanting("v3"), BOTH.prometheus_down()):
+        decision = situation.decide()
+        assert decision.because.reason == reasons.DELETING
+        assert weights(decision) == [0]
+
+
+def test_a_decided_promotion_ends_at_the_new_version() -> None:
+    promoted = release().baking(since=600).selecting(stable="v2", canary="v2").observing(deleting=True)
+    assert "v2" in promoted.decide().because.message
