@@ -1,0 +1,70 @@
+"""The final state of a story, and how two of them differ. Nothing is compared by time or identity; everything else is."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from tests.faults.mirror import DESTINATION_RULES, RELEASES, VIRTUAL_SERVICES, Document
+
+MASK = (
+    "metadata: creationTimestamp, deletionTimestamp, managedFields, resourceVersion, uid",
+    "mark: uid and sequence number",
+    "status: messages, times, verdict, evidence, observedSeconds, baseShare, seq",
+)
+"""What is not compared, as it is published."""
+_METADATA = frozenset(("creationTimestamp", "deletionTimestamp", "managedFields", "resourceVersion", "uid"))
+_STATUS = frozenset(
+    ("message", "since", "ended", "lastTransitionTime", "weightSince", "verdict", "evidence", "observedSeconds", "baseShare", "seq")
+)
+_MARK = "canary.rollouts.dev/mark"
+
+
+def final_state(read: Callable[[str], Document | None]) -> dict[str, Any]:
+    """CanaryRelease, VirtualService and DestinationRule without what is masked; None for what is gone."""
+    return {
+        name: _masked(read(collection))
+        for name, collection in (
+            ("CanaryRelease", RELEASES),
+            ("VirtualService", VIRTUAL_SERVICES),
+            ("DestinationRule", DESTINATION_RULES),
+        )
+    }
+
+
+def differences(one: object, other: object, path: str = "") -> Iterator[str]:
+    """One line per value that differs."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for key in sorted({*one, *other}):
+            yield from differences(one.get(key), other.get(key), f"{path}.{key}" if path else str(key))
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for number, pair in enumerate(zip(one, other, strict=True)):
+            yield from differences(*pair, f"{path}[{number}]")
+    elif one != other:
+        yield f"{path}: {one!r}, not {other!r}"
+
+
+def _masked(document: Document | None) -> dict[str, Any] | None:
+    if document is None:
+        return None
+    metadata = {key: value for key, value in document["metadata"].items() if key not in _METADATA}
+    annotations = metadata.get("annotations") or {}
+    if _MARK in annotations:
+        _, release, _, weight, decision = annotations[_MARK].split("/")
+        metadata["annotations"] = {**annotations, _MARK: f"{release}/{weight}/{decision}"}
+    metadata["namespace"] = "-"
+    spec = _renamed(document["spec"], document["metadata"]["namespace"])
+    return {"metadata": metadata, "spec": spec, "status": _without(document.get("status"), _STATUS)}
+
+
+def _without(value: Any, keys: frozenset[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(each, keys) for key, each in value.items() if key not in keys}
+    return [_without(each, keys) for each in value] if isinstance(value, list) else value
+
+
+def _renamed(value: Any, namespace: str) -> Any:
+    """The same with host names of the namespace made comparable between namespaces."""
+    if isinstance(value, dict):
+        return {key: _renamed(each, namespace) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_renamed(each, namespace) for each in value]
+    return value.replace(f".{namespace}.svc", ".-.svc") if isinstance(value, str) else value

@@ -1,0 +1,111 @@
+"""Carries plans out and compares what comes of them."""
+
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from lab.waiting import until
+from tests import rules
+from tests.faults.outcome import differences, final_state
+from tests.faults.plans import Plan, Write
+from tests.faults.rig import Rig
+from tests.faults.scenarios import SCENARIOS
+
+OVER_SECONDS = 60
+QUIET_SECONDS = 0.6
+"""So long nothing may be written before a story counts as over."""
+LOG_CHARACTERS = 6000
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of one plan."""
+
+    plan: Plan
+    writes: tuple[Write, ...]
+    """The numbered ones."""
+    fired: tuple[Write, ...]
+    """Those at which the operator was killed."""
+    state: dict[str, Any]
+    """The final state, masked."""
+    violations: tuple[str, ...]
+    """Rules of DESIGN.md section 5 that a revision broke."""
+    revisions: int
+    """How many revisions the rules were checked on."""
+    seconds: float
+    late: str
+    """Why the story did not end in time; empty when it did."""
+    log: str
+    """The end of the operator's log."""
+
+    @property
+    def counts(self) -> bool:
+        """Every fault of the plan has struck."""
+        return len(self.fired) == len(self.plan.faults)
+
+    def against(self, model: "Run") -> tuple[str, ...]:
+        """What went another way than in the run without faults."""
+        late = (self.late,) if self.late else ()
+        return (*late, *differences(self.state, model.state), *self.violations)
+
+
+def run(rig: Rig, plan: Plan) -> Run:
+    """Carries one plan out on a free bench."""
+    scenario, late = SCENARIOS[plan.scenario], ""
+    with rig.bench(scenario.service, scenario.failing, forgetful=scenario.forgetful) as bench:
+        began = time.monotonic()
+        scenario.prepare(bench)
+        with rig.operator(bench) as life:
+            try:
+                until(lambda: life.ended or scenario.begun(bench), f"{plan} begun")
+                life.arm(*plan.faults)
+                scenario.story(bench)
+                until(lambda: life.ended or (scenario.over(bench) and life.proxy.settled(QUIET_SECONDS)), f"{plan} over", OVER_SECONDS)
+            except TimeoutError as error:
+                late = f"{error}: {bench.status.get('phase')}, {bench.status.get('reason')}: {bench.status.get('message')}"
+            late = late or ("the operator ended by itself" if life.ended else "")
+        revisions = rig.revisions(bench)
+        return Run(
+            plan=plan,
+            writes=tuple(life.proxy.counted),
+            fired=tuple(life.proxy.fired),
+            state=final_state(bench.read),
+            violations=tuple(rules.check(revisions)),
+            revisions=len(revisions),
+            seconds=round(time.monotonic() - began, 2),
+            late=late,
+            log=life.log.read_text()[-LOG_CHARACTERS:],
+        )
+
+
+def run_all(rig: Rig, plans: Iterable[Plan]) -> Iterator[Run]:
+    """Carries plans out, as many at a time as there are benches; in the order given."""
+    with ThreadPoolExecutor(rig.size) as threads:
+        yield from threads.map(partial(run, rig), plans)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """How a scenario goes when nothing fails."""
+
+    first: Run
+    second: Run
+
+    @property
+    def writes(self) -> int:
+        """How many there are to strike at."""
+        return len(self.first.writes)
+
+    @property
+    def faulty(self) -> tuple[str, ...]:
+        """Why it is no model: the two runs differ, or break a rule."""
+        return (*self.first.against(self.first), *self.second.against(self.first))
+
+
+def model(rig: Rig, scenario: str) -> Model:
+    """Two runs without faults."""
+    first, second = run_all(rig, [Plan(scenario)] * 2)
+    return Model(first, second)
