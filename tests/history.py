@@ -4,10 +4,11 @@ Revisions come from `lab.revisions`; anything with the same four fields will do.
 """
 
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from canary_operator.api.names import CANARY, FINALIZER, KIND, MANAGER, MARK, OWNER, ROUTE
+from canary_operator.api.names import CANARY, FINALIZER, KIND, MANAGED_BY, MANAGER, MARK, OWNER, ROUTE, STABLE
 from canary_operator.api.quantities import parse_duration
 from canary_operator.release.model import Mark
 
@@ -149,6 +150,25 @@ def owned(document: Document | None) -> bool:
 def managed_route(route: Document | None) -> Document:
     """The HTTP route of our name; empty when there is none."""
     return next((http for http in _routes(route) if http.get("name") == ROUTE), {})
+
+
+def foreign(document: Document) -> Document:
+    """The document without what the operator manages."""
+    spec, metadata = deepcopy(document["spec"]), document["metadata"]
+    for field in ("hosts", "gateways", "host"):
+        spec.pop(field, None)
+    ours = managed_route({"spec": spec})
+    for field in ("route", "redirect", "directResponse", "delegate"):
+        ours.pop(field, None)
+    spec["http"] = [http for http in spec.get("http") or () if http != {"name": ROUTE}]
+    for subset in (subsets := spec.get("subsets") or []):
+        if subset["name"] in (STABLE, CANARY):
+            subset.pop("labels", None)
+    spec["subsets"] = [subset for subset in subsets if subset not in ({"name": STABLE}, {"name": CANARY})]
+    kept: Document = {field: metadata.get(field) for field in ("finalizers", "ownerReferences")}
+    for field in ("labels", "annotations"):
+        kept[field] = {key: value for key, value in (metadata.get(field) or {}).items() if key not in (MARK, OWNER, MANAGED_BY)}
+    return {**kept, "spec": spec}
 
 
 def _routes(route: Document | None) -> Iterator[Document]:

@@ -2,16 +2,14 @@
 
     assert not rules.check(record.all)
 
-What these cannot see: pods (rule 4), samples (rule 9), requests that changed nothing (rule 10). Edits of other people are no violation; only
-what the operator wrote is judged.
+What these cannot see: pods (rule 4), samples (rule 9), requests that changed nothing (rule 10). Only what the operator wrote is judged.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from copy import deepcopy
 
-from canary_operator.api.names import CANARY, KIND, MANAGED_BY, MARK, OWNER, ROUTE, STABLE
+from canary_operator.api.names import CANARY, KIND, STABLE
 from canary_operator.release.reasons import OUTCOMES
-from tests.history import Document, Moment, Revision, histories, managed_route, owned
+from tests.history import Document, Moment, Revision, Stored, foreign, histories, owned
 
 JITTER = 0.15
 """Seconds by which the recorder may see two revisions nearer to each other than they were."""
@@ -45,9 +43,9 @@ def ends(moments: Sequence[Moment]) -> Iterator[str]:
     """2: after a rollback or withdrawal the canary's weight never rises again in that release."""
     ended: dict[int, int] = {}
     for moment in moments:
-        mark, record = moment.mark, moment.after.record
-        if moment.routing and moment.after.canary > moment.before.canary and mark and mark.release in ended:
-            yield f"rule 2: {moment.what} rises to {moment.after.canary}, but revision {ended[mark.release]} ended release {mark.release}"
+        mark, record, weight = moment.mark, moment.after.record, moment.after.canary
+        if moment.routing and weight > moment.before.canary and mark and mark.release in ended:
+            yield f"rule 2: {moment.what} rises to {weight}, but revision {ended[mark.release]} ended release {mark.release}"
         if moment.kind == KIND and record.get("state") in ENDING:
             ended.setdefault(record["number"], moment.revision.number)
         if moment.routing and moment.kind == "VirtualService" and mark and mark.decision in OUTCOMES:
@@ -89,28 +87,8 @@ def additions(moments: Sequence[Moment]) -> Iterator[str]:
     """5: of an object that exists the operator changes only what it manages; what users added stays."""
     for moment in moments:
         before, after = moment.pair
-        if moment.kind != KIND and moment.ours and before and after and _foreign(before) != _foreign(after):
-            yield f"rule 5: {moment.what} differs in more than the operator's own fields: {_foreign(before)} became {_foreign(after)}"
-
-
-def _foreign(document: Document) -> Document:
-    """The document without what the operator manages."""
-    spec, metadata = deepcopy(document["spec"]), document["metadata"]
-    for field in ("hosts", "gateways", "host"):
-        spec.pop(field, None)
-    ours = managed_route({"spec": spec})
-    for field in ("route", "redirect", "directResponse", "delegate"):
-        ours.pop(field, None)
-    spec["http"] = [http for http in spec.get("http") or () if http != {"name": ROUTE}]
-    for subset in (subsets := spec.get("subsets") or []):
-        if subset["name"] in (STABLE, CANARY):
-            subset.pop("labels", None)
-    spec["subsets"] = [subset for subset in subsets if subset not in ({"name": STABLE}, {"name": CANARY})]
-    kept = {
-        field: {key: value for key, value in (metadata.get(field) or {}).items() if key not in (MARK, OWNER, MANAGED_BY)}
-        for field in ("labels", "annotations")
-    }
-    return {**kept, "finalizers": metadata.get("finalizers"), "ownerReferences": metadata.get("ownerReferences"), "spec": spec}
+        if moment.kind != KIND and moment.ours and before and after and foreign(before) != foreign(after):
+            yield f"rule 5: {moment.what} differs in more than the operator's own fields: {foreign(before)} became {foreign(after)}"
 
 
 def marks(moments: Sequence[Moment]) -> Iterator[str]:
@@ -139,7 +117,7 @@ def records(moments: Sequence[Moment]) -> Iterator[str]:
         risen = moment.routing and moment.after.canary > moment.before.canary
         if risen and before.get("weight") != moment.after.canary:
             yield f"rule 7: {moment.what} rises to {moment.after.canary} while the record says {before.get('weight')}"
-        if moment.kind != KIND or not before or not after:
+        if moment.kind != KIND or not (before and after):
             continue
         uid, state, was = moment.revision.object["metadata"]["uid"], after["state"], before["state"]
         if was in ENDING or (was in RUNNING and state == "Stable"):
@@ -175,17 +153,16 @@ def finalizers(moments: Sequence[Moment]) -> Iterator[str]:
                 yield f"rule 12: {moment.what} went before the VirtualService"
             elif since < before.settle - JITTER:
                 yield f"rule 12: {moment.what} went {since:.2f} s after the VirtualService"
-        if moment.kind == "VirtualService" and moment.ours and owned(before.route) and after.route and not owned(after.route):
-            homes = {revision.partition("@")[0] for revision in _homes(before.release or {})}
-            if len(after.versions) != 1 or not after.versions <= homes:
-                yield f"rule 12: {moment.what} was given away while it serves {sorted(after.versions)}, not one of {sorted(homes)}"
+        given = moment.kind == "VirtualService" and moment.ours and owned(before.route) and after.route and not owned(after.route)
+        if given and (len(after.versions) != 1 or not after.versions <= _homes(before)):
+            yield f"rule 12: {moment.what} was given away while it serves {sorted(after.versions)}, not one of {sorted(_homes(before))}"
 
 
-def _homes(release: Document) -> Iterator[str]:
-    status = release.get("status") or {}
-    yield status.get("stable") or ""
-    if (status.get("release") or {}).get("state") == "Promoting":
-        yield status["release"]["to"]
+def _homes(before: Stored) -> set[str]:
+    """The versions at which the traffic may end: stable, or the one that is being promoted."""
+    status, record = (before.release or {}).get("status") or {}, before.record
+    homes = [status.get("stable"), record.get("to") if record.get("state") == "Promoting" else None]
+    return {str(revision).partition("@")[0] for revision in homes if revision}
 
 
 def generations(moments: Sequence[Moment]) -> Iterator[str]:
@@ -194,13 +171,11 @@ def generations(moments: Sequence[Moment]) -> Iterator[str]:
         before, after = moment.pair
         if moment.kind != KIND or after is None:
             continue
-        seen = (after.get("status") or {}).get("observedGeneration", -1)
+        was, seen = (((each or {}).get("status") or {}).get("observedGeneration", -1) for each in (before, after))
         if seen > after["metadata"].get("generation", 0):
             yield f"observedGeneration: {moment.what} speaks of generation {seen}, which does not exist yet"
-        if before and before["metadata"]["uid"] == after["metadata"]["uid"] and "status" in after:
-            was = (before.get("status") or {}).get("observedGeneration", -1)
-            if seen < was:
-                yield f"observedGeneration: {moment.what} falls from {was} to {seen}"
+        if before and before["metadata"]["uid"] == after["metadata"]["uid"] and seen < was:
+            yield f"observedGeneration: {moment.what} falls from {was} to {seen}"
 
 
 Rule = Callable[[Sequence[Moment]], Iterator[str]]

@@ -50,7 +50,7 @@ class Proxy:
         """Writes that waited for `let_go`, on their way or on their way back."""
         self.told: deque[bytes] = deque(maxlen=100)
         """The last pieces of all watches."""
-        self._holding = self._holding_replies = ""
+        self._holding: tuple[str, bool] | None = None
         self._go = asyncio.Event()
 
     async def start(self) -> str:
@@ -79,11 +79,11 @@ class Proxy:
 
     async def hold(self, plural: str, *, replies: bool = False) -> None:
         """Writes to this kind, or the replies to them, are on their way until `let_go`."""
-        self._holding, self._holding_replies = ("", plural) if replies else (plural, "")
+        self._holding = (plural, replies)
 
     async def let_go(self) -> None:
         """What is on its way arrives."""
-        self._holding = self._holding_replies = ""
+        self._holding = None
         self._go.set()
 
     def settled(self, seconds: float) -> bool:
@@ -106,8 +106,8 @@ class Proxy:
         strikes = self._strikes(write)
         if write and strikes is Instant.BEFORE:
             return self._kill(request, write)
-        if write and self._holding and self._holding in request.path:
-            await self._wait(write)
+        if write:
+            await self._wait(write, replies=False)
         try:
             return await self._forward(request, body, life, write, strikes)
         except (ClientError, ConnectionError, TimeoutError):
@@ -123,8 +123,7 @@ class Proxy:
             content = await answer.read()
         if write:
             write.status = answer.status
-            if self._holding_replies and self._holding_replies in request.path:
-                await self._wait(write)
+            await self._wait(write, replies=True)
         if write and strikes is Instant.LOST:
             return self._kill(request, write)
         if life != self.life:
@@ -137,9 +136,10 @@ class Proxy:
             self._kill(request, write)
         return response
 
-    async def _wait(self, write: Write) -> None:
-        self.held.append(write)
-        await self._go.wait()
+    async def _wait(self, write: Write, *, replies: bool) -> None:
+        if self._holding and self._holding[0] in write.path and self._holding[1] == replies:
+            self.held.append(write)
+            await self._go.wait()
 
     def _note(self, request: web.Request) -> Write:
         counted = self._armed and not self._uncounted & set(request.path.split("/"))
@@ -150,14 +150,11 @@ class Proxy:
         return write
 
     def _strikes(self, write: Write | None) -> Instant | None:
-        if write is None or not write.number or not self._faults or self._faults[0].write != write.number - self._base:
+        """The first fault counts from the first write, each further one from the write that was struck before it."""
+        base = self.fired[-1].number if self.fired else 0
+        if write is None or not write.number or not self._faults or self._faults[0].write != write.number - base:
             return None
         return self._faults.pop(0).instant
-
-    @property
-    def _base(self) -> int:
-        """The number of the last write that was struck: later faults count from there."""
-        return self.fired[-1].number if self.fired else 0
 
     def _kill(self, request: web.Request, write: Write) -> web.Response:
         self.restarting = True

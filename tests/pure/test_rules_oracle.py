@@ -122,16 +122,10 @@ BROKEN: dict[str, tuple[Callable[[], Story], str]] = {
     "a sum of 90": (lambda: started().release(20, 1).route("1/4/20/StepPassed", 20, stable=70), "rule 1: .* has the weights"),
     "a share of 0.5": (lambda: started().route("1/4/0/Drift", 0.5, stable=99.5), "rule 1: .* has the weights"),  # type: ignore[arg-type]
     "a weight left out of the plan": (lambda: started().release(30, 1).route("1/4/30/StepPassed", 30), "rule 1: .* no step of the plan"),
-    "a step skipped on the route": (
-        lambda: at_20().release(100, 2, "Promoting").route("1/5/100/StepPassed", 100),
-        "rule 1: .* no step of the plan",
-    ),
+    "a step skipped on the route": (lambda: at_20().release(100, 2, "Promoting").route("1/5/100/x", 100), "rule 1: .* no step of the plan"),
     "a rise at rest": (lambda: adopted().route("1/3/20/StepPassed", 20), "rule 1: .* while the record says Stable"),
     "a rise for another release": (lambda: started().release(20, 1).route("2/4/20/StepPassed", 20), "rule 1: .* of release 1"),
-    "a rise after a rollback": (
-        lambda: rolled_back().release(20, 1).route("1/7/20/StepPassed", 20),
-        "rule 2: .* rises to 20, but revision 9",
-    ),
+    "a rise after a rollback": (lambda: rolled_back().release(20, 1).route("1/7/20/StepPassed", 20), "rule 2: .* but revision 9"),
     "a rise after a rollback that was not recorded": (
         lambda: at_20().route("1/5/0/MoreFailures", 0).release(20, 1).route("1/6/20/StepPassed", 20),
         "rule 2: .* ended release 1",
@@ -159,13 +153,10 @@ BROKEN: dict[str, tuple[Callable[[], Story], str]] = {
     "a change without a new mark": (lambda: at_20().route("1/4/20/StepPassed", 0), "rule 6: .* not above"),
     "somebody else's mark": (
         lambda: started().route("1", 0, stable=100, http={"timeout": "1s"}),
-        "rule 6: .* which is none of CanaryRelease u",
+        "rule 6: .* none of CanaryRelease u",
     ),
     "a mark that lies": (lambda: at_20().route("1/5/20/MoreFailures", 0), "rule 6: .* a mark for weight 20 at weight 0"),
-    "a rise before its record": (
-        lambda: started().route("1/4/20/StepPassed", 20).release(20, 1),
-        "rule 7: .* rises to 20 while the record says 0",
-    ),
+    "a rise before its record": (lambda: started().route("1/4/20/StepPassed", 20).release(20, 1), "rule 7: .* while the record says 0"),
     "a step skipped in the record": (lambda: at_20().release(40, 3), "rule 13: .* goes from step 1 to 3"),
     "a release skipped": (lambda: at_20().release(number=3), "rule 13: .* follows release 1 with 3"),
     "a record overwritten by an older one": (
