@@ -231,16 +231,6 @@ def test_finalizers_come_and_go_by(releases: Releases, kubectl: Kubectl, user: s
     kubectl(*patch, '{"metadata": {"finalizers": null}}')
 
 
-@pytest.mark.usefixtures("enforced")
-def test_the_operator_writes_status(releases: Releases, kubectl: Kubectl) -> None:
-    releases.create(SPEC)
-    patch = '{"status": {"phase": "Stable", "observedGeneration": 1}}'
-
-    kubectl("-n", releases.namespace, "--as", OPERATOR, "patch", "crel", "reviews", "--subresource=status", "--type=merge", "-p", patch)
-
-    assert releases.get()["status"]["phase"] == "Stable"
-
-
 def _grant(api: Api, namespace: str, user: str, rights: Mapping[str, list[str]]) -> None:
     """Rights (group/resource: verbs) of a user in a namespace, in place of those before."""
     group = "rbac.authorization.k8s.io"

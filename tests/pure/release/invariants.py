@@ -90,7 +90,8 @@ class Watcher:
         assert isinstance(new, int) and 0 <= new <= 100, f"rule 1: weight {new}"
         if new < old:
             home = after.resource.record.from_ if after.resource else None
-            nobody = home is not None and ready(after, home) == 0 < ready(after, f"{label(after, 'canary')}@")
+            at_home = home is not None and label(after, "stable") == version(home)
+            nobody = at_home and ready(after, home) == 0 < ready(after, f"{label(after, 'canary')}@")
             assert not nobody or self.woken == after.time, f"rule 8: at {after.time:.1f} traffic was taken from {old} % to nobody"
         if new <= old:
             return
