@@ -92,7 +92,8 @@ class Shop:
         return self.lab.api.path("networking.istio.io/v1", kind, self.namespace, NAME)
 
     def load(self, rate: float = 100, through: tuple[str, ...] = ("mesh",)) -> Load:
-        """Traffic that is answered: it returns when backends answer."""
+        """Traffic that is answered. It begins when the proxies have the endpoints: what is lost before has nothing to do with a release."""
+        self.lab.wait_served(self.service, "v1", through=through)
         load = self.lab.load(self.service, rate=rate, through=through)
         self.loads.append(load)
         until(lambda: any(version != "-" for version in load.report.versions), "traffic is served", 30)
