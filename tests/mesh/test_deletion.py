@@ -69,7 +69,7 @@ def test_while_withdrawing_the_objects_stay_pinned_to_stable(shop: Shop) -> None
     shop.wait_weight(25)
     shop.act("abort")
     shop.wait_weight(0)
-    assert shop.status["phase"] == "Withdrawing"
+    shop.wait("withdrawing", phase="Withdrawing")  # a drop is written before it is recorded
     shop.lab.api.delete(shop.path)
     until(lambda: gone(shop), "the CanaryRelease is gone", 60)
     report = load.stop()
