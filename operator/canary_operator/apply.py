@@ -14,7 +14,6 @@ from canary_operator.clients.errors import AlreadyExists, CanaryOperatorError, C
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, VIRTUAL_SERVICE, Kind
 from canary_operator.clients.kubernetes import Cluster
 from canary_operator.events import announce
-from canary_operator.observe import Subject
 from canary_operator.release.model import (
     Announce,
     Disown,
@@ -29,6 +28,7 @@ from canary_operator.release.model import (
     RemoveRoute,
     RemoveSubsets,
 )
+from canary_operator.subject import Subject
 from canary_operator.traffic import destination_rule, virtual_service
 from canary_operator.traffic.mark import mark_text, with_mark, without_ownership
 

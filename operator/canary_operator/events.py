@@ -8,8 +8,8 @@ from canary_operator.api.status import format_time
 from canary_operator.clients.errors import AlreadyExists
 from canary_operator.clients.kinds import EVENT
 from canary_operator.clients.kubernetes import Cluster
-from canary_operator.observe import Subject
 from canary_operator.release.model import Because
+from canary_operator.subject import Subject
 
 LONGEST = 1024
 """Characters of an event's message that the API server takes."""

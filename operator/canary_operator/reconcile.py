@@ -15,12 +15,13 @@ from canary_operator.apply import Hands, Stale, apply, read_again, record
 from canary_operator.cache import Document, Key
 from canary_operator.clients.errors import ClusterError, Conflict
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE
-from canary_operator.observe import Subject, observe, route_seen, subject
+from canary_operator.observe import observe, route_seen
 from canary_operator.release.decide import decide
 from canary_operator.release.model import Announce, Decision, EnsureSubsets, EnsureWeights, Observation, ReadAgain, ReleaseFinalizer
 from canary_operator.release.report import status_of, worth_writing
 from canary_operator.sampler import Question
 from canary_operator.shell import Shell
+from canary_operator.subject import Subject, subject
 from canary_operator.workqueue import Pass
 
 _STATUS: TypeAdapter[CanaryReleaseStatus] = TypeAdapter(CanaryReleaseStatus)

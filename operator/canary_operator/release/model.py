@@ -70,17 +70,37 @@ class Serving:
 
 
 @dataclass(frozen=True, slots=True)
+class Extras:
+    """What a route carries beside its weights while a release runs."""
+
+    preview: bool = False
+    """Requests that match `spec.preview` see the canary, whatever the weight is."""
+    mirror: int = 0
+    """Percent of the requests that are copied to the canary; their answers reach nobody."""
+
+
+BARE = Extras()
+"""Weights alone, as at rest."""
+
+
+@dataclass(frozen=True, slots=True)
 class RouteSeen:
-    """The VirtualService of ours as it stands."""
+    """The managed routes as they stand, all VirtualServices taken together."""
 
     weight: int
-    """The canary's weight, in percent."""
+    """The canary's weight, in percent: the highest, should the routes differ."""
     intact: bool
-    """Hosts, gateways and destinations are as the spec wants them."""
+    """Hosts, gateways and destinations are as the spec wants them, and all managed routes have the same weight."""
     mark: Mark | None
-    """Of the last write of ours; None when it was taken off."""
+    """Of the last write of ours, the highest of all; None when it was taken off."""
     since: datetime
     """When this process first saw the routing as it stands. After a restart that is the restart, so every pending settle starts anew."""
+    extras: Extras = BARE
+    """What the routes carry beside their weights."""
+    stays: bool = False
+    """Somebody else needs it: it is the user's, or a user's root delegates to it. It is given back, never removed."""
+    touched_by: str | None = None
+    """Field manager that wrote it last, when that was somebody else; None: we did, or nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +115,10 @@ class SubsetsSeen:
     """Of the last write of ours; None when it was taken off."""
     since: datetime
     """When this process first saw the subsets as they stand."""
+    stays: bool = False
+    """The DestinationRule is the user's: our subsets are taken out of it, the rest stays."""
+    touched_by: str | None = None
+    """Field manager that wrote it last, when that was somebody else; None: we did, or nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +150,12 @@ class Observation:
     """None: no DestinationRule of ours."""
     fresh: bool = True
     """The record is known to be newer than the routing that is seen. False: read it again before acting on it."""
+    attached: bool = False
+    """The routes are the user's: none is created or removed, and at rest any weight is right, since both subsets select stable."""
     findings: tuple[Because, ...] = ()
     """What must be mended before traffic moves."""
+    warnings: tuple[Because, ...] = ()
+    """What should be mended; the release goes on."""
     samples: Answer | None = None
     """What Prometheus answered to the last question; None: not asked yet."""
 
@@ -161,10 +189,12 @@ class EnsureSubsets:
 
 @dataclass(frozen=True, slots=True)
 class EnsureWeights:
-    """The route gives the canary this weight, in percent, and stable the rest."""
+    """The managed routes give the canary this weight, in percent, and stable the rest."""
 
     canary: int
     mark: Mark
+    extras: Extras = BARE
+    """What the routes carry beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +209,12 @@ class RemoveRoute:
 
 @dataclass(frozen=True, slots=True)
 class RemoveSubsets:
-    """The DestinationRule of ours is gone. Only after the route has been gone for a settle time."""
+    """Our subsets are gone, with the DestinationRule if it is ours. Only after the route has been gone for a settle time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disown:
-    """VirtualService and DestinationRule stay as they are, and are no longer ours."""
+    """VirtualServices and DestinationRule stay as they are, and carry nothing of ours any more."""
 
 
 @dataclass(frozen=True, slots=True)
