@@ -9,8 +9,8 @@ from canary_operator.api.status import CanaryReleaseStatus
 from canary_operator.cache import Cache, Document, Key
 from canary_operator.clients.errors import CanaryOperatorError
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, SERVICE, VIRTUAL_SERVICE
+from canary_operator.mesh.hosts import service_fqdn
 from canary_operator.preflight.service import port_of
-from canary_operator.traffic.host import service_fqdn
 from canary_operator.traffic.mark import is_ours
 from canary_operator.traffic.virtual_service import Wanted
 

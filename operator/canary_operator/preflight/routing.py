@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from canary_operator.api.names import ROUTE, STABLE
+from canary_operator.mesh.hosts import matches
 from canary_operator.preflight.facts import Check, Facts
 from canary_operator.preflight.finding import HOST_COVERED, HOST_TAKEN, NAME_TAKEN, ROUTE_BYPASSES_SUBSETS, Finding, Severity
 from canary_operator.preflight.scope import (
     MESH,
-    covers,
     full_gateway,
     full_host,
     gateways_of,
@@ -61,7 +61,7 @@ def host_is_not_covered(facts: Facts) -> Iterator[Finding]:
     """Being more specific, our VirtualService takes the host away from one with a wildcard, and with it all that one says about it."""
     for document in _others(facts):
         wider = _hosts(document, facts) - _our_hosts(facts)
-        covered = sorted({host for host in _our_hosts(facts) for pattern in wider if covers(pattern, host)})
+        covered = sorted({host for host in _our_hosts(facts) for pattern in wider if matches(host, pattern)})
         if covered and _shared_gateways(document, facts) and is_exported_to(document, facts.namespace):
             yield Finding(
                 HOST_COVERED,

@@ -1,12 +1,13 @@
 """Whom a rule of Istio's holds for: its hosts, its gateways, the namespaces it is exported to.
 
-Source: istio/istio 1.30 pilot/pkg/model/virtualservice.go (`ResolveShortnameToFQDN`, `resolveGatewayName`) and pkg/config/host/name.go.
+Source: `resolveGatewayName` in istio/istio 1.30 pilot/pkg/model/virtualservice.go.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from canary_operator.api.names import OWNER
+from canary_operator.mesh.hosts import expand
 from canary_operator.preflight.facts import Facts
 
 MESH = "mesh"
@@ -45,14 +46,7 @@ def is_ours(document: Mapping[str, Any], facts: Facts) -> bool:
 
 def full_host(host: str, namespace: str, facts: Facts) -> str:
     """The host as Istio reads it in a rule of the namespace: only a name without dots is expanded."""
-    return host if "." in host or host == "*" else f"{host}.{namespace}.svc.{facts.domain}"
-
-
-def covers(pattern: str, host: str) -> bool:
-    """Whether a full host or wildcard holds for the host, which may be a wildcard too."""
-    if not pattern.startswith("*"):
-        return pattern == host
-    return len(host) >= len(pattern) and host.lstrip("*").endswith(pattern[1:])
+    return expand(host, namespace, facts.domain)
 
 
 def full_gateway(gateway: str, namespace: str) -> str:

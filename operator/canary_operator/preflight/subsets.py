@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from canary_operator.api.names import CANARY, OWNER, STABLE
+from canary_operator.mesh.hosts import matches
 from canary_operator.preflight.facts import Check, Facts
 from canary_operator.preflight.finding import NAME_TAKEN, POLICY_SHADOWED, RULE_TAKEN, Finding
-from canary_operator.preflight.scope import covers, full_host, is_at_our_name, is_exported_to, is_ours, namespace_of, spec_of, title
+from canary_operator.preflight.scope import full_host, is_at_our_name, is_exported_to, is_ours, namespace_of, spec_of, title
 
 
 def name_is_free(facts: Facts) -> Iterator[Finding]:
@@ -57,7 +58,7 @@ def is_hidden_by_no_rule(facts: Facts) -> Iterator[Finding]:
     """A rule in a client's namespace comes before ours: its callers would be sent to subsets that they do not know, and get 503."""
     for document in facts.destination_rules:
         namespace = namespace_of(document)
-        if namespace == facts.namespace or not covers(_host(document, facts), facts.host) or not _comes_first(document, facts):
+        if namespace == facts.namespace or not matches(facts.host, _host(document, facts)) or not _comes_first(document, facts):
             continue
         yield Finding(
             POLICY_SHADOWED,
@@ -94,7 +95,7 @@ def _effective_now(facts: Facts) -> list[Mapping[str, Any]]:
             for document in facts.destination_rules
             if namespace_of(document) == namespace
             and not is_ours(document, facts)
-            and covers(_host(document, facts), facts.host)
+            and matches(facts.host, _host(document, facts))
             and is_exported_to(document, facts.namespace)
         ]
         if found:

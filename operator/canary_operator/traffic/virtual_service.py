@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from canary_operator.api.names import CANARY, ROUTE, STABLE
-from canary_operator.traffic.host import expand
+from canary_operator.mesh.hosts import expand
 from canary_operator.traffic.mark import labels
 
 _INSTEAD_OF_A_ROUTE = ("redirect", "directResponse", "delegate")

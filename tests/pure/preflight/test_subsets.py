@@ -3,12 +3,8 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from canary_operator.preflight import inspect
-from canary_operator.preflight.scope import covers, full_host
-from canary_operator.traffic.host import expand, matches
 from preflight.objects import HOST, Document, facts, named, told
 
 POLICY = {"connectionPool": {"tcp": {"maxConnections": 9}}}
@@ -101,15 +97,3 @@ def test_messages_name_the_object_and_what_to_write() -> None:
         f"DestinationRule client/x rules *.local for all clients in client and hides the subsets stable and canary of {HOST} from them, "
         "so they would get 503: narrow its host, or delete it"
     )
-
-
-HOSTS = st.sampled_from(
-    ["*", "*.local", "*.shop.svc.cluster.local", "reviews", "reviews.shop", HOST, "*.com", "a.com", "*.a.com", "b.a.com"]
-)
-
-
-@given(HOSTS, HOSTS)
-def test_hosts_are_read_as_in_traffic(one: str, other: str) -> None:
-    # The two packages do not know each other; they must not disagree either.
-    assert full_host(one, "shop", facts()) == expand(one, "shop")
-    assert covers(one, other) is matches(other, one)

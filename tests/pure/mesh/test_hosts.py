@@ -2,7 +2,7 @@
 
 import pytest
 
-from canary_operator.traffic.host import expand, matches, service_fqdn
+from canary_operator.mesh.hosts import expand, matches, service_fqdn
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The words that traffic and preflight share."""
