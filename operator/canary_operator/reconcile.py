@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -25,12 +25,20 @@ from canary_operator.subject import Subject, subject
 from canary_operator.workqueue import Pass
 
 _STATUS: TypeAdapter[CanaryReleaseStatus] = TypeAdapter(CanaryReleaseStatus)
+_RECORD: TypeAdapter[ReleaseRecord] = TypeAdapter(ReleaseRecord)
 AT_ONCE = timedelta(0)
 
 
+_ALWAYS = {"number", "state", "step", "weight", "seq"}
+_PLAIN = ReleaseRecord()
+
+
 def as_json(status: CanaryReleaseStatus) -> dict[str, Any]:
-    """A status as the API stores it."""
+    """A status as the API stores it. Of the record only what it stands for: at rest it is five figures, not a page of zeros."""
     document: dict[str, Any] = _STATUS.dump_python(status, mode="json", by_alias=True, exclude_none=True)
+    if (record := status.release) is not None:
+        told = {each.name for each in fields(record) if each.name in _ALWAYS or getattr(record, each.name) != getattr(_PLAIN, each.name)}
+        document["release"] = _RECORD.dump_python(record, mode="json", by_alias=True, exclude_none=True, include=told)
     return document
 
 

@@ -1,7 +1,8 @@
 """What to believe when the routing was written by a later decision than the record says: the mark on the routing outranks the record.
 
 A drop is written before it is recorded, so that nothing can stand in its way. Whoever comes after a crash between the two reads the mark, and can
-never raise the canary again.
+never raise the canary again. Two processes that decide at the same instant, from one record, give the same rank: of a drop that was written and a
+rise that was recorded, the drop counts.
 """
 
 from dataclasses import replace
@@ -17,6 +18,17 @@ def _marks(seen: Observation) -> tuple[Mark, ...]:
     return tuple(sorted((mark for mark in found if mark is not None and mark.uid == seen.uid), key=lambda mark: mark.rank))
 
 
+_DROPS = frozenset((*reasons.OUTCOMES, reasons.CANARY_LOST, reasons.DRIFT))
+"""Decisions that take weight away: they are written before they are recorded."""
+
+
+def _is_news(state: ReleaseRecord, mark: Mark) -> bool:
+    """The mark says more than the record knows."""
+    if mark.rank == (state.number, state.seq):
+        return mark.decision in _DROPS and mark.weight == 0 < state.weight
+    return mark.rank > (state.number, state.seq)
+
+
 def outranked(state: ReleaseRecord, seen: Observation) -> bool:
     """The routing was written by a later decision than the record knows of."""
     return any(mark.rank > (state.number, state.seq) for mark in _marks(seen))
@@ -25,7 +37,7 @@ def outranked(state: ReleaseRecord, seen: Observation) -> bool:
 def believe(state: ReleaseRecord, seen: Observation) -> ReleaseRecord:
     """The record with what later marks say, in the order in which they were written."""
     for mark in _marks(seen):
-        if mark.rank > (state.number, state.seq):
+        if _is_news(state, mark):
             state = _after(state, mark, seen)
     return state
 

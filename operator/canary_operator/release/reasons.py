@@ -3,6 +3,7 @@
 from canary_operator.api.status import Outcome
 
 ADOPTING = "Adopting"
+ADOPTED = "Adopted"
 NOTHING_SERVES = "NothingServes"
 STABLE_UNKNOWN = "StableUnknown"
 AT_REST = "AtRest"
@@ -39,6 +40,7 @@ ACTION_IGNORED = "ActionIgnored"
 
 MEANING: dict[str, tuple[str, str]] = {
     ADOPTING: ("The route is being taken over; no traffic moves.", "Wait."),
+    ADOPTED: ("The route was taken over; no traffic has moved.", "Nothing."),
     NOTHING_SERVES: (
         "The Service has no ready pod that carries the version label.",
         "Deploy the stable version, or correct `spec.service.name` or `spec.versionLabel`.",

@@ -32,9 +32,10 @@ def adopt(scene: Scene) -> Decision:
                 because, state=state, effects=(*finalizer, scene.relabel(state, reasons.ADOPTING, one, other)), again=spec.settle
             )
         case None:
-            because = Because(reasons.AT_REST, f"the route is taken over; {stable.revision} is stable")
-            rest = replace(scene.state, state=State.STABLE)
-            decision = scene.answer(because, state=rest, effects=(*finalizer, RecordState(), Announce(because)), again=spec.settle * 0)
+            words = f"the route is taken over; {stable.revision} is stable"
+            rest, adopted = replace(scene.state, state=State.STABLE), Announce(Because(reasons.ADOPTED, words))
+            effects = (*finalizer, RecordState(), adopted)
+            decision = scene.answer(Because(reasons.AT_REST, words), state=rest, effects=effects, again=spec.settle * 0)
             return replace(decision, stable=stable.revision)
 
 

@@ -7,8 +7,8 @@ import pytest
 from canary_operator.api.status import Outcome, ReleaseRecord, State
 from canary_operator.release import reasons
 from canary_operator.release.belief import believe, outranked
-from canary_operator.release.model import Mark
-from tests.builders import UID, Situation, release
+from canary_operator.release.model import EnsureWeights, Mark
+from tests.builders import UID, Situation, release, weights
 
 RUNNING = release().at_step(2, since=60)  # number 1, seq 9
 
@@ -33,7 +33,7 @@ def test_an_end_that_was_written_but_not_recorded_is_an_end(reason: str) -> None
 @pytest.mark.parametrize(
     "situation",
     [
-        pytest.param(marked(reasons.MORE_FAILURES, seq=9), id="a mark of the record's own rank"),
+        pytest.param(marked(reasons.STEP_PASSED, seq=9, weight=10), id="the mark of the record's own write"),
         pytest.param(marked(reasons.MORE_FAILURES, seq=8), id="an older mark"),
         pytest.param(marked(reasons.MORE_FAILURES, uid="another"), id="the mark of another CanaryRelease"),
         pytest.param(RUNNING.routing(mark=None), id="no mark"),
@@ -42,6 +42,26 @@ def test_an_end_that_was_written_but_not_recorded_is_an_end(reason: str) -> None
 def test_what_does_not_outrank_the_record_is_not_believed(situation: Situation) -> None:
     assert not outranked(situation.state, situation.seen)
     assert believed(situation) == situation.state
+
+
+@pytest.mark.parametrize("reason", sorted((*reasons.OUTCOMES, reasons.CANARY_LOST, reasons.DRIFT)))
+def test_a_drop_wins_over_a_rise_of_the_same_rank(reason: str) -> None:
+    """Two processes decided at the same instant from one record: one wrote its drop, the other recorded its rise."""
+    state = believed(marked(reason, seq=9))
+    assert state.weight == 0
+    assert state.state is (State.PROGRESSING if reason not in reasons.OUTCOMES else state.state)
+    assert reason not in reasons.OUTCOMES or (state.ending and state.ending.reason == reason)
+
+
+def test_of_two_decisions_at_one_instant_the_drop_counts() -> None:
+    passed = release().at_step(1, since=120).healthy(seconds=120)
+    rise, drop = passed.decide(), passed.acting("abort/1/1").decide()
+    marks = [next(each.mark for each in one.effects if isinstance(each, EnsureWeights)) for one in (rise, drop)]
+    assert marks[0].rank == marks[1].rank
+
+    after = replace(passed, state=rise.state).routing(weight=0, mark=marks[1]).decide()
+    assert (after.state.state, after.state.ending and after.state.ending.reason) == (State.WITHDRAWING, reasons.ABORTED)
+    assert weights(after) == []
 
 
 def test_lost_pods_that_were_not_recorded_count() -> None:
