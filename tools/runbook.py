@@ -2,6 +2,7 @@
 
 import inspect
 
+from canary_operator.preflight.meaning import MEANING as FINDINGS
 from canary_operator.release.guards import GUARDS
 from canary_operator.release.reasons import MEANING, OUTCOMES
 from canary_operator.release.transitions import TRANSITIONS, diagram
@@ -11,12 +12,16 @@ from tools.custom_resource import GENERATED
 def runbook_file() -> str:
     """`docs/runbook.md`: what each reason means, and what to do."""
     rows = [f"| `{reason}` | {meaning} | {OUTCOMES.get(reason, '')} | {action} |" for reason, (meaning, action) in sorted(MEANING.items())]
+    found = [f"| `{reason}` | {does} | {meaning} | {action} |" for reason, (does, meaning, action) in sorted(FINDINGS.items())]
     parts = [
         f"<!-- {GENERATED} -->",
         "# Runbook: what a reason means, and what to do",
-        "The column REASON of `kubectl get canaryreleases`, the reason of its conditions and the reason of its events are these words. "
-        "Findings of the preflight, such as `HostTaken`, carry in their message the object and what to write instead.",
+        "The column REASON of `kubectl get canaryreleases`, the reason of its conditions and the reason of its events are these words.",
         "\n".join(["| reason | meaning | ends a release as | what to do |", "|---|---|---|---|", *rows]),
+        "## What is found before traffic moves",
+        "What blocks is the reason of the CanaryRelease, whose phase is `Blocked`; what warns is in `status.warnings`. "
+        "The message names the object and what to write instead.",
+        "\n".join(["| reason | | meaning | what to do |", "|---|---|---|---|", *found]),
     ]
     return "\n\n".join(parts) + "\n"
 

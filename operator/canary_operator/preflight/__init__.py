@@ -1,10 +1,37 @@
 """What must hold before traffic moves: pure checks of observed objects. They find and word; they never read, wait or mend."""
 
-from canary_operator.preflight import releases, routing, service, subsets
-from canary_operator.preflight.facts import Check, Facts, Peer
+from canary_operator.preflight import (
+    ambient,
+    gateways,
+    injection,
+    istio,
+    releases,
+    routing,
+    security,
+    service,
+    subsets,
+    telemetry,
+    visibility,
+    workloads,
+)
+from canary_operator.preflight.facts import Arm, Check, Facts, Peer
 from canary_operator.preflight.finding import Finding, Severity
+from canary_operator.preflight.reads import wanted
 
-CHECKS: tuple[Check, ...] = (*releases.CHECKS, *service.CHECKS, *routing.CHECKS, *subsets.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *releases.CHECKS,
+    *service.CHECKS,
+    *workloads.CHECKS,
+    *istio.CHECKS,
+    *injection.CHECKS,
+    *ambient.CHECKS,
+    *routing.CHECKS,
+    *gateways.CHECKS,
+    *subsets.CHECKS,
+    *visibility.CHECKS,
+    *security.CHECKS,
+    *telemetry.CHECKS,
+)
 """Every check, in the order in which findings are told."""
 
 
@@ -14,4 +41,4 @@ def inspect(facts: Facts) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))
 
 
-__all__ = ["CHECKS", "Check", "Facts", "Finding", "Peer", "Severity", "inspect"]
+__all__ = ["CHECKS", "Arm", "Check", "Facts", "Finding", "Peer", "Severity", "inspect", "wanted"]

@@ -1,10 +1,11 @@
 """What the checks may look at: the wish of one CanaryRelease, and the objects around it as the API server gives them."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from canary_operator.preflight.finding import Finding
+from canary_operator.preflight.reading import Document, Listing, Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,20 @@ class Peer:
     """`metadata.creationTimestamp`, which is RFC 3339 in UTC and whole seconds, so that text order is time order."""
     service: str
     """`spec.service.name`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One of the two versions."""
+
+    role: str
+    """`stable` or `canary`."""
+    version: str
+    """Value of the version label."""
+    replica_sets: tuple[Document, ...]
+    """Those that the Service selects, that carry the version and that want pods."""
+    ready: int = 0
+    """Ready endpoints."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +47,22 @@ class Facts:
     version_label: str
     host: str
     """Full name of the Service."""
+    version: str = ""
+    """The version that is wanted."""
+    provider: str = "default"
+    """Name of the Prometheus provider."""
     hosts: tuple[str, ...] = ()
     """Further hosts, as the spec names them."""
     gateways: tuple[str, ...] = ()
     """As the spec names them; none: the mesh alone."""
     service: Mapping[str, Any] | None = None
     """None: it does not exist."""
+    services: tuple[Document, ...] = ()
+    """All Services of the namespace, this one among them."""
+    replica_sets: tuple[Document, ...] = ()
+    """All of the namespace."""
+    arms: tuple[Arm, ...] = ()
+    """The versions that serve or are to serve, stable first."""
     virtual_services: tuple[Mapping[str, Any], ...] = ()
     """Of all namespaces, ours among them."""
     destination_rules: tuple[Mapping[str, Any], ...] = ()
@@ -46,11 +71,18 @@ class Facts:
     """All CanaryReleases; this one may be missing while it is not applied yet."""
     root_namespace: str = "istio-system"
     """The mesh's root namespace, whose rules hold everywhere."""
+    around: Mapping[Read, Listing] = field(default_factory=dict)
+    """What was read beside the watched kinds; empty when nothing was."""
 
     @property
     def domain(self) -> str:
         """The cluster's domain, such as `cluster.local`."""
         return self.host.partition(".svc.")[2]
+
+    def found(self, read: Read) -> tuple[Document, ...] | None:
+        """What a read brought; None: nothing is known of it."""
+        listing = self.around.get(read)
+        return listing if isinstance(listing, tuple) else None
 
     def is_older_than(self, peer: Peer) -> bool:
         """Whether this CanaryRelease has precedence; one that is not applied yet has none. Of two from one second the name decides."""

@@ -3,10 +3,18 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from canary_operator.api.names import ROUTE, STABLE
+from canary_operator.api.names import CANARY, ROUTE, STABLE
 from canary_operator.mesh.hosts import matches
 from canary_operator.preflight.facts import Check, Facts
-from canary_operator.preflight.finding import HOST_COVERED, HOST_TAKEN, NAME_TAKEN, ROUTE_BYPASSES_SUBSETS, Finding, Severity
+from canary_operator.preflight.finding import (
+    HOST_COVERED,
+    HOST_TAKEN,
+    NAME_TAKEN,
+    ROUTE_BYPASSES_SUBSETS,
+    SUBSET_MISSING,
+    Finding,
+    Severity,
+)
 from canary_operator.preflight.scope import (
     MESH,
     full_gateway,
@@ -17,6 +25,7 @@ from canary_operator.preflight.scope import (
     is_ours,
     namespace_of,
     owner_of,
+    rules_of_our_host,
     spec_of,
     title,
 )
@@ -81,6 +90,8 @@ def no_route_bypasses_subsets(facts: Facts) -> Iterator[Finding]:
                 continue
             if is_ours(document, facts) and where == _route_name(ROUTE):
                 continue
+            if destination.get("subset") and destination["subset"] not in _subsets(facts):
+                continue  # told by `subsets_exist`
             subset = f"the subset `{destination['subset']}`" if destination.get("subset") else "all versions"
             yield Finding(
                 ROUTE_BYPASSES_SUBSETS,
@@ -90,7 +101,22 @@ def no_route_bypasses_subsets(facts: Facts) -> Iterator[Finding]:
             )
 
 
-CHECKS: tuple[Check, ...] = (name_is_free, host_is_free, host_is_not_covered, no_route_bypasses_subsets)
+def subsets_exist(facts: Facts) -> Iterator[Finding]:
+    """A route to a subset that no DestinationRule has is answered with 503."""
+    known = _subsets(facts)
+    for document in facts.virtual_services:
+        for where, destination in _destinations(document):
+            subset = destination.get("subset")
+            if not subset or subset in known or full_host(str(destination.get("host")), namespace_of(document), facts) != facts.host:
+                continue
+            yield Finding(
+                SUBSET_MISSING,
+                f"{_title(document)}, {where}, sends to the subset {subset} of {facts.host}, which no DestinationRule has, so its requests "
+                f"get 503: write `subset: {STABLE}` into that destination, or add the subset {subset} to the DestinationRule of {facts.host}",
+            )
+
+
+CHECKS: tuple[Check, ...] = (name_is_free, host_is_free, host_is_not_covered, no_route_bypasses_subsets, subsets_exist)
 
 
 def _title(document: Mapping[str, Any]) -> str:
@@ -130,6 +156,11 @@ def _destinations(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[st
             where = _route_name(route["name"]) if route.get("name") else f"{protocol}[{index}]"
             for share in route.get("route") or []:
                 yield where, share.get("destination") or {}
+
+
+def _subsets(facts: Facts) -> set[Any]:
+    """The subsets that routes to the host may name: those of its DestinationRules, and the two that the operator adds."""
+    return {subset.get("name") for rule in rules_of_our_host(facts) for subset in spec_of(rule).get("subsets") or []} | {STABLE, CANARY}
 
 
 def _route_name(name: str) -> str:

@@ -60,6 +60,15 @@ def full_gateway(gateway: str, namespace: str) -> str:
     return f"{rest.partition('.')[0] or namespace}/{name}"
 
 
+def rules_of_our_host(facts: Facts) -> list[Mapping[str, Any]]:
+    """The DestinationRules of the very host in our namespace: those that callers go by, ours and the user's."""
+    return [
+        document
+        for document in facts.destination_rules
+        if namespace_of(document) == facts.namespace and full_host(str(spec_of(document).get("host")), facts.namespace, facts) == facts.host
+    ]
+
+
 def gateways_of(document: Mapping[str, Any]) -> frozenset[str]:
     """The gateways that a VirtualService is bound to; the mesh when it names none."""
     return frozenset(full_gateway(gateway, namespace_of(document)) for gateway in spec_of(document).get("gateways") or [MESH])

@@ -32,6 +32,14 @@ def port_of(service: Mapping[str, Any], port: int | None) -> int | None:
     return port if port in numbers else None
 
 
+def protocol_of(entry: Mapping[str, Any]) -> str:
+    """What Istio takes a port of a Service for, in lower case; not always a protocol: a name that says nothing is answered as it is."""
+    known = str(entry.get("appProtocol") or entry.get("name") or "").lower()
+    if known.startswith("grpc-web"):
+        return "grpc-web"
+    return known if "/" in known else known.partition("-")[0]
+
+
 def exists(facts: Facts) -> Iterator[Finding]:
     """There is a Service to split."""
     if facts.service is None:
@@ -96,7 +104,7 @@ def speaks_http(facts: Facts) -> Iterator[Finding]:
     entries = [entry for entry in _ports(facts.service) if entry.get("port") == number]
     entry = next((each for each in entries if each.get("protocol", "TCP") == "TCP"), entries[0])
     transport, known_by = entry.get("protocol", "TCP"), entry.get("appProtocol") or entry.get("name") or ""
-    protocol = _protocol(known_by)
+    protocol = protocol_of(entry)
     where = f"port {number} of Service {_name(facts)}"
     write = "`appProtocol: http` or `appProtocol: grpc` on that port"
     if transport != "TCP":
@@ -120,13 +128,6 @@ def speaks_http(facts: Facts) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (exists, is_routable, has_selector, selects_all_versions, has_port, speaks_http)
-
-
-def _protocol(text: str) -> str:
-    known = text.lower()
-    if known.startswith("grpc-web"):
-        return "grpc-web"
-    return known if "/" in known else known.partition("-")[0]
 
 
 def _name(facts: Facts) -> str:

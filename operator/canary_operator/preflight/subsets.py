@@ -10,8 +10,9 @@ from typing import Any
 
 from canary_operator.api.names import CANARY, OWNER, STABLE
 from canary_operator.mesh.hosts import matches
+from canary_operator.preflight import reads
 from canary_operator.preflight.facts import Check, Facts
-from canary_operator.preflight.finding import NAME_TAKEN, POLICY_SHADOWED, RULE_TAKEN, Finding
+from canary_operator.preflight.finding import NAME_TAKEN, POLICY_SHADOWED, RULE_TAKEN, Finding, Severity
 from canary_operator.preflight.scope import full_host, is_at_our_name, is_exported_to, is_ours, namespace_of, spec_of, title
 
 
@@ -45,6 +46,8 @@ def hides_no_rule(facts: Facts) -> Iterator[Finding]:
     ours = next((spec_of(document) for document in facts.destination_rules if is_ours(document, facts)), {})
     for document in _effective_now(facts):
         lost = sorted(_said(spec_of(document)) - _said(ours))
+        if lost == [POLICY] and spec_of(document)["trafficPolicy"] == {"tls": {"mode": "ISTIO_MUTUAL"}}:
+            continue  # auto mTLS, which rules where nobody speaks of `tls`, does the same
         if lost:
             yield Finding(
                 POLICY_SHADOWED,
@@ -55,18 +58,26 @@ def hides_no_rule(facts: Facts) -> Iterator[Finding]:
 
 
 def is_hidden_by_no_rule(facts: Facts) -> Iterator[Finding]:
-    """A rule in a client's namespace comes before ours: its callers would be sent to subsets that they do not know, and get 503."""
+    """A rule in a caller's namespace comes before ours: its callers would be sent to subsets that they do not know, and get 503.
+
+    It blocks where callers are: a rule for the very host says so itself, a wildcard only where telemetry shows them.
+    """
+    callers = reads.callers(facts) or frozenset()
     for document in facts.destination_rules:
         namespace = namespace_of(document)
         if namespace == facts.namespace or not matches(facts.host, _host(document, facts)) or not _comes_first(document, facts):
             continue
+        calls = namespace in callers or _host(document, facts) == facts.host
         yield Finding(
             POLICY_SHADOWED,
-            f"{_title(document)} rules {_host(document, facts)} for all clients in {namespace} and hides the subsets {STABLE} and {CANARY} "
-            f"of {facts.host} from them, so they would get 503: narrow its host, or delete it",
+            f"{_title(document)} rules {_host(document, facts)} for all callers in {namespace} and hides the subsets {STABLE} and {CANARY} "
+            f"of {facts.host} from them, so {'they' if calls else 'callers there, of which none is known,'} would get 503: "
+            f"narrow its host so that it leaves {facts.host} out, or delete it",
+            Severity.ERROR if calls else Severity.WARNING,
         )
 
 
+POLICY = "the trafficPolicy"
 CHECKS: tuple[Check, ...] = (name_is_free, host_is_free, hides_no_rule, is_hidden_by_no_rule)
 
 
@@ -81,7 +92,7 @@ def _host(document: Mapping[str, Any], facts: Facts) -> str:
 def _said(spec: Mapping[str, Any]) -> set[str]:
     """What a rule says that could be lost, as a message calls it."""
     subsets = {f"the subset `{subset.get('name')}`" for subset in spec.get("subsets") or []}
-    return subsets | ({"the trafficPolicy"} if spec.get("trafficPolicy") else set())
+    return subsets | ({POLICY} if spec.get("trafficPolicy") else set())
 
 
 def _effective_now(facts: Facts) -> list[Mapping[str, Any]]:

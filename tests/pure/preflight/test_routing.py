@@ -114,6 +114,22 @@ def test_bypass(document: Document, found: list[tuple[str, str]]) -> None:
     assert told(inspect(facts(virtual_services=(document,)))) == found
 
 
+V3 = {**TO_ALL, "subset": "v3"}
+WITH_V3 = named("shop/mine", host=HOST, subsets=[{"name": "v3", "labels": {"version": "v3"}}])
+
+
+@pytest.mark.parametrize(
+    ("rules", "found"),
+    [
+        pytest.param((), [("SubsetMissing", ERROR)], id="no rule has it"),
+        pytest.param((WITH_V3,), [("RuleTaken", ERROR), ("RouteBypassesSubsets", WARNING)], id="a rule of the host has it"),
+    ],
+)
+def test_a_route_to_a_subset(rules: tuple[Document, ...], found: list[tuple[str, str]]) -> None:
+    edge = routed("shop/edge", "shop.example.com", to=V3)
+    assert told(inspect(facts(virtual_services=(edge,), destination_rules=rules))) == found
+
+
 def test_messages_name_the_object_and_what_to_write() -> None:
     taken, bypass = inspect(facts(virtual_services=(routed("shop/edge", "x.example.com", to=TO_ALL), routed("shop/mine", HOST))))
     assert taken.message == (

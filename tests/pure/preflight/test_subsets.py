@@ -1,15 +1,16 @@
 """Whether our two subsets reach every client."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from canary_operator.preflight import inspect
+from canary_operator.preflight import inspect, reads
 from preflight.objects import HOST, Document, facts, named, told
 
 POLICY = {"connectionPool": {"tcp": {"maxConnections": 9}}}
 NAMESPACE_WIDE, MESH_WIDE = "*.shop.svc.cluster.local", "*.local"
-TAKEN, NAME, SHADOWED = ("RuleTaken", "Error"), ("NameTaken", "Error"), ("PolicyShadowed", "Error")
+TAKEN, NAME, SHADOWED, UNUSED = ("RuleTaken", "Error"), ("NameTaken", "Error"), ("PolicyShadowed", "Error"), ("PolicyShadowed", "Warning")
 
 
 def rule(name: str, host: str, owner: str | None = None, **spec: Any) -> Document:
@@ -65,12 +66,22 @@ OURS_WITH_POLICY = rule("shop/reviews", HOST, "reviews", trafficPolicy=POLICY)
             id="a wildcard is hidden by the user's own rule already",
         ),
         pytest.param(
+            [rule("istio-system/all", MESH_WIDE, trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL"}})],
+            [],
+            id="a policy that only says what auto mTLS does anyway is no loss",
+        ),
+        pytest.param(
+            [rule("istio-system/all", MESH_WIDE, trafficPolicy={"tls": {"mode": "DISABLE"}})],
+            [SHADOWED],
+            id="one that turns mTLS off is",
+        ),
+        pytest.param(
             [rule("istio-system/all", MESH_WIDE, trafficPolicy=POLICY, exportTo=["other"])], [], id="a root rule for another namespace"
         ),
         # A rule elsewhere comes before ours.
         pytest.param([rule("client/x", HOST)], [SHADOWED], id="a rule in a client's namespace hides our subsets"),
         pytest.param([rule("client/x", "reviews")], [], id="the short host there is another Service"),
-        pytest.param([rule("client/x", MESH_WIDE, trafficPolicy=POLICY)], [SHADOWED], id="so does a wildcard there"),
+        pytest.param([rule("client/x", MESH_WIDE, trafficPolicy=POLICY)], [UNUSED], id="a wildcard there warns while no callers are known"),
         pytest.param([rule("client/x", HOST, exportTo=["."])], [SHADOWED], id="so does one that is private there"),
         pytest.param([rule("client/x", HOST, exportTo=["third"])], [], id="one exported only elsewhere is used by nobody"),
         pytest.param(
@@ -80,6 +91,21 @@ OURS_WITH_POLICY = rule("shop/reviews", HOST, "reviews", trafficPolicy=POLICY)
 )
 def test_destination_rule(documents: list[Document], found: list[tuple[str, str]]) -> None:
     assert told(inspect(facts(destination_rules=tuple(documents)))) == found
+
+
+@pytest.mark.parametrize(
+    ("callers", "found"),
+    [
+        pytest.param(["client"], SHADOWED, id="callers there: they would get 503"),
+        pytest.param(["other"], UNUSED, id="callers elsewhere only"),
+        pytest.param([], UNUSED, id="no callers at all"),
+    ],
+)
+def test_a_wildcard_in_another_namespace_blocks_only_where_callers_are(callers: list[str], found: tuple[str, str]) -> None:
+    given = facts(destination_rules=(rule("client/x", MESH_WIDE),))
+    rows = tuple({"reporter": "source", "workload": "web", "namespace": each, "requests": 9.0} for each in callers)
+    seen = replace(given, around={reads.telemetry(given): rows})
+    assert found in told(inspect(seen))
 
 
 def test_a_service_of_the_root_namespace_is_treated_as_any_other() -> None:
@@ -94,6 +120,6 @@ def test_messages_name_the_object_and_what_to_write() -> None:
         "`canary.rollouts.dev/release: reviews`, and delete it. The operator then adds its two subsets and keeps the rest"
     )
     assert hidden.message == (
-        f"DestinationRule client/x rules *.local for all clients in client and hides the subsets stable and canary of {HOST} from them, "
-        "so they would get 503: narrow its host, or delete it"
+        f"DestinationRule client/x rules *.local for all callers in client and hides the subsets stable and canary of {HOST} from them, so "
+        f"callers there, of which none is known, would get 503: narrow its host so that it leaves {HOST} out, or delete it"
     )

@@ -1,0 +1,84 @@
+"""What each finding means, and what to do, for the runbook. The finding's own message names the object and the very line."""
+
+from canary_operator.preflight import finding
+
+BLOCKS, WARNS, EITHER = "blocks", "warns", "blocks or warns"
+
+MEANING: dict[str, tuple[str, str, str]] = {
+    finding.CONFLICT: (BLOCKS, "An older CanaryRelease moves the traffic of the same Service.", "Delete one of the two."),
+    finding.SERVICE_MISSING: (BLOCKS, "The Service does not exist.", "Create it, or correct `spec.service.name`."),
+    finding.SERVICE_NOT_ROUTABLE: (
+        BLOCKS,
+        "The Service is headless or an ExternalName, where weights do not hold.",
+        "Use a plain Service.",
+    ),
+    finding.SERVICE_SELECTOR_EMPTY: (BLOCKS, "The Service has no selector.", "Write labels that the pods of all versions share."),
+    finding.SERVICE_SELECTS_ONE_VERSION: (BLOCKS, "The Service's selector holds the version label.", "Take it out."),
+    finding.SERVICE_SELECTS_NO_POD: (
+        BLOCKS,
+        "The Service's selector does not match the pods of the wanted version, so its subset would be empty.",
+        "Correct the pod labels, or the selector.",
+    ),
+    finding.SERVICE_OVERLAPS: (WARNS, "Another Service selects the same pods.", "Let callers use the Service of the release."),
+    finding.SERVICE_PORT_UNKNOWN: (BLOCKS, "The port is not one of the Service's, or nobody says which.", "Write `spec.service.port`."),
+    finding.PORT_NOT_HTTP: (BLOCKS, "The port is not HTTP or gRPC for Istio.", "Write `appProtocol` on the Service's port."),
+    finding.PORT_SNIFFED: (WARNS, "The port names no protocol; proxies guess.", "Write `appProtocol` on the Service's port."),
+    finding.GRPC_PORT_NOT_NAMED: (BLOCKS, "The pods speak gRPC on a port that the Service calls http.", "Write `appProtocol: grpc`."),
+    finding.TARGET_PORT_UNKNOWN: (BLOCKS, "The Service's target port is a name that the pods do not have.", "Correct `targetPort`."),
+    finding.TARGET_PORT_UNDECLARED: (WARNS, "No container declares the target port.", "Correct `targetPort` if nothing listens there."),
+    finding.VERSION_LABEL_MISSING: (BLOCKS, "Pods of the Service carry no version label, so no subset has them.", "Label the pods."),
+    finding.APP_LABEL_MISSING: (WARNS, "Pods carry no `app` label.", "Label the pods."),
+    finding.WORKLOAD_SHARED: (
+        BLOCKS,
+        "One Deployment runs both versions, so telemetry cannot tell them apart.",
+        "Deploy the new version as a Deployment of its own.",
+    ),
+    finding.ISTIO_MISSING: (BLOCKS, "Istio's kinds are not installed.", "Install Istio 1.22 or newer."),
+    finding.VALIDATION_OFF: (WARNS, "Istio's validating webhook is missing or lets everything pass.", "See whether istiod runs."),
+    finding.NOT_PERMITTED: (WARNS, "The operator may not read something, which stays unchecked.", "Grant the right, or check by hand."),
+    finding.NOT_INJECTED: (
+        EITHER,
+        "New pods get no sidecar; it blocks unless all pods that run have one.",
+        "Label the namespace or the pods as the message says, then restart them.",
+    ),
+    finding.SIDECAR_MISSING: (BLOCKS, "A pod that runs has no sidecar, though a new one would get it.", "Restart the Deployment."),
+    finding.HOST_NETWORK: (BLOCKS, "Pods on the node's network get no sidecar.", "Take `hostNetwork` out."),
+    finding.REVISION_UNKNOWN: (BLOCKS, "The namespace asks for an Istio revision that nobody serves.", "Correct the label."),
+    finding.SEVERAL_INJECTION_LABELS: (WARNS, "The namespace carries several labels for injection.", "Take all but one off."),
+    finding.WAYPOINT_MISSING: (BLOCKS, "An ambient Service without a waypoint: weights have no effect.", "Apply a waypoint."),
+    finding.WAYPOINT_ALPHA: (WARNS, "VirtualServices at waypoints are alpha.", "Try it elsewhere first, or use sidecars."),
+    finding.NAME_TAKEN: (BLOCKS, "An object of the user has the name that ours would have.", "Rename or delete it."),
+    finding.HOST_TAKEN: (
+        EITHER,
+        "Another VirtualService rules the host; it only warns when callers here do not see it.",
+        "Delete it; write what is still needed into ours.",
+    ),
+    finding.HOST_COVERED: (WARNS, "A VirtualService with a wildcard loses the host to ours.", "Write what it does for the host into ours."),
+    finding.ROUTE_BYPASSES_SUBSETS: (WARNS, "A route elsewhere goes past the weights.", "Write `subset: stable` into its destination."),
+    finding.SUBSET_MISSING: (BLOCKS, "A route names a subset of the host that no DestinationRule has.", "Correct the route."),
+    finding.RULE_TAKEN: (BLOCKS, "A DestinationRule of the user rules the host.", "Label it, or move what it says, as the message says."),
+    finding.POLICY_SHADOWED: (
+        EITHER,
+        "A broader DestinationRule would be hidden by ours, or one in callers' namespace hides our subsets; "
+        "it only warns where no callers are known.",
+        "Write the policy into the release's DestinationRule, or narrow the broader one.",
+    ),
+    finding.RULE_NOT_FOR_ALL: (WARNS, "The DestinationRule holds for some callers only.", "Take `workloadSelector` out."),
+    finding.EJECTION_OF_ALL: (WARNS, "Outlier detection may eject every pod of a version.", "Lower `maxEjectionPercent`."),
+    finding.MTLS_CONFLICT: (
+        BLOCKS,
+        "PeerAuthentication and DestinationRule contradict each other.",
+        "Take `tls` out of the DestinationRule.",
+    ),
+    finding.GATEWAY_MISSING: (BLOCKS, "A gateway that the spec names does not exist.", "Create it, or correct the spec."),
+    finding.GATEWAY_HOST_MISSING: (BLOCKS, "A gateway serves none of the hosts.", "Add the host to the Gateway, or correct the spec."),
+    finding.GATEWAY_WITHOUT_PODS: (WARNS, "A Gateway's selector finds no ready pod.", "Correct the selector, or look at the pods."),
+    finding.GATEWAY_UNUSED: (WARNS, "Nothing comes through a gateway.", "Add the hosts that callers send."),
+    finding.MESH_BYPASSED: (WARNS, "Callers inside the mesh go past the weights.", "Write `mesh` into the gateways too."),
+    finding.NOT_EXPORTED: (WARNS, "Our route or subsets are not exported to callers.", "Take `exportTo` out."),
+    finding.SIDECAR_HIDES_HOST: (WARNS, "A Sidecar hides the host from callers.", "Add the host to its egress."),
+    finding.TELEMETRY_MISSING: (WARNS, "No request to the Service was counted lately.", "See whether it is called, and scraped."),
+    finding.CALLERS_OUTSIDE_MESH: (WARNS, "Requests from outside the mesh ignore the weights.", "Inject the callers."),
+    finding.RETRIES_HIDE_FAILURES: (WARNS, "Retries hide failures from the callers' telemetry.", "Narrow `retries.retryOn`."),
+}
+"""Per reason: whether it blocks, what it means, what to do."""

@@ -1,0 +1,76 @@
+"""Whether every caller sees the route and the subsets: exports, Sidecars, and what a DestinationRule is limited to."""
+
+from collections.abc import Iterator
+
+from canary_operator.mesh.hosts import matches
+from canary_operator.preflight import reads
+from canary_operator.preflight.facts import Check, Facts
+from canary_operator.preflight.finding import EJECTION_OF_ALL, NOT_EXPORTED, RULE_NOT_FOR_ALL, SIDECAR_HIDES_HOST, Finding, Severity
+from canary_operator.preflight.scope import full_host, is_exported_to, is_ours, rules_of_our_host, spec_of, title
+
+
+def is_exported(facts: Facts) -> Iterator[Finding]:
+    """Callers see what we own; only somebody else can have limited that."""
+    for kind, documents in (("VirtualService", facts.virtual_services), ("DestinationRule", facts.destination_rules)):
+        for document in documents:
+            hidden = sorted(each for each in reads.callers(facts) or () if not is_exported_to(document, each))
+            if is_ours(document, facts) and hidden:
+                yield Finding(
+                    NOT_EXPORTED,
+                    f"{title(document, kind)} is not exported to {', '.join(hidden[:5])}, where callers of {facts.host} are, so weights do not "
+                    "hold for them: take `exportTo` out of it, or write these namespaces into it",
+                    Severity.WARNING,
+                )
+
+
+def no_sidecar_hides_the_host(facts: Facts) -> Iterator[Finding]:
+    """A Sidecar lists what its workloads may call; a host that it leaves out has no route and no subset there."""
+    for namespace, read in reads.sidecars(facts).items():
+        for sidecar in facts.found(read) or ():
+            egress = [host for each in spec_of(sidecar).get("egress") or () for host in each.get("hosts") or ()]
+            if not egress or any(_imports(host, namespace, facts) for host in egress):
+                continue
+            yield Finding(
+                SIDECAR_HIDES_HOST,
+                f"{title(sidecar, 'Sidecar')} does not let its callers see {facts.host}: "
+                f'write `"{facts.namespace}/{facts.host}"` into its egress hosts',
+                Severity.WARNING,
+            )
+
+
+def holds_for_every_caller(facts: Facts) -> Iterator[Finding]:
+    """A DestinationRule with a workloadSelector knows the subsets for some callers only."""
+    for rule in rules_of_our_host(facts):
+        if spec_of(rule).get("workloadSelector"):
+            yield Finding(
+                RULE_NOT_FOR_ALL,
+                f"{title(rule, 'DestinationRule')} has a `workloadSelector`, so other callers of {facts.host} do not know the subsets and "
+                "would get 503: take it out",
+                Severity.WARNING,
+            )
+
+
+def ejects_not_all(facts: Facts) -> Iterator[Finding]:
+    """Outlier detection that may eject every pod turns failures of the canary into 503s that belong to nobody."""
+    for rule in rules_of_our_host(facts):
+        policies = [
+            spec_of(rule).get("trafficPolicy") or {},
+            *((each.get("trafficPolicy") or {}) for each in spec_of(rule).get("subsets") or ()),
+        ]
+        if any((policy.get("outlierDetection") or {}).get("maxEjectionPercent", 10) >= 100 for policy in policies):
+            yield Finding(
+                EJECTION_OF_ALL,
+                f"{title(rule, 'DestinationRule')} may eject every pod of a version (`maxEjectionPercent: 100`), and requests then fail without "
+                "telling which version failed: write `maxEjectionPercent: 50`, or leave it out",
+                Severity.WARNING,
+            )
+
+
+CHECKS: tuple[Check, ...] = (is_exported, no_sidecar_hides_the_host, holds_for_every_caller, ejects_not_all)
+
+
+def _imports(text: str, namespace: str, facts: Facts) -> bool:
+    """Whether an egress host of a Sidecar in the namespace lets the Service in."""
+    where, _, host = text.partition("/")
+    home = namespace if where == "." else where
+    return where != "~" and home in ("*", facts.namespace) and matches(facts.host, full_host(host, facts.namespace, facts))
