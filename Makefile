@@ -57,8 +57,8 @@ golden: $(READY) ## Write the golden stories anew; review them as a diff
 	@$(BIN)/python -m tests.pure.release.golden
 
 .PHONY: faults
-faults: programs ## Every crash point of every scenario, with a report
-	@$(ISOLATED) $(BIN)/python -m tests.faults --report build/faults.json
+faults: programs ## Every crash point of every scenario (about 20 minutes); writes docs/faults.json
+	@$(ISOLATED) $(BIN)/python -m tests.faults --report docs/faults.json
 
 .PHONY: bench
 bench: programs ## Measure what releases cost (about 20 minutes)

@@ -188,9 +188,14 @@ def _moment(revision: Revision, before: Stored) -> Moment:
 
 
 def _authors(before: Document | None, after: Document) -> set[str]:
-    """Who may have made this change: whose entry in managedFields it changed, else whose entry is newest. Without entries: the operator."""
+    """Who may have made this change: whose entry in managedFields it changed, else whose entry is newest. Without entries: the operator.
+
+    Who takes fields over changes the entry of their former manager too, but not its time.
+    """
     entries = [entry for entry in after["metadata"].get("managedFields") or () if not entry.get("subresource")]
     known = ((before or {}).get("metadata") or {}).get("managedFields") or ()
     changed = [entry for entry in entries if entry not in known]
+    times = {(entry["manager"], entry["time"]) for entry in known}
+    changed = [entry for entry in changed if (entry["manager"], entry["time"]) not in times] or changed
     newest = max((entry["time"] for entry in entries), default="")
     return {entry["manager"] for entry in changed or entries if changed or entry["time"] == newest} or {MANAGER}

@@ -10,6 +10,7 @@ from canary_operator.cache import Cache, Document, Key
 from canary_operator.clients.errors import CanaryOperatorError
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, SERVICE, VIRTUAL_SERVICE
 from canary_operator.mesh.hosts import service_fqdn
+from canary_operator.mesh.left_behind import is_left_behind
 from canary_operator.preflight.service import port_of
 from canary_operator.traffic.mark import is_ours
 from canary_operator.traffic.virtual_service import Wanted
@@ -57,15 +58,16 @@ def subject(key: Key, cache: Cache) -> Subject | None:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise Unreadable(f"CanaryRelease {key.namespace}/{key.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    route = _ours(cache.get(VIRTUAL_SERVICE, *key), key)
-    rule = _ours(cache.get(DESTINATION_RULE, *key), key)
+    host = service_fqdn(spec.service.name, key.namespace)
+    route = _ours(cache.get(VIRTUAL_SERVICE, *key), key, host)
+    rule = _ours(cache.get(DESTINATION_RULE, *key), key, host)
     return Subject(
         key, document, spec, status, _wanted(key, spec, cache.get(SERVICE, key.namespace, spec.service.name), route), route, rule
     )
 
 
-def _ours(document: Document | None, key: Key) -> Document | None:
-    return document if document is not None and is_ours(document, key.name) else None
+def _ours(document: Document | None, key: Key, host: str) -> Document | None:
+    return document if document is not None and (is_ours(document, key.name) or is_left_behind(document, host)) else None
 
 
 def _wanted(key: Key, spec: CanaryReleaseSpec, service: Document | None, route: Document | None) -> Wanted:

@@ -1,93 +1,112 @@
-"""Every crash point of every scenario: `python -m tests.faults --report build/faults.json`; one of them: `--plan good:7:lost`."""
+"""Every crash point of every scenario: `python -m tests.faults --report docs/faults.json`; one of them: `--plan good:7:lost`."""
 
 import argparse
 import json
+import os
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from lab.programs import CLUSTER
 from tests.faults.conftest import BENCHES
 from tests.faults.outcome import MASK
 from tests.faults.plans import Plan, pairs, singles
 from tests.faults.proxy import UNCOUNTED
 from tests.faults.rig import Rig
-from tests.faults.runs import Model, Run, model, run, run_all
+from tests.faults.runs import Model, Run, models, run, run_all
 from tests.faults.scenarios import SCENARIOS
 
 SEED = 1
+SUMS = ("singles", "pairs", "planned", "fired", "diverged", "flaky", "violations", "revisions", "selfDifferences")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Answers 1 if anything diverged."""
+    """Answers 1 if anything diverged, or a fault did not strike."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--report", type=Path, help="where the figures go, as JSON")
     parser.add_argument(
         "--plan", action="append", type=Plan.parse, default=[], help="only this plan, with the operator's log; may be repeated"
     )
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, default=[], help="only this scenario; may be repeated")
-    parser.add_argument("--pairs", type=int, default=150, help="how many pairs of faults per scenario, at most (default: %(default)s)")
+    parser.add_argument("--pairs", type=int, default=24, help="how many pairs of faults per scenario, at most (default: %(default)s)")
     parser.add_argument("--events", action="store_true", help="strike at Events, too")
     parser.add_argument("--benches", type=int, default=BENCHES, help="how many stories run side by side (default: %(default)s)")
     options = parser.parse_args(arguments)
     with Rig(options.benches, UNCOUNTED - {"events"} if options.events else UNCOUNTED) as rig:
         if options.plan:
-            return max(_replay(rig, plan) for plan in options.plan)
-        began = time.monotonic()
-        found = {name: _scenario(rig, name, options.pairs) for name in options.scenario or SCENARIOS}
-    report = {
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
-        "seed": SEED,
-        "mask": MASK,
-        "seconds": round(time.monotonic() - began),
-        "total": {
-            key: sum(one[key] for one in found.values())
-            for key in ("planned", "fired", "diverged", "flaky", "violations", "revisions", "selfDifferences")
+            return max([_replay(rig, plan) for plan in options.plan])
+        began, load = time.monotonic(), os.getloadavg()[0]
+        found = _all(rig, options.scenario or list(SCENARIOS), options.pairs)
+    total = {key: sum(one[key] for one in found.values()) for key in SUMS}
+    conditions = {
+        "ended": datetime.now(UTC).isoformat(timespec="minutes"),
+        "commit": _commit(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f} at the start and {os.getloadavg()[0]:.1f} at the end",
+        "versions": {
+            "Python": platform.python_version(),
+            "kopf": version("kopf"),
+            **{program.name: program.version for program in CLUSTER},
         },
-        "scenarios": found,
+        "seed": SEED,
+        "sideBySide": options.benches,
+        "seconds": round(time.monotonic() - began),
+        "notCompared": MASK,
     }
+    report = {"conditions": conditions, "total": total, "scenarios": found}
     if options.report:
         options.report.parent.mkdir(parents=True, exist_ok=True)
         options.report.write_text(json.dumps(report, indent=1) + "\n")
-    print(json.dumps(report["total"]), f"in {report['seconds']} s")
-    return int(any(one["diverged"] or one["selfDifferences"] for one in found.values()))
+    print(json.dumps(total), f"in {conditions['seconds']} s")
+    return int(any(one["diverged"] or one["selfDifferences"] or one["missed"] for one in found.values()))
 
 
-def _scenario(rig: Rig, name: str, most: int) -> dict[str, Any]:
-    """All plans of one scenario, and the figures."""
-    began, usual = time.monotonic(), model(rig, name)
-    for line in usual.faulty:
-        print(f"{name} without faults: {line}")
-    plans = [*singles(name, usual.writes), *pairs(name, usual.writes, most, SEED)]
-    runs, diverged, flaky = [], [], 0
-    for one in run_all(rig, plans):
+def _all(rig: Rig, names: Sequence[str], most: int) -> dict[str, dict[str, Any]]:
+    """All plans of these scenarios, and the figures."""
+    usual = models(rig, names)
+    for name, model in usual.items():
+        print(f"{name}: {model.writes} writes", *(f"without faults: {line}" for line in model.faulty), sep="\n  ", flush=True)
+    plans = [plan for name in names for plan in (*singles(name, usual[name].writes), *pairs(name, usual[name].writes, most, SEED))]
+    runs: list[Run] = []
+    for number, one in enumerate(run_all(rig, plans), 1):
         runs.append(one)
-        if lines := one.against(usual.first):
-            flaky += not run(rig, one.plan).against(usual.first)
-            diverged.append({"plan": str(one.plan), "lines": lines, "log": one.log})
+        if lines := one.against(usual[one.plan.scenario].first):
             print(f"{one.plan} DIVERGED", *lines, sep="\n  ", flush=True)
-    figures = {
-        "writes": [str(write) for write in usual.first.writes],
-        "planned": len(plans),
+        if not number % 50:
+            print(f"{number} of {len(plans)} plans", flush=True)
+    return {name: _figures(rig, usual[name], [one for one in runs if one.plan.scenario == name]) for name in names}
+
+
+def _figures(rig: Rig, usual: Model, runs: Sequence[Run]) -> dict[str, Any]:
+    diverged = [(one, lines) for one in runs if (lines := one.against(usual.first))]
+    return {
+        "writes": [f"{write.method} {write.kind}" for write in usual.first.writes],
+        "singles": sum(len(one.plan.faults) == 1 for one in runs),
+        "pairs": sum(len(one.plan.faults) == 2 for one in runs),
+        "planned": len(runs),
         "fired": sum(one.counts for one in runs),
         "diverged": len(diverged),
-        "flaky": flaky,
+        "flaky": sum(not run(rig, one.plan).against(usual.first) for one, _ in diverged),
         "violations": sum(len(one.violations) for one in runs),
         "revisions": sum(one.revisions for one in runs),
         "selfDifferences": len(usual.faulty),
-        "seconds": round(time.monotonic() - began),
-        "divergences": diverged,
         "missed": [str(one.plan) for one in runs if not one.counts],
+        "divergences": [{"plan": str(one.plan), "lines": lines, "log": one.log} for one, lines in diverged],
     }
-    told = (f"{figures[key]} {key}" for key in ("planned", "fired", "diverged", "violations", "revisions", "seconds"))
-    print(f"{name}: {usual.writes} writes; {', '.join(told)}", flush=True)
-    return figures
+
+
+def _commit() -> str:
+    found = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"
 
 
 def _replay(rig: Rig, plan: Plan) -> int:
-    usual: Model = model(rig, plan.scenario)
+    usual: Model = models(rig, [plan.scenario])[plan.scenario]
     one: Run = run(rig, plan)
     print(one.log)
     for write in one.writes:

@@ -1,18 +1,20 @@
-"""One place to run stories in: a namespace with its services, and an operator of its own behind a fault proxy."""
+"""One place to run stories in: a namespace with its services, and what users do there."""
 
 from typing import Any
 
 from lab import Cluster
 from lab.waiting import until
-from tests.faults.mirror import COLLECTIONS, RELEASES, Document, Mirror
+from lab.workloads import Workload
+from tests.faults.mirror import COLLECTIONS, RELEASES, VIRTUAL_SERVICES, Document, Mirror
 
-SERVICES = {"reviews": ("v1", "v2"), "ratings": ("v1",)}
+SERVICES = {"reviews": ("v1", "v2", "v3"), "ratings": ("v1",)}
+SHORT = {"bake": "500ms", "settle": "200ms", "drain": "200ms"}
 
 
-def path_in(collection: str, namespace: str, name: str) -> str:
-    """The path of an object of a collection over all namespaces."""
+def path_in(collection: str, namespace: str, name: str = "") -> str:
+    """The path of an object of a collection over all namespaces; without a name, of all in the namespace."""
     root, _, plural = collection.rpartition("/")
-    return f"{root}/namespaces/{namespace}/{plural}/{name}"
+    return f"{root}/namespaces/{namespace}/{plural}{name and '/'}{name}"
 
 
 class Bench:
@@ -25,15 +27,17 @@ class Bench:
         self.service = "reviews"
         self.since = 0
         """The last revision before the present story."""
+        self._workloads: dict[tuple[str, str], Workload] = {}
+        self._scaled: set[Workload] = set()
 
     def furnish(self) -> None:
         """Makes namespace, services and pods; returns when they are ready."""
         self._cluster.namespace(self.namespace)
-        made = []
         for name, versions in SERVICES.items():
             service = self._cluster.service(name, self.namespace)
-            made += [self._cluster.workload(service, version, image="pause") for version in versions]
-        self._cluster.wait_ready(*made)
+            for version in versions:
+                self._workloads[name, version] = self._cluster.workload(service, version, image="pause")
+        self._cluster.wait_ready(*self._workloads.values())
 
     # --------------------------------------------------------------------------------------------------------------- what there is
 
@@ -48,46 +52,75 @@ class Bench:
         status: Document = (self.release or {}).get("status") or {}
         return status
 
+    def status_of(self, name: str) -> Document:
+        """The status of another CanaryRelease; empty without one."""
+        status: Document = (self._mirror.get(RELEASES, self.namespace, name) or {}).get("status") or {}
+        return status
+
     @property
     def weight(self) -> int | None:
-        """The canary's weight on the route."""
-        return self._mirror.weight(self.namespace, self.service)
+        """The canary's weight, the same in all routes; None without a route, or when they differ."""
+        found = set(self._mirror.weights(self.namespace))
+        return found.pop() if len(found) == 1 else None
 
-    def read(self, collection: str) -> Document | None:
-        """The object as the API server has it."""
-        return self._cluster.api.find(path_in(collection, self.namespace, self.service))
+    @property
+    def objects(self) -> list[Document]:
+        """CanaryReleases, VirtualServices and DestinationRules as the API server has them."""
+        return [found for collection in COLLECTIONS for found in self._cluster.api.list(path_in(collection, self.namespace))]
+
+    def route(self, name: str = "") -> Document | None:
+        """The VirtualService of the release, or of this name."""
+        return self._mirror.get(VIRTUAL_SERVICES, self.namespace, name or self.service)
 
     # ----------------------------------------------------------------------------------------------------------- what the user does
 
-    def create(self, **spec: Any) -> None:
-        """Creates the CanaryRelease."""
-        short = {"bake": "500ms", "settle": "200ms", "drain": "200ms"}
+    def create(self, name: str = "", **spec: Any) -> None:
+        """Creates the CanaryRelease of the story's service, named like it or by this name."""
         self._cluster.api.create(
             {
                 "apiVersion": "canary.rollouts.dev/v1beta1",
                 "kind": "CanaryRelease",
-                "metadata": {"name": self.service, "namespace": self.namespace},
-                "spec": {"service": {"name": self.service}, **short, **spec},
+                "metadata": {"name": name or self.service, "namespace": self.namespace},
+                "spec": {"service": {"name": self.service}, **SHORT, **spec},
             }
         )
 
-    def change(self, change: Document) -> None:
-        """Merges a change into the CanaryRelease."""
-        self._cluster.api.patch(path_in(RELEASES, self.namespace, self.service), change)
+    def change(self, change: Document, collection: str = RELEASES, name: str = "") -> Document:
+        """Merges a change into an object, the CanaryRelease unless said otherwise; answers it as it is then."""
+        return self._cluster.api.patch(path_in(collection, self.namespace, name or self.service), change)
 
-    def delete(self) -> None:
-        """Asks for the deletion of the CanaryRelease."""
-        self._cluster.api.delete(path_in(RELEASES, self.namespace, self.service))
+    def act(self, action: str) -> None:
+        """Annotates an action."""
+        self.change({"metadata": {"annotations": {"canary.rollouts.dev/action": action}}})
+
+    def apply(self, *documents: Document, manager: str) -> None:
+        """Server-side apply, as a GitOps tool does it."""
+        self._cluster.api.apply(*documents, manager=manager)
+
+    def delete(self, collection: str = RELEASES, name: str = "") -> None:
+        """Asks for the deletion of an object, the CanaryRelease unless said otherwise."""
+        self._cluster.api.delete(path_in(collection, self.namespace, name or self.service))
+
+    def scale(self, version: str, replicas: int) -> None:
+        """Changes the number of pods of a version of the story's service."""
+        workload = self._workloads[self.service, version]
+        self._scaled.add(workload)
+        workload.scale(replicas)
 
     def clear(self) -> None:
         """Takes away what a story left behind, finalizers first."""
-        api = self._cluster.api
-        for name in SERVICES:
-            if api.find(path_in(RELEASES, self.namespace, name)):
-                api.patch(path_in(RELEASES, self.namespace, name), {"metadata": {"finalizers": None}})
-            for collection in COLLECTIONS:
-                api.delete(path_in(collection, self.namespace, name))
-        until(self._is_clear, f"{self.namespace} cleared")
-
-    def _is_clear(self) -> bool:
-        return not any(self._mirror.get(collection, self.namespace, name) for collection in COLLECTIONS for name in SERVICES)
+        for collection in COLLECTIONS:
+            for found in self._mirror.all(collection, self.namespace):
+                name = found["metadata"]["name"]
+                if found["metadata"].get("finalizers"):
+                    self.change({"metadata": {"finalizers": None}}, collection, name)
+                self.delete(collection, name)
+        while self._scaled:
+            workload = self._scaled.pop()
+            workload.scale(1)
+            workload.wait_ready()
+        until(lambda: not self.objects, f"{self.namespace} cleared")
+        until(
+            lambda: not any(self._mirror.all(collection, self.namespace) for collection in COLLECTIONS),
+            f"{self.namespace} seen to be clear",
+        )

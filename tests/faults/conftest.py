@@ -7,7 +7,7 @@ import pytest
 from lab.isolation import isolated
 from tests.faults.rig import Rig
 
-BENCHES = 5
+BENCHES = 8
 """Stories wait more than they work: two cores carry this many."""
 
 

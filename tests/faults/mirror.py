@@ -1,6 +1,7 @@
 """The CanaryReleases, VirtualServices and DestinationRules as they are now, followed by watches: asking costs the API server nothing."""
 
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -30,20 +31,26 @@ class Mirror:
         """The object, or None if there is none."""
         return self._objects.get((collection, namespace, name))
 
-    def weight(self, namespace: str, name: str) -> int | None:
-        """The canary's weight in percent; None without a route."""
-        route = self.get(VIRTUAL_SERVICES, namespace, name)
-        return next((weight for subset, weight in _shares(route) if subset == "canary"), 0) if route else None
+    def all(self, collection: str, namespace: str) -> list[Document]:
+        """The objects of a namespace, in the order of their names."""
+        found = {key: document for key, document in list(self._objects.items()) if key[:2] == (collection, namespace)}
+        return [found[key] for key in sorted(found)]
 
-    def shares(self, namespace: str, name: str) -> dict[str, float]:
-        """Which version gets which share of the requests, 0 to 1; empty without a route."""
-        route, rule = self.get(VIRTUAL_SERVICES, namespace, name), self.get(DESTINATION_RULES, namespace, name)
-        if route is None or rule is None:
-            return {}
-        versions = {subset["name"]: subset["labels"]["version"] for subset in rule["spec"]["subsets"]}
+    def weights(self, namespace: str) -> list[int]:
+        """The canary's weight in percent in every route that splits the traffic."""
+        splits = (split for route in self.all(VIRTUAL_SERVICES, namespace) for split in _splits(route))
+        return [split.get("canary", 0) for split in splits]
+
+    def shares(self, namespace: str) -> dict[str, float]:
+        """Which version gets which share of the requests to the first route that splits them, 0 to 1; empty without one."""
+        splits = (split for route in self.all(VIRTUAL_SERVICES, namespace) for split in _splits(route))
+        split = next(splits, None)
+        subsets = [subset for rule in self.all(DESTINATION_RULES, namespace) for subset in rule["spec"].get("subsets") or ()]
+        versions = {subset["name"]: subset["labels"]["version"] for subset in subsets if "labels" in subset}
         found: dict[str, float] = {}
-        for subset, weight in _shares(route):
-            found[versions[subset]] = found.get(versions[subset], 0) + weight / 100
+        for subset, weight in (split or {}).items():
+            if subset in versions:
+                found[versions[subset]] = found.get(versions[subset], 0) + weight / 100
         return found
 
     def _follow(self, collection: str) -> None:
@@ -67,9 +74,9 @@ class Mirror:
             self._objects[key] = document
 
 
-def _shares(route: Document) -> list[tuple[str, int]]:
-    return [
-        (share["destination"].get("subset", ""), share.get("weight", 0))
-        for http in route["spec"].get("http") or ()
-        for share in http.get("route") or ()
-    ]
+def _splits(route: Document) -> Iterator[dict[str, int]]:
+    """Weight per subset, for every HTTP route with two destinations."""
+    for http in route["spec"].get("http") or ():
+        shares = http.get("route") or ()
+        if len(shares) > 1:
+            yield {share["destination"].get("subset", ""): share.get("weight", 0) for share in shares}

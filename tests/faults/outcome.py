@@ -1,9 +1,9 @@
 """The final state of a story, and how two of them differ. Nothing is compared by time or identity; everything else is."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tests.faults.mirror import DESTINATION_RULES, RELEASES, VIRTUAL_SERVICES, Document
+from tests.faults.mirror import Document
 
 MASK = (
     "metadata: creationTimestamp, deletionTimestamp, managedFields, resourceVersion, uid",
@@ -18,16 +18,9 @@ _STATUS = frozenset(
 _MARK = "canary.rollouts.dev/mark"
 
 
-def final_state(read: Callable[[str], Document | None]) -> dict[str, Any]:
-    """CanaryRelease, VirtualService and DestinationRule without what is masked; None for what is gone."""
-    return {
-        name: _masked(read(collection))
-        for name, collection in (
-            ("CanaryRelease", RELEASES),
-            ("VirtualService", VIRTUAL_SERVICES),
-            ("DestinationRule", DESTINATION_RULES),
-        )
-    }
+def final_state(objects: Iterable[Document]) -> dict[str, Any]:
+    """The objects by kind and name, without what is masked."""
+    return {f"{each['kind']} {each['metadata']['name']}": _masked(each) for each in objects}
 
 
 def differences(one: object, other: object, path: str = "") -> Iterator[str]:
@@ -42,9 +35,7 @@ def differences(one: object, other: object, path: str = "") -> Iterator[str]:
         yield f"{path}: {one!r}, not {other!r}"
 
 
-def _masked(document: Document | None) -> dict[str, Any] | None:
-    if document is None:
-        return None
+def _masked(document: Document) -> dict[str, Any]:
     metadata = {key: value for key, value in document["metadata"].items() if key not in _METADATA}
     annotations = metadata.get("annotations") or {}
     if _MARK in annotations:

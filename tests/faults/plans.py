@@ -39,6 +39,13 @@ class Write:
     status: int = 0
     """What the API server answered; 0: nothing yet."""
 
+    @property
+    def kind(self) -> str:
+        """Plural of what was written; with `/status` for that."""
+        parts = self.path.partition("?")[0].split("/")
+        plural = parts[parts.index("namespaces") + 2] if "namespaces" in parts else parts[-1]
+        return f"{plural}/status" if parts[-1] == "status" else plural
+
     def __str__(self) -> str:
         return f"{self.number}. {self.method} {'/'.join(self.path.partition('?')[0].split('/')[-3:])}"
 

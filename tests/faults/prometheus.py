@@ -123,7 +123,7 @@ class StubPrometheus:
             await asyncio.sleep(SCRAPE)
             now = time.time()
             for counters in self._open.values():
-                shares = self._mirror.shares(counters.namespace, counters.service)
+                shares = self._mirror.shares(counters.namespace)
                 counters.forget(shares)
                 counters.grow(shares, now - last)
                 counters.scrape(now)

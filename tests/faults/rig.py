@@ -151,9 +151,8 @@ class Rig:
 
     def revisions(self, bench: Bench) -> Sequence[Revision]:
         """All revisions of the present story of a bench."""
-        for collection in COLLECTIONS:
-            if found := bench.read(collection):
-                self.record.wait_for(found)
+        for found in bench.objects:
+            self.record.wait_for(found)
         return [each for each in self.record.all if each.number > bench.since and each.object["metadata"]["namespace"] == bench.namespace]
 
     def _furnish(self, number: int) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 
 from lab.waiting import until
 from tests.faults.bench import Bench
+from tests.faults.mirror import VIRTUAL_SERVICES, Document
 
+SECOND = "reviews-too"
+"""A further CanaryRelease of the same service."""
 LONG = {"min": "10m", "max": "20m"}
 SHORT = {"min": "0s", "max": "20s"}
 
@@ -16,13 +19,29 @@ def steps(*holds: Mapping[str, str]) -> list[dict[str, Any]]:
     return [{"weight": 20 * number, "hold": dict(hold)} for number, hold in enumerate(holds, 1)]
 
 
-def _at_rest(bench: Bench, outcome: str) -> bool:
+def _at_rest(bench: Bench, outcome: str, number: int = 1) -> bool:
+    """The release of this number has ended so, nothing runs, and status speaks of the spec as it is."""
     if bench.release is None:
         return False
     metadata, status = bench.release["metadata"], bench.status
     past, release = status.get("lastRelease") or {}, status.get("release") or {}
     answered = status.get("observedGeneration") == metadata["generation"]
-    return answered and past.get("outcome") == outcome and release.get("state") == "Stable"
+    return answered and (past.get("outcome"), past.get("number")) == (outcome, number) and release.get("state") == "Stable"
+
+
+def ends(outcome: str, number: int = 1) -> Callable[[Bench], bool]:
+    """The story is over when this release has ended so."""
+    return lambda bench: _at_rest(bench, outcome, number)
+
+
+def gone(bench: Bench) -> bool:
+    """The story is over when there is no CanaryRelease any more."""
+    return bench.release is None
+
+
+def reaches(bench: Bench, weight: int) -> None:
+    """Waits until the canary has this weight."""
+    until(lambda: bench.weight == weight, f"weight {weight}", 30)
 
 
 def _good(bench: Bench) -> None:
@@ -35,14 +54,86 @@ def _adoption(bench: Bench) -> None:
 
 def _abort(bench: Bench) -> None:
     bench.change({"spec": {"version": "v2"}})
-    until(lambda: bench.weight == 20, "weight 20", 30)
-    bench.change({"metadata": {"annotations": {"canary.rollouts.dev/action": "abort/1/1"}}})
+    reaches(bench, 20)
+    bench.act("abort/1/1")
 
 
 def _deleted(bench: Bench) -> None:
     bench.change({"spec": {"version": "v2"}})
-    until(lambda: bench.weight == 40, "weight 40", 30)
+    reaches(bench, 40)
     bench.delete()
+
+
+def _recreated(bench: Bench) -> None:
+    _deleted(bench)
+    until(lambda: gone(bench), "deleted")
+    bench.create(version="v2", stableVersion="v1", steps=steps(SHORT))
+
+
+def _superseded(bench: Bench) -> None:
+    bench.change({"spec": {"version": "v2"}})
+    reaches(bench, 40)
+    bench.change({"spec": {"version": "v3", "steps": steps(SHORT)}})
+
+
+def _retargeted(bench: Bench) -> None:
+    bench.change({"spec": {"version": "v2"}})
+    reaches(bench, 40)
+    bench.change({"spec": {"version": "v1"}})
+
+
+def _retried(bench: Bench) -> None:
+    _abort(bench)
+    until(lambda: _at_rest(bench, "Withdrawn"), "withdrawn")
+    bench.change({"metadata": {"annotations": {"canary.rollouts.dev/action": "retry/1/2"}}, "spec": {"steps": steps(SHORT)}})
+
+
+def _lost(bench: Bench) -> None:
+    """All pods of the canary vanish, twice; in the end they are there again."""
+    bench.change({"spec": {"version": "v2"}})
+    for _ in range(2):
+        reaches(bench, 40)
+        bench.scale("v2", 0)
+        reaches(bench, 0)
+        bench.scale("v2", 1)
+
+
+def _conflict(bench: Bench) -> None:
+    """Somebody makes a second CanaryRelease of the service while a release of the first runs."""
+    bench.change({"spec": {"version": "v2"}})
+    reaches(bench, 20)
+    bench.create(SECOND, version="v3", stableVersion="v1", steps=steps(SHORT))
+    until(lambda: bench.status_of(SECOND).get("phase") == "Blocked", "the second is blocked")
+    bench.act("abort/1/1")
+
+
+def _erased(bench: Bench) -> None:
+    """Somebody deletes the route half-way: the canary begins again."""
+    bench.change({"spec": {"version": "v2"}})
+    reaches(bench, 40)
+    bench.delete(VIRTUAL_SERVICES)
+    until(lambda: bench.weight != 40, "the route is gone")
+    reaches(bench, 40)
+    bench.act("abort/1/1")
+
+
+def _reset(bench: Bench) -> None:
+    """Somebody gives the canary everything half-way: it is taken back, and the canary begins again."""
+    bench.change({"spec": {"version": "v2"}})
+    reaches(bench, 40)
+    route = bench.route()
+    assert route is not None
+    for share, weight in zip(route["spec"]["http"][0]["route"], (0, 100), strict=True):
+        share["weight"] = weight
+    written = bench.change({"spec": route["spec"]}, VIRTUAL_SERVICES)
+    until(lambda: _written_since(bench, written), "it is taken back")
+    reaches(bench, 40)
+    bench.act("abort/1/1")
+
+
+def _written_since(bench: Bench, written: Document) -> bool:
+    route = bench.route()
+    return route is not None and int(route["metadata"]["resourceVersion"]) > int(written["metadata"]["resourceVersion"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +164,27 @@ class Scenario:
 
 
 SCENARIOS: Mapping[str, Scenario] = {
-    "good": Scenario(_good, lambda bench: _at_rest(bench, "Promoted")),
-    "bad": Scenario(_good, lambda bench: _at_rest(bench, "RolledBack"), failing={"v2": 0.5}),
-    "forgotten": Scenario(_good, lambda bench: _at_rest(bench, "RolledBack"), failing={"v2": 0.5}, forgetful=True),
-    "deleted": Scenario(_deleted, lambda bench: bench.release is None, steps=steps(SHORT, LONG)),
-    "removed": Scenario(lambda bench: bench.delete(), lambda bench: bench.release is None, service="ratings"),
-    "adoption": Scenario(_adoption, lambda bench: _at_rest(bench, "Promoted"), adopted=False),
-    "abort": Scenario(_abort, lambda bench: _at_rest(bench, "Withdrawn"), steps=steps(LONG, LONG)),
+    "good": Scenario(_good, ends("Promoted")),
+    "bad": Scenario(_good, ends("RolledBack"), failing={"v2": 0.5}),
+    "forgotten": Scenario(_good, ends("RolledBack"), failing={"v2": 0.5}, forgetful=True),
+    "adoption": Scenario(_adoption, ends("Promoted"), adopted=False),
+    "abort": Scenario(_abort, ends("Withdrawn"), steps=steps(LONG, LONG)),
+    "retried": Scenario(_retried, ends("Promoted", 2), steps=steps(LONG)),
+    "superseded": Scenario(_superseded, ends("Promoted", 2), steps=steps(SHORT, LONG)),
+    "retargeted": Scenario(_retargeted, ends("Withdrawn"), steps=steps(SHORT, LONG)),
+    "deleted": Scenario(_deleted, gone, steps=steps(SHORT, LONG)),
+    "removed": Scenario(lambda bench: bench.delete(), gone, service="ratings"),
+    "recreated": Scenario(_recreated, ends("Promoted"), steps=steps(SHORT, LONG)),
+    "lost": Scenario(
+        _lost, lambda bench: _at_rest(bench, "RolledBack") and bench.status["phase"] == "RolledBack", steps=steps(SHORT, LONG)
+    ),
+    "conflict": Scenario(_conflict, ends("Withdrawn"), steps=steps(LONG)),
+    "erased": Scenario(_erased, ends("Withdrawn"), steps=steps(SHORT, LONG)),
+    "reset": Scenario(_reset, ends("Withdrawn"), steps=steps(SHORT, LONG)),
 }
+
+FROZEN = {
+    "retried:8:after": "after the restart a settle time was pending, and the retry was taken for one without a meaning",
+    "recreated:1:before": "what the deleted CanaryRelease had left behind stood in the way of its namesake",
+}
+"""Plans that diverged once, and why; tried for ever."""

@@ -37,7 +37,7 @@ def test_a_process_that_slept_through_a_promotion_writes_nothing(rig: Rig) -> No
             old.operator.pause()
             with rig.operator(bench, "new") as new:
                 promoted(bench, new)
-                state, written = final_state(bench.read), routing(rig, bench)
+                state, written = final_state(bench.objects), routing(rig, bench)
                 slept = len(old.proxy.writes)
                 old.operator.resume()
                 assert_awake(old)
@@ -61,7 +61,7 @@ def test_a_write_that_was_on_its_way_all_the_time_is_refused(rig: Rig) -> None:
             old.operator.pause()
             with rig.operator(bench, "new") as new:
                 promoted(bench, new)
-                state, written = final_state(bench.read), routing(rig, bench)
+                state, written = final_state(bench.objects), routing(rig, bench)
                 old.let_go()
                 until(lambda: old.proxy.held[-1].status, "the API server has answered")
                 assert old.proxy.held[-1].status == 409
@@ -93,7 +93,7 @@ def test_a_pass_that_was_overtaken_while_it_waited_records_nothing(rig: Rig) -> 
 
 def moved(bench: Bench, state: dict[str, Any]) -> list[str]:
     """What is another than before. The words of the status may differ: two processes may say it in turn, each as far as it has been told."""
-    return [line for line in differences(final_state(bench.read), state) if ".reason: " not in line]
+    return [line for line in differences(final_state(bench.objects), state) if ".reason: " not in line]
 
 
 def told(*lives: Life) -> str:

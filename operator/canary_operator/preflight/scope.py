@@ -8,6 +8,7 @@ from typing import Any
 
 from canary_operator.api.names import OWNER
 from canary_operator.mesh.hosts import expand
+from canary_operator.mesh.left_behind import is_left_behind
 from canary_operator.preflight.facts import Facts
 
 MESH = "mesh"
@@ -40,8 +41,8 @@ def owner_of(document: Mapping[str, Any]) -> str | None:
 
 
 def is_ours(document: Mapping[str, Any], facts: Facts) -> bool:
-    """It is the one object of its kind that belongs to the CanaryRelease."""
-    return is_at_our_name(document, facts) and owner_of(document) == facts.release
+    """It is the one object of its kind that belongs to the CanaryRelease, or was left behind by one of its name."""
+    return is_at_our_name(document, facts) and (owner_of(document) == facts.release or is_left_behind(document, facts.host))
 
 
 def full_host(host: str, namespace: str, facts: Facts) -> str:

@@ -11,12 +11,16 @@ ERROR, WARNING = "Error", "Warning"
 OURS = routed("shop/reviews", HOST, owner="reviews", to={"host": HOST, "subset": "stable"})
 AT_GATEWAY: dict[str, Any] = {"hosts": ("reviews.example.com",), "gateways": ("infra/public", "mesh")}
 TO_ALL = {"host": HOST}
+SPLIT = [{"name": "canary-release", "route": [{"destination": {"host": HOST, "subset": subset}} for subset in ("stable", "canary")]}]
+LEFT_BEHIND = named("shop/reviews", hosts=[HOST], http=SPLIT)
 
 
 @pytest.mark.parametrize(
     ("changes", "document", "found"),
     [
         pytest.param({}, OURS, [], id="our own does not stand in our way"),
+        pytest.param({}, LEFT_BEHIND, [], id="nor does what a deleted CanaryRelease of our name left behind"),
+        pytest.param({}, named("shop/reviews", "x", hosts=[HOST], http=SPLIT), [("NameTaken", ERROR)], id="that somebody else owns now"),
         pytest.param({}, routed("shop/reviews", "other.example.com"), [("NameTaken", ERROR)], id="a user's under our name"),
         pytest.param({}, routed("shop/reviews", HOST), [("NameTaken", ERROR)], id="a user's under our name for our host is told once"),
         pytest.param(

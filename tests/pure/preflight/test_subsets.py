@@ -18,6 +18,7 @@ def rule(name: str, host: str, owner: str | None = None, **spec: Any) -> Documen
 
 
 OURS = rule("shop/reviews", HOST, "reviews", subsets=[{"name": "stable"}, {"name": "canary"}])
+LEFT_BEHIND = rule("shop/reviews", HOST, subsets=[{"name": "stable"}, {"name": "canary"}])
 OURS_WITH_POLICY = rule("shop/reviews", HOST, "reviews", trafficPolicy=POLICY)
 
 
@@ -25,6 +26,7 @@ OURS_WITH_POLICY = rule("shop/reviews", HOST, "reviews", trafficPolicy=POLICY)
     ("documents", "found"),
     [
         pytest.param([OURS], [], id="our own does not stand in our way"),
+        pytest.param([LEFT_BEHIND], [], id="nor does what a deleted CanaryRelease of our name left behind"),
         pytest.param([rule("shop/mine", HOST)], [TAKEN], id="a user's for our host"),
         pytest.param([rule("shop/mine", "reviews")], [TAKEN], id="a user's for the short host"),
         pytest.param([rule("shop/reviews", HOST)], [TAKEN], id="a user's for our host, under our name"),
