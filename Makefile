@@ -64,6 +64,10 @@ faults: programs ## Every crash point of every scenario (about 20 minutes); writ
 bench: programs ## Measure what releases cost (about 20 minutes)
 	@$(ISOLATED) $(BIN)/python -m bench.releases
 
+.PHONY: hundred
+hundred: programs ## A hundred releases in a row under load: requests lost to routing (about 20 minutes)
+	@$(ISOLATED) $(BIN)/python -m bench.hundred
+
 .PHONY: lock
 lock: $(READY) ## Write requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" --output-file requirements.lock
