@@ -60,13 +60,26 @@ class Place:
         """Changes spec.version."""
         self.api.patch(self.path(name), {"spec": {"version": version}})
 
-    def rising(self, name: str = "reviews", weight: int = 20) -> None:
-        """v1 adopted, a release of v2 at this weight."""
+    def begun(self, name: str = "reviews", **spec: Any) -> None:
+        """v1 adopted, v2 deployed and wanted."""
         self.deploy(name)
-        self.release(name)
+        self.release(name, **spec)
         self.adopted(name)
         self.want("v2", name)
+
+    def rising(self, name: str = "reviews", weight: int = 20, **spec: Any) -> None:
+        """v1 adopted, a release of v2 at this weight."""
+        self.begun(name, **spec)
         self.wait_weight(weight, name)
+
+    def ended(self, number: int, name: str = "reviews") -> tuple[str, str, str]:
+        """Waits for the end of a release: version, outcome and reason."""
+        until(lambda: self._last(name).get("number") == number, f"release {number} of {name} ended", 60)
+        past = self._last(name)
+        return past["revision"].partition("@")[0], past["outcome"], past["reason"]
+
+    def _last(self, name: str) -> Document:
+        return self.status(name).get("lastRelease") or {}
 
     def path(self, name: str = "reviews") -> str:
         """Of the CanaryRelease."""
