@@ -32,8 +32,9 @@ def weights(moments: Sequence[Moment]) -> Iterator[str]:
         old, new, record = moment.before.canary, moment.after.canary, moment.before.record
         if new <= old:
             continue
-        plan = [0, *(step["weight"] for step in record.get("plan") or ()), 100]
-        if new not in plan or plan[plan.index(new) - 1] != old:
+        plan = [0, *(step["weight"] for step in record.get("plan") or () if step["weight"] < 100), 100]
+        by_hand = record.get("state") == "Promoting" and new == 100 and old == plan[record.get("step", 0)]
+        if not by_hand and (new not in plan or plan[plan.index(new) - 1] != old):
             yield f"rule 1: {moment.what} rises from {old} to {new}, which is no step of the plan {plan}"
         if moment.mark is None or record.get("state") not in RUNNING or record.get("number") != moment.mark.release:
             yield f"rule 1: {moment.what} rises to {new} while the record says {record.get('state')} of release {record.get('number')}"

@@ -72,6 +72,8 @@ def _structural(schema: Schema) -> Schema:
 def _convert(given: Schema, definitions: Mapping[str, Schema]) -> Schema:
     node = _inline(given, definitions)
     kept = {"type": node["type"], **{key: node[key] for key in (*_BOUNDS, *_ANNOTATIONS) if node.get(key) is not None}, **_number(node)}
+    if "const" in node:  # a closed set of one word
+        kept["enum"] = [node["const"]]
     if "description" in kept:
         kept["description"] = " ".join(kept["description"].split())
     if "properties" in node:

@@ -1,11 +1,14 @@
 """docs/runbook.md and docs/states.md from the data that the operator itself decides by: reasons, guards, transitions."""
 
 import inspect
+from collections.abc import Callable, Sequence
 
 from canary_operator.preflight.meaning import MEANING as FINDINGS
+from canary_operator.release.actions import VERBS
 from canary_operator.release.guards import GUARDS
 from canary_operator.release.reasons import MEANING, OUTCOMES
 from canary_operator.release.transitions import TRANSITIONS, diagram
+from canary_operator.release.wants import BRAKES
 from tools.custom_resource import GENERATED
 
 
@@ -28,7 +31,7 @@ def runbook_file() -> str:
 
 def states_file() -> str:
     """`docs/states.md`: the machine and the guards before it."""
-    guards = [f"{number}. **{guard.__name__.replace('_', ' ')}**: {inspect.getdoc(guard)}" for number, guard in enumerate(GUARDS, 1)]
+    verbs = [f"| `{verb}` | {inspect.getdoc(obey)} |" for verb, obey in VERBS.items()]
     states = [
         f"| `{state}` | {state_text(state.name)} | {', '.join(f'`{each}`' for each in sorted(after))} |"
         for state, after in TRANSITIONS.items()
@@ -37,11 +40,21 @@ def states_file() -> str:
         f"<!-- {GENERATED} -->",
         "# States and guards",
         "Each pass asks the guards in this order; the first answer wins. If none answers, the state decides.",
-        "\n".join(guards),
+        _numbered(GUARDS),
+        "A release that is on its way takes the next weight unless one of these stands in the way; the first that does is told.",
+        _numbered(BRAKES),
+        "A person may write the annotation `canary.rollouts.dev/action` as `<verb>/<number of the release>/<n>`, n higher than the last; "
+        "`status.lastAction` acknowledges it. An abort wins over everything. An action that has no effect is answered by an event.",
+        "\n".join(["| verb | what it does |", "|---|---|", *verbs]),
         f"```mermaid\n{diagram()}```",
         "\n".join(["| state | meaning | may be followed by |", "|---|---|---|", *states]),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _numbered(functions: Sequence[Callable[..., object]]) -> str:
+    """A list of functions as a person reads it: their names, and what they say of themselves."""
+    return "\n".join(f"{number}. **{each.__name__.replace('_', ' ')}**: {inspect.getdoc(each)}" for number, each in enumerate(functions, 1))
 
 
 def state_text(name: str) -> str:

@@ -20,6 +20,7 @@ def observe(it: Subject, cache: Cache) -> Observation:
         now=cache.now(),
         uid=it.uid,
         generation=metadata["generation"],
+        name=it.key.name,
         deleting=bool(metadata.get("deletionTimestamp")),
         finalizer=FINALIZER in (metadata.get("finalizers") or ()),
         action=(metadata.get("annotations") or {}).get(ACTION),

@@ -88,7 +88,17 @@ GOOD = [
     pytest.param(spec(versionLabel="app.kubernetes.io/version"), id="a version label with a prefix"),
     pytest.param(spec(service={"name": "1st", "port": 65535}), id="a Service whose name begins with a digit, and the highest port"),
     pytest.param(weights(*range(1, 21)), id="the most steps"),
-    pytest.param(weights(1, 99), id="the least and the greatest weight"),
+    pytest.param(weights(1, 99), id="the least weight, and the greatest below everything"),
+    pytest.param(weights(5, 100), id="100 written out"),
+    pytest.param(
+        spec(steps=[{"weight": 5, "approval": "Required"}, {"weight": 100, "approval": "Required"}]), id="approval before two weights"
+    ),
+    pytest.param(spec(steps=[{"weight": 100, "approval": "Required"}]), id="everything at once, when a person says so"),
+    pytest.param(
+        spec(steps=[{"weight": 5, "hold": {"min": "1s", "max": "2s"}}, {"weight": 100}], analysis={"deadline": "10s"}),
+        id="100 beside a deadline shorter than the default hold",
+    ),
+    pytest.param(spec(suspend=True), id="suspended"),
     pytest.param(held(min="0s", max="168h"), id="the shortest and the longest hold"),
     pytest.param(held(min="5m"), id="hold.min as long as the default of hold.max"),
     pytest.param(held(min="1h29m59s999ms", max="24h") | {"analysis": {"deadline": "1h30m"}}, id="a duration of four parts"),
@@ -140,6 +150,7 @@ def test_shows_every_default_but_steps_and_traffic(releases: Releases) -> None:
             "noData": "Hold",
             "deadline": "1h",
         },
+        "suspend": False,
     }
 
 
@@ -156,6 +167,12 @@ def test_fills_in_the_rest_of_what_is_half_written(releases: Releases) -> None:
 # ------------------------------------------------------------------------------------------------------------------------------- refused
 
 BAD = [
+    pytest.param(
+        spec(steps=[{"weight": 100, "hold": {"min": "10m"}}]), "spec.steps[0]", "write how long it takes in spec.bake", id="a hold at 100"
+    ),
+    pytest.param(spec(steps=[{"weight": 5, "approval": True}]), "spec.steps[0].approval", "must be of type string", id="approval: true"),
+    pytest.param(spec(steps=[{"weight": 5, "approval": "required"}]), "spec.steps[0].approval", '"Required"', id="approval in lower case"),
+    pytest.param(spec(suspend="yes"), "spec.suspend", "must be of type boolean", id="suspend is a word"),
     # what a user did; the spec; the field that the answer names; what it says to write
     pytest.param(spec(service=None), "spec.service", "Required value", id="service is missing"),
     pytest.param(spec(version=None), "spec.version", "Required value", id="version is missing"),
@@ -207,7 +224,7 @@ BAD = [
     pytest.param(spec(steps=[5, 10]), "spec.steps[0]", "must be of type object", id="steps are bare numbers"),
     pytest.param(spec(steps=[{"hold": {"max": "5m"}}]), "spec.steps[0].weight", "Required value", id="a step has no weight"),
     pytest.param(weights(0), "spec.steps[0].weight", "greater than or equal to 1", id="a weight is zero"),
-    pytest.param(weights(50, 100), "spec.steps[1].weight", "less than or equal to 99", id="the last weight is 100"),
+    pytest.param(weights(50, 101), "spec.steps[1].weight", "less than or equal to 100", id="a weight above everything"),
     pytest.param(weights(-5), "spec.steps[0].weight", "greater than or equal to 1", id="a weight is negative"),
     pytest.param(weights("5%"), "spec.steps[0].weight", "must be of type integer", id="a weight is a text"),
     pytest.param(weights(2.5), "spec.steps[0].weight", "must be of type int32", id="a weight has decimals"),

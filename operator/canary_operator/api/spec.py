@@ -111,14 +111,24 @@ class Hold:
     """After this the clock ends the step, as `analysis.insufficientData` says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
+_STEP = with_rules(
+    (
+        "self.weight < 100 || (self.hold.min == '1m' && self.hold.max == '5m')",
+        "a step of weight 100 has no hold: leave it out, and write how long it takes in spec.bake",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STEP)
 class Step:
     """One weight of the plan."""
 
-    weight: Annotated[int, Field(ge=1, le=99)]
-    """The canary's share of the traffic, in percent. 100 follows the last step by itself."""
+    weight: Annotated[int, Field(ge=1, le=100)]
+    """The canary's share of the traffic, in percent. 100 follows the last step by itself; it is written only to ask for approval before it."""
     hold: Hold = Hold()
-    """How long the step is held."""
+    """How long the step is held; `bake` says it for 100."""
+    approval: Literal["Required"] | None = None
+    """Required: a person is asked before the weight rises to this step's. No deadline counts the time that takes."""
 
 
 _ERRORS = with_rules(
@@ -181,7 +191,7 @@ _SPEC = with_rules(
     ("self.service.name == oldSelf.service.name", "service.name cannot change: create another CanaryRelease for the other Service"),
     ("self.versionLabel == oldSelf.versionLabel", "versionLabel cannot change: delete this CanaryRelease and create it anew"),
     (
-        f"!has(self.steps) || self.steps.all(s, {compare_durations('s.hold.min', '<', 'self.analysis.deadline')})",
+        f"!has(self.steps) || self.steps.all(s, s.weight == 100 || {compare_durations('s.hold.min', '<', 'self.analysis.deadline')})",
         "a step's hold.min must be shorter than analysis.deadline (1h when left out): lower min or raise deadline",
     ),
 )
@@ -231,6 +241,8 @@ class CanaryReleaseSpec:
     """After traffic left a version, the time until labels change or anything is removed."""
     analysis: Analysis = Analysis()
     """What decides whether the canary is good."""
+    suspend: bool = False
+    """Nothing goes forward: no release starts, no weight rises, no bake ends. Analysis, rollback and healing go on."""
 
 
 RESOURCE = rules(

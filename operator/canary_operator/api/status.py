@@ -1,176 +1,49 @@
-"""What the operator says and remembers: the status of a CanaryRelease. All of `release` is the stored state of the machine."""
+"""What the operator says: the status of a CanaryRelease. `release` is what it remembers, in `record.py`."""
 
-from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, PlainSerializer
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from canary_operator.api.quantities import Duration
+from canary_operator.api.record import (
+    Asked,
+    Ending,
+    EvidenceRecord,
+    EvidenceSegment,
+    ExactTime,
+    Outcome,
+    PlannedHold,
+    PlannedStep,
+    ReleaseRecord,
+    State,
+    SuspectMark,
+    Tally,
+    Time,
+    format_exact_time,
+    format_time,
+)
 from canary_operator.api.schema import CONFIG
 
-
-def format_time(time: datetime) -> str:
-    """RFC 3339 in UTC, whole seconds, as Kubernetes writes times."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def format_exact_time(time: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds, for the times of samples."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
-
-
-Time = Annotated[datetime, PlainSerializer(format_time, return_type=str)]
-ExactTime = Annotated[datetime, PlainSerializer(format_exact_time, return_type=str)]
-
-
-class State(StrEnum):
-    """Where the machine stands. Only these are stored; what is printed as phase is derived."""
-
-    INITIALIZING = "Initializing"
-    """The route is being taken over."""
-    STABLE = "Stable"
-    """At rest: every request is served by the stable revision."""
-    PROGRESSING = "Progressing"
-    """A release is on its way through the steps."""
-    PROMOTING = "Promoting"
-    """The canary serves everything; the old version is the way back until the bake is over."""
-    ROLLING_BACK = "RollingBack"
-    """The canary is to blame; traffic goes or has gone back."""
-    WITHDRAWING = "Withdrawing"
-    """Nobody is to blame; traffic goes or has gone back."""
-
-
-class Outcome(StrEnum):
-    """How a release ended."""
-
-    PROMOTED = "Promoted"
-    ROLLED_BACK = "RolledBack"
-    WITHDRAWN = "Withdrawn"
-    SUPERSEDED = "Superseded"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
-class PlannedHold:
-    """The hold of a planned step, defaults filled in."""
-
-    min: Duration
-    """Never faster than this."""
-    max: Duration
-    """After this the clock ends the step."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
-class PlannedStep:
-    """A step as the release takes it, defaults filled in."""
-
-    weight: int
-    """The canary's share of the traffic, in percent."""
-    hold: PlannedHold
-    """How long the step is held."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
-class Tally:
-    """Requests of one version over a span."""
-
-    requests: int = 0
-    """Requests that were answered."""
-    failures: int = 0
-    """Those of them that failed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
-class EvidenceSegment:
-    """A stretch of the release at one weight, both versions counted over the same span."""
-
-    weight: int
-    """The canary's weight, in percent."""
-    canary: Tally
-    """The canary's requests and failures."""
-    stable: Tally
-    """Stable's requests and failures."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
-class SuspectMark:
-    """The odds passed the bar once; the next scrape decides."""
-
-    at: ExactTime
-    """Time of the sample that raised the suspicion."""
-    failures: int
-    """The canary's failures in the release until then."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
-class EvidenceRecord:
-    """All counts of the release so far. Every verdict can be recomputed from it by hand."""
-
-    segments: Annotated[tuple[EvidenceSegment, ...], Field(max_length=256)] = ()
-    """Oldest first; a new one at each weight, and after 5, 10, 20, 40... minutes of a step."""
-    opened: int = 0
-    """How many of the last segments belong to the present step."""
-    canary: Tally = Tally()
-    """The canary in the present step, since the weight was served everywhere."""
-    stable: Tally = Tally()
-    """Stable in the present step, over the same span."""
-    reached: ExactTime | None = None
-    """Time of the newest sample that is counted; absent before the first."""
-    covered_to: ExactTime | None = None
-    """Until when the present step is covered by samples of both versions; absent when no part of it is."""
-    seconds: float = 0
-    """Seconds of the whole release that accepted samples of both versions cover."""
-    suspect: SuspectMark | None = None
-    """Present while the odds for worse stand above the bar, unconfirmed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
-class Ending:
-    """Why a release is ending, stored until it has ended."""
-
-    outcome: Outcome
-    """What it will be recorded as."""
-    reason: str
-    """One of the documented reasons."""
-    message: str
-    """The same in words, with the numbers."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
-class ReleaseRecord:
-    """The stored state of the machine."""
-
-    number: int = 0
-    """Counts the releases of this resource; 0 before the first."""
-    state: State = State.INITIALIZING
-    """Where the machine stands."""
-    from_: Annotated[str | None, Field(alias="from")] = None
-    """The stable revision of the running release; absent at rest."""
-    to: str | None = None
-    """The revision under test; absent at rest."""
-    plan: Annotated[tuple[PlannedStep, ...], Field(max_length=20)] = ()
-    """The steps as they will be taken, defaults filled in."""
-    step: int = 0
-    """The step whose weight is served, from 1; 0 before the first."""
-    weight: int = 0
-    """The canary's weight that was decided, in percent."""
-    weight_since: Time | None = None
-    """When that weight was decided."""
-    observed_seconds: float = 0
-    """Seconds of the present step that accepted samples of both versions cover."""
-    seq: int = 0
-    """Counts routing writes; the mark on the routing objects carries it."""
-    lost: bool = False
-    """The canary has lost all its ready pods once in this release."""
-    evidence: EvidenceRecord = EvidenceRecord()
-    """Counts of both versions so far."""
-    incident_since: Time | None = None
-    """Since when stable itself fails far more often than before the release."""
-    base_share: float | None = None
-    """Stable's share of failed requests just before the release; unknown when absent."""
-    ending: Ending | None = None
-    """Present once the release is going to end."""
+__all__ = [
+    "Asked",
+    "CanaryReleaseStatus",
+    "Condition",
+    "Ending",
+    "EvidenceRecord",
+    "EvidenceSegment",
+    "ExactTime",
+    "Outcome",
+    "PastRelease",
+    "PlannedHold",
+    "PlannedStep",
+    "ReleaseRecord",
+    "State",
+    "SuspectMark",
+    "Tally",
+    "Time",
+    "format_exact_time",
+    "format_time",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)

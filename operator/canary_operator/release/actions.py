@@ -1,31 +1,117 @@
-"""What a person asks for by annotation: `<verb>/<release number>/<n>`, done once, acknowledged in status."""
+"""What a person asks for by annotation: `<verb>/<release number>/<n>`, done once, acknowledged in status.
 
+An action changes what the record says is asked for, and is acknowledged in the same write: neither a crash nor a second process can do it twice or
+lose it. Only an abort is carried out before it is recorded, by the drop; its mark carries it.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from canary_operator.api.names import ACTION
+from canary_operator.api.record import Asked, Outcome, ReleaseRecord, State
+from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.release import reasons
-from canary_operator.release.model import Announce, Because, Decision, RecordState
-from canary_operator.release.scene import Scene
+from canary_operator.release.model import Announce, Because, Decision, Observation, RecordState
+from canary_operator.release.plan import gated, next_weight
+from canary_operator.release.scene import promoted, running, version_of
 
-VERBS = ("abort", "retry")
 LONGEST = 120
 """Characters of an annotation that are looked at: a longer one is no action."""
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
-    """An action that is meant for the present release and was not done yet."""
+class Refused:
+    """An action that has no effect, and why."""
 
-    verb: str
-    text: str
-    """As it was written."""
+    why: str
+
+
+Obeyed = ReleaseRecord | Refused
+_NOTHING_RUNS = Refused("no release is running")
 
 
 @dataclass(frozen=True, slots=True)
-class Ignored:
-    """An action that has no effect."""
+class Heard:
+    """The record and the look after an action was heard."""
 
-    text: str
-    why: str
+    state: ReleaseRecord
+    seen: Observation
+    told: tuple[Announce, ...] = ()
+
+    def tell(self, decision: Decision) -> Decision:
+        """The decision with what is to be said of the action: after it is acknowledged, so that it is said once."""
+        return replace(decision, effects=(*decision.effects, RecordState(), *self.told)) if self.told else decision
+
+
+def _asked(state: ReleaseRecord, **changes: object) -> ReleaseRecord:
+    return replace(state, asked=replace(state.asked, **changes))  # type: ignore[arg-type]
+
+
+def _abort(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Obeyed:
+    """All traffic goes back to stable, whatever else is under way; the release ends."""
+    past = seen.last_release
+    if reasons.ABORTED in (state.ending and state.ending.reason, past and past.number == state.number and past.reason):
+        return state  # done by a process that died before it could say so
+    if not running(state) or promoted(state, seen):
+        return Refused("there is nothing that could be taken back")
+    return _asked(state, abort=True)
+
+
+def _approve(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Obeyed:
+    """Opens the gate before the next weight, and no other."""
+    if state.state is not State.PROGRESSING:
+        return _NOTHING_RUNS
+    weight = next_weight(state)
+    if not gated(state, weight) or state.asked.approved == weight:
+        return Refused(f"no approval is asked for before {weight} %")
+    return _asked(state, approved=weight)
+
+
+def _skip(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Obeyed:
+    """Ends the hold of the present step, or the bake; a verdict against the canary, too few pods and a gate still hold it."""
+    if not running(state) or promoted(state, seen):
+        return _NOTHING_RUNS
+    return _asked(state, skip=True, paused=False)
+
+
+def _promote(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Obeyed:
+    """Leaves out the steps, holds and gates that are left: 100 % next, then the bake. Verdict, pods and preflight still guard it."""
+    if state.state is not State.PROGRESSING:
+        return _NOTHING_RUNS
+    return _asked(state, promote=True, paused=False)
+
+
+def _pause(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Obeyed:
+    """Nothing goes forward in this release until `resume`."""
+    if not running(state) or promoted(state, seen):
+        return _NOTHING_RUNS
+    return Refused("the release is paused already") if state.asked.paused else _asked(state, paused=True)
+
+
+def _resume(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Obeyed:
+    """Ends a pause."""
+    return _asked(state, paused=False) if state.asked.paused else Refused("the release is not paused")
+
+
+def _retry(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Obeyed:
+    """Releases the version once more that was rolled back or withdrawn, as a release of its own."""
+    past = seen.last_release
+    ended = past is not None and past.outcome in (Outcome.ROLLED_BACK, Outcome.WITHDRAWN) and version_of(past.revision) == spec.version
+    if state.state in (State.ROLLING_BACK, State.WITHDRAWING) or (state.state is State.STABLE and ended):
+        return _asked(state, retry=True)
+    return Refused("no release has failed that could be tried again")
+
+
+VERBS: Mapping[str, Callable[[CanaryReleaseSpec, ReleaseRecord, Observation], Obeyed]] = {
+    "abort": _abort,
+    "approve": _approve,
+    "pause": _pause,
+    "promote": _promote,
+    "resume": _resume,
+    "retry": _retry,
+    "skip": _skip,
+}
+"""What each action asks for. The docs print it."""
 
 
 def parse(text: str) -> tuple[str, int, int] | None:
@@ -37,32 +123,43 @@ def parse(text: str) -> tuple[str, int, int] | None:
     return verb, int(number), int(n)
 
 
-def action_of(scene: Scene) -> Action | Ignored | None:
-    """The action that waits to be done; None when there is none, or it was acknowledged."""
-    text, last = (scene.seen.action or "")[:LONGEST], scene.seen.last_action
-    if not text or text == last:
-        return None
-    asked, done = parse(text), parse(last or "")
+def last_n(state: ReleaseRecord, seen: Observation) -> int:
+    """The highest n that was used in the present release; 0: none."""
+    done = parse(seen.last_action or "")
+    return max(state.asked.n, done[2] if done and done[1] == state.number else 0)
+
+
+def how_to(verb: str, state: ReleaseRecord, seen: Observation) -> str:
+    """What a person writes for an action."""
+    return f"`kubectl canary {verb} {seen.name}`, or annotate {ACTION}={verb}/{state.number}/{last_n(state, seen) + 1}"
+
+
+def heed(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Heard:
+    """Hears the action that waits to be done, if there is one. What has no effect is answered once, by an event."""
+    text = (seen.action or "")[:LONGEST]
+    if not text or text == seen.last_action or seen.deleting:
+        return Heard(state, seen)
+    obeyed, seen = _obey(text, spec, state, seen), replace(seen, last_action=text)
+    if isinstance(obeyed, Refused):
+        return Heard(state, seen, (Announce(Because(reasons.ACTION_IGNORED, f"action {text!r} was ignored: {obeyed.why}"), warning=True),))
+    verb, _, n = parse(text) or ("", 0, 0)
+    return Heard(_asked(obeyed, n=n), seen, (Announce(Because(reasons.ACTION_TAKEN, f"action {text!r} was heard: {verb}")),))
+
+
+def _obey(text: str, spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Obeyed:
+    asked = parse(text)
     if asked is None:
-        return Ignored(text, f"write one of {', '.join(VERBS)}, as <verb>/{scene.state.number}/<n>")
+        return Refused(f"write one of {', '.join(VERBS)}, as <verb>/{state.number}/<n>")
     verb, number, n = asked
-    if number != scene.state.number:
-        return Ignored(text, f"the present release is {scene.state.number}")
-    if done and done[1] == number and n <= done[2]:
-        return Ignored(text, f"n must be higher than {done[2]}")
-    return Action(verb, text)
+    if number != state.number:
+        return Refused(f"the present release is {state.number}")
+    if n <= last_n(state, seen):
+        return Refused(f"n must be higher than {last_n(state, seen)}")
+    if state.asked.abort and verb != "abort":
+        return Refused("the release was aborted")
+    return VERBS[verb](spec, state, seen)
 
 
-def acknowledge(decision: Decision, action: Action | Ignored) -> Decision:
-    """The decision, with the action recorded as done."""
-    return replace(decision, last_action=action.text)
-
-
-def ignore(decision: Decision, scene: Scene) -> Decision:
-    """The decision, and an event for an action that it has no use for: it has no effect, and is not looked at again."""
-    action = action_of(scene)
-    if action is None or decision.last_action == action.text or decision.phase == "Blocked":
-        return decision
-    why = action.why if isinstance(action, Ignored) else f"{action.verb} has no meaning while the release is {decision.state.state}"
-    announce = Announce(Because(reasons.ACTION_IGNORED, f"action {action.text!r} was ignored: {why}"), warning=True)
-    return replace(decision, effects=(*decision.effects, RecordState(), announce), last_action=action.text)
+def taken(asked: Asked) -> Asked:
+    """What is still asked for when a step begins: a gate was passed, a hold was skipped, once."""
+    return replace(asked, approved=0, skip=False, promote=False)

@@ -5,7 +5,7 @@ from typing import assert_never
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import Ending, Outcome, ReleaseRecord, State
 from canary_operator.release import reasons
-from canary_operator.release.actions import ignore
+from canary_operator.release.actions import heed
 from canary_operator.release.belief import believe, outranked
 from canary_operator.release.ending import go_home, promote
 from canary_operator.release.evidence import look
@@ -27,12 +27,10 @@ def decide(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> 
     if not seen.fresh and outranked(state, seen):
         scene = Scene(spec, state, seen, look(spec, state, seen))
         return scene.answer(Because(reasons.STALE_RECORD, "the routing is newer than the record at hand"), effects=(ReadAgain(),))
-    believed = believe(state, seen)
-    scene = Scene(spec, believed, seen, look(spec, believed, seen))
-    for guard in GUARDS:
-        if decision := guard(scene):
-            return ignore(decision, scene)
-    return ignore(_follow(scene), scene)
+    heard = heed(spec, believe(state, seen), seen)
+    scene = Scene(spec, heard.state, heard.seen, look(spec, heard.state, seen))
+    answers = (answer for guard in GUARDS if (answer := guard(scene)))
+    return heard.tell(next(answers, None) or _follow(scene))
 
 
 def _follow(scene: Scene) -> Decision:

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from canary_operator.api.status import Ending, EvidenceRecord, Outcome, PastRelease, State
+from canary_operator.api.status import Asked, Ending, EvidenceRecord, Outcome, PastRelease, State
 from canary_operator.release import reasons
 from canary_operator.release.homeward import Relabel, Shift, Wait, homeward, remaining
 from canary_operator.release.model import Announce, Because, Decision, RecordState
 from canary_operator.release.scene import Scene, version_of
-from canary_operator.release.steps import labels, unserved
+from canary_operator.release.steps import held, labels, unserved
+from canary_operator.release.wants import HANDBRAKES, Hold, first
 
 
 def promote(scene: Scene) -> Decision:
@@ -20,10 +21,10 @@ def promote(scene: Scene) -> Decision:
 
 def _bake(scene: Scene) -> Decision:
     seen, spec, route = scene.seen, scene.spec, scene.seen.route
-    if not scene.look.passed:
-        return scene.answer(
-            Because(reasons.BAKING if not scene.look.missing else scene.look.reason, scene.look.told), state=scene.checked()
-        )
+    if hold := first(HANDBRAKES, scene):
+        return held(scene, hold)
+    if not scene.passed:
+        return held(scene, Hold(Because(reasons.BAKING if not scene.look.missing else scene.look.reason, scene.look.told)))
     left = remaining(route.since, max(spec.settle, spec.drain), seen.now) if route else spec.settle
     if left:
         return scene.answer(Because(reasons.BAKING, "the old version is being drained"), state=scene.checked(), again=left)
@@ -71,8 +72,11 @@ def _finish(scene: Scene, ending: Ending) -> Decision:
         step=0,
         weight=0,
         weight_since=None,
+        waiting_since=None,
+        waited_seconds=0,
         observed_seconds=0,
         lost=False,
+        asked=Asked(n=state.asked.n, retry=state.asked.retry),
         evidence=EvidenceRecord(),
         incident_since=None,
         base_share=None,

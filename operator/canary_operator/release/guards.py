@@ -6,12 +6,12 @@ from dataclasses import replace
 from canary_operator.analysis.evidence import start_step
 from canary_operator.api.status import State
 from canary_operator.release import reasons
-from canary_operator.release.actions import Action, acknowledge, action_of
+from canary_operator.release.actions import taken
 from canary_operator.release.deletion import delete
 from canary_operator.release.model import Announce, Because, Decision, RecordState
-from canary_operator.release.plan import Hold, wants
 from canary_operator.release.record import record_of
-from canary_operator.release.scene import Scene, minus, version_of
+from canary_operator.release.scene import Scene, running, step_age, version_of
+from canary_operator.release.wants import Hold, wants
 
 Guard = Callable[[Scene], Decision | None]
 
@@ -21,23 +21,18 @@ def deleted(scene: Scene) -> Decision | None:
     return delete(scene) if scene.seen.deleting else None
 
 
+def abort(scene: Scene) -> Decision | None:
+    """A person aborts the release. While stable is gone the record keeps the wish."""
+    if not scene.state.asked.abort or not running(scene.state) or scene.promoted:
+        return None
+    return scene.end(reasons.ABORTED, f"release {scene.state.number} was aborted by hand at {scene.weight} %")
+
+
 def stable_gone(scene: Scene) -> Decision | None:
     """Stable has no ready pod while a release runs: nothing moves, in either direction."""
     if scene.state.state is not State.PROGRESSING or scene.seen.versions is None:
         return None
     return None if scene.ready(scene.state.from_) else scene.stable_gone()
-
-
-def abort(scene: Scene) -> Decision | None:
-    """A person aborts the release."""
-    action = action_of(scene)
-    if not isinstance(action, Action) or action.verb != "abort":
-        return None
-    if scene.state.state in (State.PROGRESSING, State.PROMOTING) and not scene.promoted:
-        decision = scene.end(reasons.ABORTED, f"release {scene.state.number} was aborted by hand at {scene.weight} %")
-        # Not acknowledged while stable is gone: the abort is still to be carried out.
-        return decision if decision.phase else acknowledge(decision, action)
-    return None
 
 
 def canary_failed(scene: Scene) -> Decision | None:
@@ -68,6 +63,9 @@ def lose(scene: Scene, reason: str, words: str, *, lost: bool) -> Decision:
         weight_since=scene.seen.now,
         observed_seconds=0,
         lost=scene.state.lost or lost,
+        asked=taken(scene.state.asked),
+        waiting_since=None,
+        waited_seconds=0,
         evidence=record_of(start_step(scene.look.committed, 0)),
     )
     because = Because(reason, words)
@@ -101,11 +99,11 @@ def incident(scene: Scene) -> Decision | None:
 
 
 def deadline(scene: Scene) -> Decision | None:
-    """A step has taken too long, or there were no samples for as long as a step may take."""
+    """A step has taken too long, or there were no samples for as long as a step may take; waiting for a person does not count."""
     state, spec = scene.state, scene.spec
     if state.state is not State.PROGRESSING:
         return None
-    age = minus(scene.seen.now, state.weight_since)
+    age = step_age(state, scene.seen.now)
     longest = state.plan[max(state.step - 1, 0)].hold.max
     if spec.analysis.no_data == "Withdraw" and scene.look.missing and not state.observed_seconds and age >= longest:
         return scene.end(reasons.NO_DATA, f"no sample was accepted for {int(age.total_seconds())} s: {scene.look.missing.message}")
@@ -117,4 +115,4 @@ def deadline(scene: Scene) -> Decision | None:
     return None
 
 
-GUARDS: tuple[Guard, ...] = (deleted, stable_gone, abort, canary_failed, superseded, incident, deadline)
+GUARDS: tuple[Guard, ...] = (deleted, abort, stable_gone, canary_failed, superseded, incident, deadline)

@@ -128,6 +128,8 @@ class Observation:
     now: datetime
     uid: str
     generation: int
+    name: str = "NAME"
+    """Of the CanaryRelease, for words only."""
     deleting: bool = False
     """The user has asked for deletion."""
     finalizer: bool = False

@@ -1,70 +1,39 @@
-"""What the plan wants next, if nothing stands in its way: `Rise | Hold(missing) | Promote`."""
+"""The plan: the weights on the way to 100 percent, and which of them a person is asked for."""
 
-from dataclasses import dataclass
 from math import ceil
 
+from canary_operator.api.record import PlannedHold, PlannedStep, ReleaseRecord
 from canary_operator.api.spec import CanaryReleaseSpec, Step
-from canary_operator.api.status import PlannedHold, PlannedStep
-from canary_operator.release import reasons
-from canary_operator.release.model import Because
-from canary_operator.release.scene import Scene
 
 DEFAULT_WEIGHTS = (5, 10, 25, 50)
 FULL = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Rise:
-    """Give the canary this weight: the next step of the plan."""
-
-    step: int
-    """From 1."""
-    weight: int
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Wait: this is missing."""
-
-    missing: Because
-
-
-@dataclass(frozen=True, slots=True)
-class Promote:
-    """All steps are passed: give the canary everything."""
-
-
 def plan_of(spec: CanaryReleaseSpec) -> tuple[PlannedStep, ...]:
     """The steps as a release will take them, defaults filled in."""
     steps = spec.steps or tuple(Step(weight=weight) for weight in DEFAULT_WEIGHTS)
-    return tuple(PlannedStep(weight=step.weight, hold=PlannedHold(min=step.hold.min, max=step.hold.max)) for step in steps)
-
-
-def capacity_missing(scene: Scene, weight: int) -> Because | None:
-    """Why the canary's ready pods are too few for a weight; None: they are enough."""
-    stable = scene.ready(scene.state.from_)
-    ready = scene.ready(scene.state.to)
-    needed = max(1, ceil(round(scene.spec.capacity * weight / 100 * stable, 9)))
-    if ready >= needed:
-        return None
-    return Because(
-        reasons.CANARY_NOT_READY,
-        f"canary {scene.state.to} has {ready} ready pods of the {needed} needed for {weight} % (stable has {stable})",
+    return tuple(
+        PlannedStep(weight=step.weight, hold=PlannedHold(min=step.hold.min, max=step.hold.max), approval=step.approval == "Required")
+        for step in steps
     )
 
 
-def wants(scene: Scene) -> Rise | Hold | Promote:
-    """What the plan wants at this look."""
-    state, look = scene.state, scene.look
-    last = state.step >= len(state.plan)
-    weight = FULL if last else state.plan[state.step].weight
-    short = capacity_missing(scene, weight)
-    if scene.seen.findings:
-        return Hold(scene.seen.findings[0])
-    if state.step and not look.passed:
-        return Hold(Because(look.reason, look.told))
-    if short:
-        return Hold(short)
-    if look.missing:
-        return Hold(look.missing)
-    return Promote() if last else Rise(state.step + 1, weight)
+def rungs(plan: tuple[PlannedStep, ...]) -> tuple[PlannedStep, ...]:
+    """The steps below 100 percent; 100 follows them, written or not."""
+    return tuple(step for step in plan if step.weight < FULL)
+
+
+def next_weight(state: ReleaseRecord) -> int:
+    """The weight that comes after the present step, in percent."""
+    left = rungs(state.plan)[state.step :]
+    return left[0].weight if left and not state.asked.promote else FULL
+
+
+def gated(state: ReleaseRecord, weight: int) -> bool:
+    """A person is to be asked before this weight."""
+    return any(step.weight == weight and step.approval for step in state.plan)
+
+
+def pods_needed(capacity: float, weight: int, stable: int) -> int:
+    """Ready canary pods before this weight, beside so many of stable."""
+    return max(1, ceil(round(capacity * weight / 100 * stable, 9)))

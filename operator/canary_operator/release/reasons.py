@@ -12,6 +12,9 @@ RELEASE_STARTED = "ReleaseStarted"
 PREPARING = "Preparing"
 SETTLING = "Settling"
 CANARY_NOT_READY = "CanaryNotReady"
+APPROVAL_REQUIRED = "ApprovalRequired"
+SUSPENDED = "Suspended"
+PAUSED = "Paused"
 METRICS_UNAVAILABLE = "MetricsUnavailable"
 GATHERING = "Gathering"
 SUSPECT = "Suspect"
@@ -36,6 +39,7 @@ ROUTE_SHADOWED = "RouteShadowed"
 STALE_RECORD = "StaleRecord"
 DELETING = "Deleting"
 RELEASED = "Released"
+ACTION_TAKEN = "ActionTaken"
 ACTION_IGNORED = "ActionIgnored"
 
 MEANING: dict[str, tuple[str, str]] = {
@@ -61,6 +65,12 @@ MEANING: dict[str, tuple[str, str]] = {
         "The canary has too few ready pods for the next weight.",
         "Look at the canary's pods; scale it up, or lower `spec.capacity`.",
     ),
+    APPROVAL_REQUIRED: (
+        "The next weight needs a person's approval; all else speaks for it.",
+        "Look at the evidence in status, then `kubectl canary approve NAME` or `kubectl canary abort NAME`.",
+    ),
+    SUSPENDED: ("`spec.suspend` is true: nothing goes forward. A bad canary is still rolled back.", "Set `spec.suspend` to false."),
+    PAUSED: ("A person has paused the release. A bad canary is still rolled back.", "`kubectl canary resume NAME`."),
     METRICS_UNAVAILABLE: (
         "Prometheus gives no usable samples, so the weight does not move.",
         "Mend Prometheus or the telemetry, as the message says.",
@@ -106,6 +116,7 @@ MEANING: dict[str, tuple[str, str]] = {
     STALE_RECORD: ("The routing is newer than the record at hand; it is read again.", "Nothing."),
     DELETING: ("The CanaryRelease is being deleted; traffic goes to stable first.", "Wait."),
     RELEASED: ("The routing is no longer managed.", "Nothing."),
+    ACTION_TAKEN: ("An action of a person was heard; status shows what comes of it.", "Nothing."),
     ACTION_IGNORED: (
         "An action was not meant for the present release, or is unknown.",
         "Write `<verb>/<number of the present release>/<n>`, n higher than the last.",

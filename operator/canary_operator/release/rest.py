@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from canary_operator.api.status import EvidenceRecord, Outcome, State
+from canary_operator.api.status import Asked, EvidenceRecord, Outcome, PastRelease, State
 from canary_operator.release import reasons
-from canary_operator.release.actions import Action, acknowledge, action_of
 from canary_operator.release.homeward import Move, Relabel, Shift, Wait, homeward
 from canary_operator.release.model import Announce, Because, Decision, EnsureFinalizer, RecordState, Serving
 from canary_operator.release.plan import plan_of
@@ -103,8 +102,6 @@ def _keep(scene: Scene, move: Move | Wait | None) -> Decision | None:
 
 def _wanted(scene: Scene, move: Move | Wait | None) -> Decision:
     seen, spec, past = scene.seen, scene.spec, scene.seen.last_release
-    action = action_of(scene)
-    retry = action if isinstance(action, Action) and action.verb == "retry" and past and past.outcome is not Outcome.PROMOTED else None
     if spec.version == version_of(seen.stable):
         if not scene.ready(seen.stable) and seen.versions is not None:
             return scene.stable_gone()
@@ -113,16 +110,23 @@ def _wanted(scene: Scene, move: Move | Wait | None) -> Decision:
     if canary is None or not (canary.ready or canary.desired):
         words = f"no ReplicaSet behind Service {spec.service.name} runs pods with label {spec.version_label}={spec.version}; deploy that version"
         return scene.answer(Because(reasons.CANARY_NOT_DEPLOYED, words), phase="Waiting")
-    if past and past.revision == canary.revision and past.outcome is not Outcome.PROMOTED and not retry:
+    if past and past.revision == canary.revision and _stands_in_the_way(past) and not scene.state.asked.retry:
         return scene.answer(Because(past.reason, past.message))
+    if spec.suspend:
+        words = f"spec.suspend is true, so no release of {canary.revision} starts; set it to false to go on"
+        return scene.answer(Because(reasons.SUSPENDED, words), phase="Suspended")
     if seen.findings:
         return scene.answer(seen.findings[0], phase="Blocked")
     if not scene.ready(seen.stable):
         return scene.stable_gone()
     if move is not None:
         return scene.answer(Because(reasons.SETTLING, "the routing is settling before the release starts"), again=spec.settle)
-    decision = _start(scene, canary)
-    return acknowledge(decision, retry) if retry else decision
+    return _start(scene, canary)
+
+
+def _stands_in_the_way(past: PastRelease) -> bool:
+    """How the last release ended says something of its revision: not so if only something else was wanted meanwhile."""
+    return past.outcome in (Outcome.ROLLED_BACK, Outcome.WITHDRAWN) and past.reason != reasons.RETARGETED
 
 
 def _start(scene: Scene, canary: Serving) -> Decision:
@@ -137,8 +141,11 @@ def _start(scene: Scene, canary: Serving) -> Decision:
         step=0,
         weight=0,
         weight_since=seen.now,
+        waiting_since=None,
+        waited_seconds=0,
         observed_seconds=0,
         lost=False,
+        asked=Asked(),
         evidence=EvidenceRecord(),
     )
     because = Because(reasons.RELEASE_STARTED, f"release {state.number} moves {state.from_} to {state.to}")

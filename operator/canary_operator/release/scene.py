@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from canary_operator.analysis.verdict import Word
+from canary_operator.api.record import Ending, EvidenceRecord, Outcome, ReleaseRecord, State
 from canary_operator.api.spec import CanaryReleaseSpec
-from canary_operator.api.status import Ending, EvidenceRecord, Outcome, ReleaseRecord, State
 from canary_operator.release import reasons
 from canary_operator.release.evidence import Look
 from canary_operator.release.model import (
@@ -38,6 +39,30 @@ def running(state: ReleaseRecord) -> bool:
     return state.state in (State.PROGRESSING, State.PROMOTING)
 
 
+def promoted(state: ReleaseRecord, seen: Observation) -> bool:
+    """The release at 100 percent is decided: the stable subset selects the new version already, and there is no way back."""
+    if state.state is not State.PROMOTING:
+        return False
+    # On the way home the weight is 0: true even if somebody takes the subsets away meanwhile.
+    return state.weight == 0 or (seen.subsets is not None and seen.subsets.stable == version_of(state.to))
+
+
+def step_age(state: ReleaseRecord, now: datetime) -> timedelta:
+    """How long the present step has lasted, without the time in which a person was waited for."""
+    waited = timedelta(seconds=state.waited_seconds) + minus(now, state.waiting_since)
+    return minus(now, state.weight_since) - waited
+
+
+def clocked(state: ReleaseRecord, now: datetime, *, by_hand: bool) -> ReleaseRecord:
+    """The state with the time kept in which a person is waited for."""
+    if by_hand:
+        return state if state.waiting_since else replace(state, waiting_since=now)
+    if state.waiting_since is None:
+        return state
+    waited = state.waited_seconds + (now - state.waiting_since).total_seconds()
+    return replace(state, waiting_since=None, waited_seconds=round(waited, 3))
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What guards and flows look at."""
@@ -69,12 +94,19 @@ class Scene:
 
     @property
     def promoted(self) -> bool:
-        """The release at 100 percent is decided: the stable subset selects the new version already, and there is no way back."""
-        subsets, state = self.seen.subsets, self.state
-        if state.state is not State.PROMOTING:
-            return False
-        # On the way home the weight is 0: true even if somebody takes the subsets away meanwhile.
-        return state.weight == 0 or (subsets is not None and subsets.stable == version_of(state.to))
+        """The release is decided, and there is no way back."""
+        return promoted(self.state, self.seen)
+
+    @property
+    def by_hand(self) -> bool:
+        """A person has ended the present step: neither time nor missing samples hold it any longer."""
+        asked = self.state.asked
+        return asked.skip or (asked.promote and self.state.state is State.PROGRESSING)
+
+    @property
+    def passed(self) -> bool:
+        """The present step is over, by its evidence or by hand. No hand passes a step whose verdict speaks against the canary."""
+        return self.look.verdict.word not in (Word.WORSE, Word.SUSPECT) if self.by_hand else self.look.passed
 
     @property
     def recorded(self) -> EvidenceRecord:
@@ -148,8 +180,8 @@ class Scene:
     def _sooner(self, again: timedelta | None, state: ReleaseRecord) -> timedelta | None:
         """When to look again: as asked, or before that when the mere passing of time changes what is to be done."""
         spans = [self.look.valid_for if running(state) else None]
-        if state.state is State.PROGRESSING and state.weight_since:
-            age, step = minus(self.seen.now, state.weight_since), state.plan[max(state.step - 1, 0)]
+        if state.state is State.PROGRESSING and state.weight_since and not state.waiting_since:
+            age, step = step_age(state, self.seen.now), state.plan[max(state.step - 1, 0)]
             spans += [self.spec.analysis.deadline - age, step.hold.max - age]
         coming = [span for span in spans if span is not None and span > timedelta(0)]
         return min((*coming, again) if again is not None else coming, default=None)
@@ -167,6 +199,7 @@ class Scene:
             state=State.ROLLING_BACK if outcome is Outcome.ROLLED_BACK else State.WITHDRAWING,
             weight=0,
             weight_since=self.seen.now,
+            waiting_since=None,
             evidence=self.recorded,
             observed_seconds=self.look.committed.covered,
             ending=Ending(outcome=outcome, reason=reason, message=message),

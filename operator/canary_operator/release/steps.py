@@ -5,12 +5,14 @@ from dataclasses import replace
 from canary_operator.analysis.evidence import restart, start_step
 from canary_operator.api.status import ReleaseRecord, State
 from canary_operator.release import reasons
+from canary_operator.release.actions import taken
 from canary_operator.release.guards import lose
 from canary_operator.release.homeward import remaining
 from canary_operator.release.model import Announce, Because, Decision, RecordState, RouteSeen
-from canary_operator.release.plan import FULL, Hold, Promote, Rise, capacity_missing, wants
+from canary_operator.release.plan import FULL, rungs
 from canary_operator.release.record import record_of
-from canary_operator.release.scene import Scene, version_of
+from canary_operator.release.scene import Scene, clocked, version_of
+from canary_operator.release.wants import HANDBRAKES, Hold, Promote, Rise, capacity_missing, first, wants
 
 
 def progress(scene: Scene) -> Decision:
@@ -81,6 +83,8 @@ def unserved(scene: Scene) -> Decision | None:
     if not _is_due(scene, route):
         words = f"the route gave the canary {route.weight} % instead of {state.weight} %: it rises again from step 1"
         return lose(scene, reasons.DRIFT, words, lost=False)
+    if hold := first(HANDBRAKES, scene):
+        return held(scene, hold)
     if decision := _unsettled(scene):
         return decision
     if short := capacity_missing(scene, state.weight):
@@ -97,11 +101,13 @@ def _begin_again(scene: Scene, because: Because, *announce: Announce) -> Decisio
 def _is_due(scene: Scene, route: RouteSeen) -> bool:
     """The recorded rise was not written yet: the route still is what it was before."""
     state = scene.state
-    passed = state.plan if state.state is State.PROMOTING else state.plan[: max(state.step - 1, 0)]
-    if not passed:
+    promoting = state.state is State.PROMOTING
+    passed = rungs(state.plan)[: state.step if promoting else max(state.step - 1, 0)]
+    if not passed and not promoting:
         # The first step may be written in any case: it is where the canary would begin again.
         return route.weight == 0
-    return route.weight == passed[-1].weight and route.mark is not None and route.mark.weight != state.weight
+    before = passed[-1].weight if passed else 0
+    return route.weight == before and route.mark is not None and route.mark.weight != state.weight
 
 
 def _unsettled(scene: Scene) -> Decision | None:
@@ -112,12 +118,16 @@ def _unsettled(scene: Scene) -> Decision | None:
     return scene.answer(because, again=left) if left else None
 
 
+def held(scene: Scene, hold: Hold) -> Decision:
+    """The weight stays, for this reason."""
+    state = clocked(scene.checked(), scene.seen.now, by_hand=hold.by_hand)
+    return scene.answer(hold.missing, state=state, phase=hold.phase)
+
+
 def _climb(scene: Scene) -> Decision:
     match wants(scene):
-        case Hold(missing):
-            blocked = missing in scene.seen.findings
-            phase = "Blocked" if blocked else "Waiting" if missing.reason == reasons.CANARY_NOT_READY else None
-            return scene.answer(missing, state=scene.checked(), phase=phase)
+        case Hold() as hold:
+            return held(scene, hold)
         case Rise(step, weight):
             return _unsettled(scene) or _rise(scene, replace(scene.checked(), step=step, weight=weight))
         case Promote():
@@ -127,12 +137,22 @@ def _climb(scene: Scene) -> Decision:
 def _begun(scene: Scene, state: ReleaseRecord) -> ReleaseRecord:
     """A step that begins now, with one more routing write."""
     evidence = record_of(start_step(scene.look.committed, state.weight))
-    return replace(state, weight_since=scene.seen.now, observed_seconds=0, evidence=evidence, seq=state.seq + 1)
+    return replace(
+        state,
+        weight_since=scene.seen.now,
+        waiting_since=None,
+        waited_seconds=0,
+        observed_seconds=0,
+        evidence=evidence,
+        asked=taken(state.asked),
+        seq=state.seq + 1,
+    )
 
 
 def _rise(scene: Scene, earned: ReleaseRecord) -> Decision:
     """The record precedes the write: whoever comes later knows that this weight was earned."""
     told = scene.look.told if scene.state.step else f"canary {earned.to} is ready"
+    told = f"by hand; {told}" if scene.by_hand else told
     state, because = _begun(scene, earned), Because(reasons.STEP_PASSED, f"canary gets {earned.weight} %: {told}")
     effects = (RecordState(), scene.shift(state, reasons.STEP_PASSED, state.weight), Announce(because))
     return scene.answer(because, state=state, effects=effects, again=scene.spec.settle)

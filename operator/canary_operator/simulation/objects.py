@@ -148,6 +148,7 @@ def as_stored(status: CanaryReleaseStatus) -> CanaryReleaseStatus:
             release,
             weight_since=_second(release.weight_since),
             incident_since=_second(release.incident_since),
+            waiting_since=_second(release.waiting_since),
             evidence=_evidence(release.evidence),
         ),
         last_release=status.last_release and _past(status.last_release),

@@ -110,6 +110,7 @@ class Process:
             now=moment(now),
             uid=UID,
             generation=resource.generation,
+            name=resource.spec.service.name,
             deleting=resource.deleting,
             finalizer=resource.finalizer,
             action=resource.action,

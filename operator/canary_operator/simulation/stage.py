@@ -102,3 +102,9 @@ class Stage:
         """Where the recorded machine stands; None: no resource."""
         resource = self.cluster.now.resource
         return resource.record.state if resource else None
+
+    @property
+    def phase(self) -> str | None:
+        """The printed word; None: no status."""
+        resource = self.cluster.now.resource
+        return resource.status.phase if resource and resource.status else None

@@ -41,6 +41,16 @@ def broken(stored: Stored) -> bool:
     return stored.route is not None and any(label(stored, subset) is None for subset in ("stable", "canary"))
 
 
+def by_hand(before: Stored, after: Stored) -> set[str]:
+    """The verbs that a person has asked for and that are done with this write, or were not done before it."""
+    assert before.resource and after.resource and after.resource.status
+    asked, now = before.resource.record.asked, after.resource.status.last_action
+    asked_for = {"skip": asked.skip, "promote": asked.promote, "approve": asked.approved == after.resource.record.weight}
+    verbs = {verb for verb, wanted in asked_for.items() if wanted}
+    was = before.resource.status.last_action if before.resource.status else None
+    return verbs | ({(now or "").partition("/")[0]} if now != was else set())
+
+
 @dataclass
 class Watcher:
     """Looks at every new revision and pass of a world, and raises AssertionError with the rule's number."""
@@ -99,10 +109,11 @@ class Watcher:
         record, mark, at = after.resource.record, after.route.mark, f"at {after.time:.1f} from {old} to {new}"
         assert record.state in RUNNING and record.weight == new, f"rule 7: rise {at} was not recorded: {record.state} {record.weight}"
         assert mark and mark.release == record.number, f"rule 1: rise {at} for another release"
-        plan = (0, *(step.weight for step in record.plan), 100)
-        index = len(plan) - 1 if record.state is State.PROMOTING else record.step
-        assert new == plan[index], f"rule 1: rise {at} is no step of {plan}"
-        assert old == plan[index - 1] if before.route else index == 1, f"rule 1: rise {at} does not follow {plan[index - 1]}"
+        plan = (0, *(step.weight for step in record.plan if step.weight < 100), 100)
+        promoting = record.state is State.PROMOTING
+        assert new == (100 if promoting else plan[record.step]), f"rule 1: rise {at} is no step of {plan}"
+        last = plan[record.step if promoting else record.step - 1]
+        assert old == last if before.route else last == 0, f"rule 1: rise {at} does not follow {last}"
         assert record.number not in self.ended, f"rule 2: rise {at} after the end of release {record.number}"
         assert label(after, "canary") == version(record.to), f"rule 3: rise {at} on subset {label(after, 'canary')}"
         settle = after.resource.spec.settle.total_seconds()
@@ -149,9 +160,17 @@ class Watcher:
         assert (new.number, new.seq) >= (old.number, old.seq), f"rule 6: the record fell back from {old.seq} to {new.seq}"
         if new.state not in RUNNING or new.weight <= old.weight:
             return
-        assert new.step == old.step + 1 or (new.state is State.PROMOTING and new.step == old.step == len(new.plan)), "a step was skipped"
-        assert new.number not in self.ended, "rule 2: a rise was recorded after the end"
-        if old.step == 0 or old.state is not State.PROGRESSING:
+        last = len([step for step in new.plan if step.weight < 100])
+        hand = by_hand(before, after)
+        to_full = new.state is State.PROMOTING and new.step == old.step and (old.step == last or "promote" in hand)
+        assert new.step == old.step + 1 or to_full, "a step was skipped"
+        mark = after.route.mark if after.route else None
+        raced = mark is not None and mark.rank == (new.number, new.seq)
+        assert new.number not in self.ended or raced, "rule 2: a rise was recorded after the end"
+        gate = next((step.approval for step in new.plan if step.weight == new.weight), None)
+        assert not gate or hand & {"approve", "promote"}, f"{new.weight} % needed approval (at {after.time:.1f})"
+        assert not (old.asked.paused and not hand) and not after.resource.spec.suspend, "a rise while nothing may go forward"
+        if old.step == 0 or old.state is not State.PROGRESSING or hand & {"skip", "promote"}:
             return
         assert after.route and after.route.weight == old.weight, "rule 1: a step was passed that was not served"
         hold = old.plan[old.step - 1].hold.min.total_seconds()

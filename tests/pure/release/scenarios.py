@@ -57,6 +57,22 @@ def aborted(faults: dict[int, Fault] | None = None) -> World:
     return world
 
 
+def by_hand(faults: dict[int, Fault] | None = None) -> World:
+    steps = (Step(weight=10, hold=HOLD), Step(weight=40, hold=HOLD, approval="Required"), Step(weight=100))
+    world = begin(faults, steps=steps)
+    reaches(world, 10)
+    assert world.run(200, until=lambda each: each.phase == "Waiting")
+    world.act("approve/1/1")
+    reaches(world, 40)
+    world.act("pause/1/2")
+    world.run(60)
+    world.act("promote/1/3")
+    reaches(world, 100)
+    world.act("skip/1/4")
+    world.run(200)
+    return world
+
+
 def withdrawn(faults: dict[int, Fault] | None = None) -> World:
     world = begin(faults, analysis=replace(SPEC.analysis, deadline=timedelta(seconds=60)))
     reaches(world, 10)
@@ -96,6 +112,7 @@ SCRIPTS: dict[str, Callable[[dict[int, Fault] | None], World]] = {
     "good": good,
     "bad": bad,
     "aborted": aborted,
+    "by hand": by_hand,
     "withdrawn": withdrawn,
     "superseded": superseded,
     "deleted": deleted,

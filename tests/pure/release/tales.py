@@ -18,6 +18,10 @@ SPEC = CanaryReleaseSpec(
 )
 
 
+STAMP = 12
+"""Characters of the time in a line."""
+
+
 class Story:
     """A world, and what a reader sees of it."""
 
@@ -47,8 +51,10 @@ class Story:
 
     def _passes(self) -> None:
         for one in self.world.passes[self._told :]:
-            if one.wrote:
-                self.lines.append(_line(one))
+            line = _line(one)
+            # A checkpoint of the evidence is no news to a reader.
+            if one.wrote and (one.decision.effects or not self.lines or self.lines[-1][STAMP:] != line[STAMP:]):
+                self.lines.append(line)
         self._told = len(self.world.passes)
 
 
@@ -205,6 +211,79 @@ def superseded() -> Story:
     return story
 
 
+def approval() -> Story:
+    story = Story(steps=(Step(weight=5, hold=HOLD), Step(weight=50, hold=HOLD, approval="Required"), Step(weight=100, approval="Required")))
+    story.reach(5)
+    story.play(7200)
+    story.tell("after two hours a person writes approve/1/1")
+    story.world.act("approve/1/1")
+    story.play(300)
+    story.tell("a person writes approve/1/1 once more, then approve/1/2")
+    story.world.act("approve/1/1")
+    story.play(1)
+    story.world.act("approve/1/2")
+    story.play(300)
+    return story
+
+
+def approval_is_awaited_and_the_canary_fails() -> Story:
+    story = Story(steps=(Step(weight=25, hold=HOLD), Step(weight=100, approval="Required")))
+    story.reach(25)
+    story.play(600)
+    story.tell("v2 begins to fail 20 % of its requests while a person is waited for")
+    story.world.fail("v2@t1", 0.2)
+    story.play(120)
+    return story
+
+
+def paused_and_resumed() -> Story:
+    story = Story()
+    story.reach(25)
+    story.tell("a person writes pause/1/1")
+    story.world.act("pause/1/1")
+    story.play(3600)
+    story.tell("a person writes resume/1/2")
+    story.world.act("resume/1/2")
+    story.play(300)
+    return story
+
+
+def promoted_by_hand() -> Story:
+    story = Story()
+    story.reach(5)
+    story.play(10)
+    story.tell("a person writes promote/1/1")
+    story.world.act("promote/1/1")
+    story.play(300)
+    return story
+
+
+def skipped_by_hand_without_prometheus() -> Story:
+    story = Story()
+    story.reach(5)
+    story.world.prometheus_is(Mode.DOWN)
+    story.tell("Prometheus goes down; ten minutes later a person writes skip/1/1")
+    story.play(600)
+    story.world.act("skip/1/1")
+    story.play(60)
+    return story
+
+
+def suspended() -> Story:
+    story = Story()
+    story.reach(25)
+    story.world.edit(suspend=True)
+    story.tell("spec.suspend is set, and v3 is wanted a while later")
+    story.play(600)
+    story.world.deploy("v3")
+    story.world.edit(version="v3")
+    story.play(300)
+    story.world.edit(suspend=False)
+    story.tell("spec.suspend is taken away")
+    story.play(60)
+    return story
+
+
 def deleted_mid_way() -> Story:
     story = Story()
     story.reach(50)
@@ -237,6 +316,12 @@ TALES: tuple[Callable[[], Story], ...] = (
     stable_gone,
     abort,
     retry,
+    approval,
+    approval_is_awaited_and_the_canary_fails,
+    paused_and_resumed,
+    promoted_by_hand,
+    skipped_by_hand_without_prometheus,
+    suspended,
     drift,
     operator_restarts_mid_step,
     superseded,

@@ -1,8 +1,10 @@
 """Rule 13: the operator dies, or a write goes wrong, at every write of a release; it ends as if nothing had happened."""
 
 import os
+from collections.abc import Iterable
 from itertools import groupby, product
-from typing import Any
+from random import Random, SystemRandom
+from typing import Any, TypeVar
 
 import pytest
 
@@ -12,6 +14,10 @@ from tests.pure.release.invariants import Watcher
 from tests.pure.release.scenarios import SCRIPTS
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+WHOLE = ("good", "by hand")
+"""Stories that are crashed at every write each time; of the others a sample."""
+SEED = os.environ.get("SEED") or str(SystemRandom().randrange(10**6))
+T = TypeVar("T")
 CRASHES = (Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REPLY_LOST)
 
 
@@ -42,12 +48,18 @@ def play(name: str, faults: dict[int, Fault]) -> World:
     return world
 
 
+def spread(points: Iterable[T], most: int) -> list[T]:
+    """All of them, or so many, drawn anew each time: SEED draws them again."""
+    every = list(points)
+    return every if THOROUGH or len(every) <= most else Random(SEED).sample(every, most)  # noqa: S311
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_crash_at_any_write_changes_nothing_in_the_end(name: str) -> None:
     untroubled = play(name, {})
     expected, writes = ending(untroubled), len(untroubled.api.writes)
     assert expected["lost"] == (0, 0), "a request found nobody"
-    for number, fault in product(range(writes), Fault):
+    for number, fault in spread(product(range(writes), Fault), 1000 if name in WHOLE else 24):
         assert ending(play(name, {number: fault})) == expected, f"{fault} at write {number}"
 
 
@@ -55,6 +67,6 @@ def test_two_crashes_in_a_row_change_nothing_in_the_end() -> None:
     untroubled = play("good", {})
     expected, writes = ending(untroubled), len(untroubled.api.writes)
     apart = range(1, writes if THOROUGH else 2)
-    for first, gap, one, other in product(range(writes), apart, CRASHES, CRASHES if THOROUGH else CRASHES[:2]):
+    for first, gap, one, other in spread(product(range(writes), apart, CRASHES, CRASHES), 40):
         faults = {first: one, first + gap: other}
-        assert ending(play("good", faults)) == expected, f"{faults}"
+        assert ending(play("good", faults)) == expected, f"{faults} (SEED={SEED})"

@@ -13,7 +13,7 @@ import pytest
 
 from canary_operator.simulation.api import Fault
 from canary_operator.simulation.prometheus import Mode
-from tests.pure.release.test_rules import VERSIONS, Rules
+from tests.pure.release.test_rules import VERBS_AND_NONSENSE, VERSIONS, Rules
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 DAYS = 20_000 if THOROUGH else 120
@@ -35,7 +35,8 @@ def _moves(r: Random) -> dict[str, Callable[[], dict[str, Any]]]:
         "deployed_anew": lambda: {"who": one(PARTS), "template": one((1, 2, 3)), "share": one(SHARES)},
         "undeployed": lambda: {"who": one(PARTS)},
         "another_version_is_wanted": lambda: {"version": one(VERSIONS)},
-        "somebody_acts": lambda: {"verb": one(("abort", "retry", "nonsense")), "off": one((0, 0, 0, -1, 1)), "again": r.random() < 0.3},
+        "suspended": lambda: {"suspend": r.random() < 0.5},
+        "somebody_acts": lambda: {"verb": one(VERBS_AND_NONSENSE), "off": one((0, 0, 0, -1, 1)), "again": r.random() < 0.3},
         "weights_drift": lambda: {"weight": one((0, 1, 10, 40, 99, 100)), "intact": r.random() < 0.5, "marked": r.random() < 0.7},
         "subsets_drift": lambda: {"stable": one((None, *VERSIONS)), "canary": one((None, *VERSIONS)), "marked": r.random() < 0.7},
         "routing_is_deleted": lambda: {"what": one(("route", "subsets", "both"))},
@@ -62,6 +63,7 @@ def day(seed: int) -> list[Move]:
         "rate": r.choice((100.0, 100.0, 7.0, 0.0)),
         "settle": r.choice((5, 20)),
         "reached": r.choice((10, 40, 100)),
+        "gated": r.random() < 0.3,
     }
     moves = _moves(r)
     trouble = r.sample(sorted(set(moves) - set(TIME)), r.randint(1, 6))

@@ -117,8 +117,13 @@ def test_a_missing_subset_is_put_back_even_while_stable_is_gone() -> None:
     assert labels(decision) == [("v1", "v2")]
 
 
-def test_an_abort_that_stable_gone_stops_is_not_acknowledged() -> None:
-    assert RUNNING.pods("v1", 0).acting("abort/1/1").decide().last_action is None
+def test_an_abort_that_stable_gone_stops_is_remembered_and_wins_over_what_is_asked_later() -> None:
+    stopped = RUNNING.pods("v1", 0).acting("abort/1/1").decide()
+    assert (stopped.last_action, stopped.state.asked.abort, weights(stopped)) == ("abort/1/1", True, [])
+
+    later = replace(RUNNING, state=stopped.state).acting("promote/1/2").observing(last_action="abort/1/1").decide()
+    assert later.because.reason == reasons.ABORTED
+    assert weights(later) == [0]
 
 
 def test_the_canary_goes_to_0_when_it_first_loses_its_pods_and_rises_again_from_step_1() -> None:

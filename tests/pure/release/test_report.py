@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from canary_operator.api.status import CanaryReleaseStatus, Outcome
+from canary_operator.api.spec import Step
+from canary_operator.api.status import Asked, CanaryReleaseStatus, Outcome
 from canary_operator.release import reasons
 from canary_operator.release.report import LONGEST_MESSAGE, status_of, worth_writing
 from tests.builders import NOW, Situation, finding, release
@@ -13,6 +14,7 @@ from tests.builders import NOW, Situation, finding, release
 CONDITIONS = ("Ready", "Reconciling", "Stalled", "TrafficShifted", "MetricsAvailable", "Promoted")
 RUNNING = release().at_step(2, since=50)
 HELD = RUNNING.healthy(seconds=50)
+AT_A_GATE = release().having(steps=(Step(weight=5), Step(weight=100, approval="Required"))).at_step(1, since=90).healthy(seconds=90)
 
 
 def conditions(status: CanaryReleaseStatus) -> str:
@@ -45,6 +47,11 @@ def conditions(status: CanaryReleaseStatus) -> str:
             id="withdrawn and no longer wanted: ready",
         ),
         pytest.param(release().baking(since=10).healthy(), "Promoting", "FTFTTF", id="baking"),
+        pytest.param(HELD.having(suspend=True), "Suspended", "FTFTTF", id="suspended mid-way"),
+        pytest.param(HELD.recorded(asked=Asked(paused=True)), "Suspended", "FTFTTF", id="paused by hand"),
+        pytest.param(release().at_rest().deployed("v2").having(suspend=True), "Suspended", "FTFF?F", id="suspended before a release"),
+        pytest.param(release().at_rest().wanting("v1").having(suspend=True), "Stable", "TFFF?T", id="suspended with nothing to do: ready"),
+        pytest.param(AT_A_GATE, "Waiting", "FTFTTF", id="waiting for approval"),
         pytest.param(release().at_rest().observing(deleting=True), "Deleting", "FTFF?F", id="being deleted"),
     ],
 )

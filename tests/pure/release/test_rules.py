@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
 from canary_operator.api.status import State
+from canary_operator.release.actions import VERBS
 from canary_operator.release.model import Because
 from canary_operator.release.scene import version_of
 from canary_operator.simulation.api import Fault
@@ -32,6 +33,8 @@ SPEC = CanaryReleaseSpec(
     bake=timedelta(seconds=20),
     drain=timedelta(seconds=10),
 )
+GATED = tuple(replace(step, approval="Required") for step in SPEC.steps or ())
+VERBS_AND_NONSENSE = (*VERBS, "nonsense")
 PARTS = st.sampled_from(["canary", "canary", "stable", "another"])
 SHARES = st.sampled_from([0.0, 0.02, 0.2, 1.0])
 
@@ -50,10 +53,14 @@ class Rules(RuleBasedStateMachine):
         rate=st.sampled_from([100.0, 7.0, 0.0]),
         settle=st.sampled_from([5, 20]),
         reached=st.sampled_from([10, 40, 100]),
+        gated=st.sampled_from([False, False, True]),
     )
-    def begin(self, insufficient: str, no_data: str, deadline: timedelta, proxies: int, rate: float, settle: int, reached: int) -> None:
+    def begin(  # noqa: PLR0913 (what may differ between two days)
+        self, insufficient: str, no_data: str, deadline: timedelta, proxies: int, rate: float, settle: int, reached: int, gated: bool
+    ) -> None:
         analysis = replace(SPEC.analysis, insufficient_data=insufficient, no_data=no_data, deadline=deadline)
-        self.world = World(replace(SPEC, analysis=analysis, settle=timedelta(seconds=settle)), rate=rate, targets=proxies)
+        spec = replace(SPEC, analysis=analysis, settle=timedelta(seconds=settle), steps=GATED if gated else SPEC.steps)
+        self.world = World(spec, rate=rate, targets=proxies)
         self.watcher = Watcher(self.world)
         self.hanging: Process | None = None
         self.n = 0
@@ -111,7 +118,11 @@ class Rules(RuleBasedStateMachine):
     def another_version_is_wanted(self, version: str) -> None:
         self.world.edit(version=version)
 
-    @rule(verb=st.sampled_from(["abort", "retry", "nonsense"]), off=st.sampled_from([0, 0, 0, -1, 1]), again=st.booleans())
+    @rule(suspend=st.booleans())
+    def suspended(self, suspend: bool) -> None:
+        self.world.edit(suspend=suspend)
+
+    @rule(verb=st.sampled_from(VERBS_AND_NONSENSE), off=st.sampled_from([0, 0, 0, -1, 1]), again=st.booleans())
     def somebody_acts(self, verb: str, off: int, again: bool) -> None:
         resource = self.world.cluster.now.resource
         self.n += 0 if again else 1
@@ -212,7 +223,19 @@ def end_of_trouble(world: World) -> None:
             world.deploy(version)
         if resource is None or not resource.deleting or version in (label(world.cluster.now, "stable"), "v1"):
             world.scale(version, 4)
-    world.run(4 * 3600, until=is_quiet)
+    world.edit(suspend=False)
+    for n in range(1000, 1010):
+        world.run(4 * 3600, until=lambda each: is_quiet(each) or waits_for_a_person(each))
+        resource = world.cluster.now.resource
+        if resource is None or is_quiet(world):
+            return
+        world.act(f"promote/{resource.record.number}/{n}")
+        world.run(30)
+
+
+def waits_for_a_person(world: World) -> bool:
+    """A gate or a pause: time alone changes nothing."""
+    return world.process is not None and world.state is State.PROGRESSING and world.phase in ("Waiting", "Suspended")
 
 
 def is_quiet(world: World) -> bool:

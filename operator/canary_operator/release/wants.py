@@ -1,0 +1,122 @@
+"""What the plan wants next: `Rise | Hold(missing) | Promote`. What may stand in its way is a list, and the first that does is told."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from canary_operator.release import reasons
+from canary_operator.release.actions import how_to
+from canary_operator.release.model import Because
+from canary_operator.release.plan import FULL, gated, next_weight, pods_needed
+from canary_operator.release.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """Give the canary this weight: the next step of the plan."""
+
+    step: int
+    """From 1."""
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Wait: this is missing."""
+
+    missing: Because
+    phase: str | None = None
+    """The overlay that is printed; None: the state itself."""
+    by_hand: bool = False
+    """A person is waited for, so no deadline counts this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Give the canary everything."""
+
+
+Brake = Callable[[Scene], Hold | None]
+
+
+def suspended(scene: Scene) -> Hold | None:
+    """`spec.suspend` is true."""
+    if not scene.spec.suspend:
+        return None
+    return Hold(
+        Because(reasons.SUSPENDED, f"spec.suspend is true, so {_stands(scene)}; set it to false to go on"), "Suspended", by_hand=True
+    )
+
+
+def paused(scene: Scene) -> Hold | None:
+    """A person has paused the release."""
+    if not scene.state.asked.paused:
+        return None
+    words = f"release {scene.state.number} was paused by hand, so {_stands(scene)}; to go on: {how_to('resume', scene.state, scene.seen)}"
+    return Hold(Because(reasons.PAUSED, words), "Suspended", by_hand=True)
+
+
+def blocked(scene: Scene) -> Hold | None:
+    """Preflight has found something that must be mended."""
+    return Hold(scene.seen.findings[0], "Blocked") if scene.seen.findings else None
+
+
+def unproven(scene: Scene) -> Hold | None:
+    """The present step is not passed: evidence or time is missing."""
+    if not scene.state.step or scene.passed:
+        return None
+    return Hold(Because(scene.look.reason, scene.look.told))
+
+
+def too_small(scene: Scene) -> Hold | None:
+    """The canary has too few ready pods for the weight."""
+    short = capacity_missing(scene, next_weight(scene.state))
+    return Hold(short, "Waiting") if short else None
+
+
+def blind(scene: Scene) -> Hold | None:
+    """No samples are accepted, so nobody would notice a failure."""
+    return Hold(scene.look.missing) if scene.look.missing and not scene.by_hand else None
+
+
+def unapproved(scene: Scene) -> Hold | None:
+    """The step asks for approval, and nobody has given it."""
+    state, weight = scene.state, next_weight(scene.state)
+    if not gated(state, weight) or state.asked.promote or state.asked.approved == weight:
+        return None
+    words = f"the canary is ready for {weight} %, which needs approval; {how_to('approve', state, scene.seen)}"
+    return Hold(Because(reasons.APPROVAL_REQUIRED, words), "Waiting", by_hand=True)
+
+
+BRAKES: tuple[Brake, ...] = (suspended, paused, blocked, unproven, too_small, blind, unapproved)
+"""What keeps the weight from rising, read from top to bottom. The docs print it in this order."""
+HANDBRAKES: tuple[Brake, ...] = (suspended, paused)
+"""What also stops a rise that is recorded and not written yet, and the end of the bake."""
+
+
+def first(brakes: tuple[Brake, ...], scene: Scene) -> Hold | None:
+    """The first that stands in the way."""
+    return next((hold for brake in brakes if (hold := brake(scene))), None)
+
+
+def _stands(scene: Scene) -> str:
+    return f"the canary stays at {scene.weight} %"
+
+
+def capacity_missing(scene: Scene, weight: int) -> Because | None:
+    """Why the canary's ready pods are too few for a weight; None: they are enough."""
+    stable, ready = scene.ready(scene.state.from_), scene.ready(scene.state.to)
+    needed = pods_needed(scene.spec.capacity, weight, stable)
+    if ready >= needed:
+        return None
+    return Because(
+        reasons.CANARY_NOT_READY,
+        f"canary {scene.state.to} has {ready} ready pods of the {needed} needed for {weight} % (stable has {stable})",
+    )
+
+
+def wants(scene: Scene) -> Rise | Hold | Promote:
+    """What the plan wants at this look."""
+    if hold := first(BRAKES, scene):
+        return hold
+    weight = next_weight(scene.state)
+    return Promote() if weight == FULL else Rise(scene.state.step + 1, weight)
