@@ -86,8 +86,12 @@ class Bench:
         return load
 
     def requests(self, since: float) -> dict[str, int]:
-        """The operator's API requests since then, watches and lists aside."""
-        found = [each for each in self.lab.audit.requests(user_agent=AGENT, since=since) if each.verb not in ("watch", "list")]
+        """The operator's API requests since then; watches, lists and its lease aside: none of them is for the sake of a CanaryRelease."""
+        found = [
+            each
+            for each in self.lab.audit.requests(user_agent=AGENT, since=since)
+            if each.verb not in ("watch", "list") and each.resource != "leases"
+        ]
         status = [each for each in found if each.subresource == "status"]
         events = [each for each in found if each.resource == "events"]
         return {"all": len(found), "status": len(status), "events": len(events), "other": len(found) - len(status) - len(events)}

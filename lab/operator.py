@@ -1,7 +1,7 @@
 """The operator under test, run as in production: the rights of deploy/install.yaml, the token of its ServiceAccount, its configuration file."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class Operator(Part):
             "prometheus": {"default": {"url": prometheus_url}},
             "probe": f"127.0.0.1:{self._port}",
             "metrics": f"127.0.0.1:{METRICS_PORT + offset}",
+            "leaderElection": True,
             "log": "json",
         }
         self._config.write_text(yaml.safe_dump(settings))
@@ -62,6 +63,10 @@ class Operator(Part):
             *("--kubeconfig", self._kubeconfig),
             *self._options,
         ]
+
+    def environment(self) -> Mapping[str, str]:
+        """As in a pod: its name, by which it takes its own lease up at once when it is started again."""
+        return {"POD_NAME": self.name}
 
     def is_ready(self) -> bool:
         """Its own readiness probe."""

@@ -147,9 +147,10 @@ class Sampler:
         self._workers = [asyncio.create_task(self._work(), name=f"sampler {number}") for number in range(AT_ONCE)]
 
     async def stop(self) -> None:
-        """Stops asking, at once."""
-        for line in self._lines.values():
+        """Stops asking, at once. What was answered is dropped: whoever asks again later must not find it."""
+        for key, line in self._lines.items():
             _hush(line)
+            self._cache.put_answer(key, None)
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from canary_operator.api.quantities import parse_duration
@@ -35,6 +35,16 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
+class Election:
+    """How replicas agree which of them works."""
+
+    lease: timedelta = timedelta(seconds=15)
+    """Whole seconds after which others take over from a replica that is silent. It renews every third, and stops after two thirds."""
+    namespace: str | None = None
+    """Of the Lease; None: that of the pod, or `istio-canary-operator` outside a cluster."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of the configuration."""
 
@@ -44,6 +54,8 @@ class Settings:
     """Those that are watched; empty: all."""
     workers: int = 8
     """Passes at the same time."""
+    leader_election: Election | Literal[False] | None = None
+    """False: this process works without asking anybody. None: as fits, with a Lease as a pod's service account, without one by a kubeconfig."""
     probe: tuple[str, int] | None = ("", 8080)
     """Host and port of /healthz and /readyz; None: off."""
     metrics: tuple[str, int] | None = ("", 9090)
@@ -101,11 +113,20 @@ class _Reader:
             "prometheus": ("prometheus", self.providers),
             "namespaces": ("namespaces", _names),
             "workers": ("workers", _count),
+            "leaderElection": ("leader_election", self.election),
             "probe": ("probe", _address),
             "metrics": ("metrics", _address),
             "log": ("log", _log),
         }
         return Settings(**{"prometheus": {}, **_read(document, "", fields)})
+
+    def election(self, document: object, key: str) -> Election | Literal[False]:
+        if isinstance(document, bool):
+            return Election() if document else False
+        if not isinstance(document, dict):
+            raise SettingsError(f"{key}: must be true, false, or a mapping of lease and namespace")
+        fields: dict[str, tuple[str, Callable[[Any, str], Any]]] = {"lease": ("lease", _lease), "namespace": ("namespace", _namespace)}
+        return Election(**_read(document, f"{key}.", fields))
 
     def providers(self, document: object, key: str) -> Mapping[str, Provider]:
         found = {}
@@ -153,6 +174,12 @@ def _names(value: object, key: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
+def _namespace(value: object, key: str) -> str:
+    if not isinstance(value, str):
+        raise SettingsError(f"{key}: must be the name of a namespace")
+    return _names([value], key)[0]
+
+
 def _count(value: object, key: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 64:
         raise SettingsError(f"{key}: must be a number from 1 to 64")
@@ -172,11 +199,22 @@ def _address(value: object, key: str) -> tuple[str, int] | None:
     return (found[1].strip("[]"), int(found[2])) if int(found[2]) else None
 
 
-def _timeout(value: object, key: str) -> timedelta:
+def _lease(value: object, key: str) -> timedelta:
+    span = _span(value, key)
+    if not timedelta(seconds=3) <= span <= timedelta(minutes=5) or span % timedelta(seconds=1):
+        raise SettingsError(f"{key}: must be a duration of whole seconds from 3s to 5m")
+    return span
+
+
+def _span(value: object, key: str) -> timedelta:
     try:
-        span = parse_duration(value) if isinstance(value, str) else timedelta()
+        return parse_duration(value) if isinstance(value, str) else timedelta()
     except ValueError as error:
         raise SettingsError(f"{key}: {error}") from error
+
+
+def _timeout(value: object, key: str) -> timedelta:
+    span = _span(value, key)
     if not timedelta(milliseconds=100) <= span <= timedelta(seconds=30):
         raise SettingsError(f"{key}: must be a duration from 100ms to 30s")
     return span

@@ -53,7 +53,6 @@ def test_the_container_writes_nowhere(installed: list[Document]) -> None:
     [deployment] = [document["spec"] for document in installed if document["kind"] == "Deployment"]
     [container] = deployment["template"]["spec"]["containers"]
 
-    assert deployment["strategy"] == {"type": "Recreate"}
     assert container["securityContext"]["readOnlyRootFilesystem"]
     assert all(mount["readOnly"] for mount in container["volumeMounts"])
 
@@ -83,6 +82,7 @@ def test_the_container_writes_nowhere(installed: list[Document]) -> None:
         ("no", "create", "serviceaccounts/token"),
         ("no", "get", "customresourcedefinitions.apiextensions.k8s.io"),
         ("no", "create", "leases.coordination.k8s.io"),
+        ("no", "get", "leases.coordination.k8s.io"),
         ("no", "escalate", "clusterroles.rbac.authorization.k8s.io"),
         ("no", "impersonate", "users"),
     ],
@@ -90,6 +90,33 @@ def test_the_container_writes_nowhere(installed: list[Document]) -> None:
 def test_the_operator_may(installed: list[Document], api: Api, namespace: str, answer: str, verb: str, resource: str) -> None:
     assert installed
     assert _may(api, OPERATOR, verb, resource, namespace) == (answer == "yes")
+
+
+@pytest.mark.parametrize(
+    ("answer", "verb", "name"),
+    [
+        ("yes", "create", ""),
+        ("yes", "get", "istio-canary-operator"),
+        ("yes", "patch", "istio-canary-operator"),
+        ("no", "get", "somebody-elses"),
+        ("no", "patch", "somebody-elses"),
+        ("no", "delete", "istio-canary-operator"),
+        ("no", "list", ""),
+    ],
+)
+def test_in_its_own_namespace_it_may_use_its_own_lease(installed: list[Document], api: Api, answer: str, verb: str, name: str) -> None:
+    assert installed
+    assert _may(api, OPERATOR, verb, "leases.coordination.k8s.io", "istio-canary-operator", name) == (answer == "yes")
+
+
+def test_a_replica_is_there_while_the_other_is_replaced(installed: list[Document]) -> None:
+    [deployment] = [document["spec"] for document in installed if document["kind"] == "Deployment"]
+    [budget] = [document["spec"] for document in installed if document["kind"] == "PodDisruptionBudget"]
+
+    assert deployment["replicas"] > budget["maxUnavailable"]
+    assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert budget["selector"] == deployment["selector"]
+    assert "lifecycle" not in deployment["template"]["spec"]["containers"][0]
 
 
 def test_no_rule_is_a_wildcard(installed: list[Document]) -> None:

@@ -13,10 +13,8 @@ AFTER_A_REFUSED_WRITE = {("virtualservices", "get"), ("canaryreleases", "get")}
 
 def granted() -> set[tuple[str, str]]:
     documents = yaml.safe_load_all(Path("deploy/install.yaml").read_text())
-    role = next(
-        document for document in documents if document and document["kind"] == "ClusterRole" and document["metadata"]["name"] == ACCOUNT
-    )
-    return {(resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
+    roles = [each for each in documents if each and each["kind"] in ("ClusterRole", "Role") and each["metadata"]["name"] == ACCOUNT]
+    return {(resource, verb) for role in roles for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
 
 
 def test_every_right_is_used_and_none_is_missing(lab: Lab, operator: Operator) -> None:

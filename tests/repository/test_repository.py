@@ -146,7 +146,9 @@ def test_the_installed_configuration_is_one_that_the_operator_reads() -> None:
     [text] = [document["data"]["config.yaml"] for document in INSTALL if document["kind"] == "ConfigMap"]
 
     read = settings.load(text)
-    assert read == settings.Settings(prometheus={"default": settings.Provider("http://prometheus.monitoring:9090")})
+    assert read == settings.Settings(
+        prometheus={"default": settings.Provider("http://prometheus.monitoring:9090")}, leader_election=settings.Election()
+    )
 
 
 def test_versions_agree() -> None:

@@ -16,6 +16,7 @@ from canary_operator.clients.errors import (
     Forbidden,
     Invalid,
     NotFound,
+    NotLeading,
     TooManyRequests,
     Unauthorized,
     Unavailable,
@@ -252,3 +253,20 @@ def test_nothing_is_tried_twice() -> None:
     with pytest.raises(Unavailable):
         talk(server, lambda cluster: cluster.get(SERVICE, "shop", "reviews"))
     assert asked == ["GET"]
+
+
+def test_nothing_is_written_by_a_replica_that_may_not() -> None:
+    server = Recorder()
+    with pytest.raises(NotLeading):
+        talk(server, lambda cluster: cluster.merge_patch(VIRTUAL_SERVICE, "shop", "reviews", {}), gate=lambda: 0)
+    talk(server, lambda cluster: cluster.get(VIRTUAL_SERVICE, "shop", "reviews"), gate=lambda: 0)
+    assert [method for method, *_ in server.requests] == ["GET"]
+
+
+def test_a_write_is_given_up_when_another_replica_may_begin() -> None:
+    async def silent(request: web.Request) -> web.Response:
+        await asyncio.sleep(5)
+        return web.json_response({})
+
+    with pytest.raises(Unavailable, match="0.2 s"):
+        talk(silent, lambda cluster: cluster.merge_patch(VIRTUAL_SERVICE, "shop", "reviews", {}), gate=lambda: 0.2)

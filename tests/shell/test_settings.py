@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from canary_operator.cli.main import main
-from canary_operator.settings import Provider, Settings, SettingsError, assemble, load
+from canary_operator.settings import Election, Provider, Settings, SettingsError, assemble, load
 
 GOOD = """
 prometheus:
@@ -15,6 +15,7 @@ prometheus:
   other: {url: "https://mimir.example.com/prometheus"}
 namespaces: [shop, infra]
 workers: 4
+leaderElection: {lease: 30s, namespace: infra}
 probe: "127.0.0.1:8080"
 metrics: ":0"
 log: text
@@ -45,6 +46,14 @@ WRONG = [
     ("probe: 8080", "probe"),
     ("probe: ':99999'", "probe"),
     ("metrics: nowhere", "metrics"),
+    ("leaderElection: maybe", "leaderElection"),
+    ("leaderElection: {lease: 15}", "leaderElection.lease"),
+    ("leaderElection: {lease: 2s}", "leaderElection.lease"),
+    ("leaderElection: {lease: 3500ms}", "leaderElection.lease"),
+    ("leaderElection: {lease: 1h}", "leaderElection.lease"),
+    ("leaderElection: {namespace: Shop}", "leaderElection.namespace"),
+    ("leaderElection: {namespace: [shop]}", "leaderElection.namespace"),
+    ("leaderElection: {deadline: 3s}", "leaderElection.deadline"),
     ("log: xml", "log"),
     ("worker: 4", "worker"),
     ("- a", "configuration"),
@@ -61,6 +70,7 @@ def test_all_of_a_file_is_understood() -> None:
         },
         namespaces=("shop", "infra"),
         workers=4,
+        leader_election=Election(timedelta(seconds=30), "infra"),
         probe=("127.0.0.1", 8080),
         metrics=None,
         log="text",
@@ -73,6 +83,11 @@ def test_the_command_line_goes_over_the_file(tmp_path: Path) -> None:
     settings = assemble(str(file), kubeconfig="/k", namespaces=("a", "a"), prometheus="http://localhost:9090")
     assert settings.prometheus["default"] == Provider("http://localhost:9090", timedelta(seconds=3))
     assert (settings.namespaces, settings.kubeconfig) == (("a",), "/k")
+
+
+@pytest.mark.parametrize(("text", "chosen"), [("true", Election()), ("false", False), ("{}", Election())])
+def test_leader_election_is_switched_by_one_word(text: str, chosen: Election | bool) -> None:
+    assert load(f"leaderElection: {text}").leader_election == chosen
 
 
 def test_an_address_alone_is_enough() -> None:

@@ -9,6 +9,16 @@ class MissingInCluster(Exception):
     """Something must be mended before the operator can work; the message is one line with the command."""
 
 
+def mending_lease(namespace: str, error: ClusterError) -> str:
+    """The line that says what to do when the Lease may not be used."""
+    off = "or set leaderElection: false and run a single replica"
+    if isinstance(error, Forbidden):
+        what = f"the operator may not use its lease in the namespace {namespace}; give it its rights: kubectl apply -f deploy/install.yaml"
+    else:
+        what = f"there is no namespace {namespace} for the lease; make it: kubectl create namespace {namespace}"
+    return f"{what}, {off} ({error})"
+
+
 def mending(kind: Kind, error: ClusterError) -> str:
     """The line that says what to do about a list that was refused."""
     if isinstance(error, Forbidden):

@@ -1,44 +1,46 @@
 """Wires the operator together, starts it in the right order and ends it in time. Decides nothing.
 
-First the lists, by our own client, which also shows what is missing in the cluster; then passes; the watches last, since Kopf takes
-longest to load and lists again anyway.
+First the lists, by our own client, which also shows what is missing in the cluster; then the watches; passes last, and only while this replica leads.
+A replica that stands by keeps lists and watches, so that it can take over at once.
 """
 
 import asyncio
 import logging
 import os
 import random
+import secrets
 import signal
+import socket
 import sys
 import threading
-import time
+from collections.abc import Coroutine
 from contextlib import suppress
-from datetime import timedelta
 from importlib import import_module
+from math import inf
 from typing import Any
 
 from canary_operator import __version__
 from canary_operator.api.names import MANAGER
 from canary_operator.cache import Cache, Key
-from canary_operator.cli.missing import MissingInCluster, mending
+from canary_operator.cli.missing import MissingInCluster, mending, mending_lease
+from canary_operator.cli.work import Work
 from canary_operator.clients.errors import ClusterError, Forbidden, NotFound
-from canary_operator.clients.kinds import CANARY_RELEASE, WATCHED
+from canary_operator.clients.kinds import WATCHED
 from canary_operator.clients.kubernetes import Cluster
-from canary_operator.clients.login import LoginFailed, api_client, log_in
+from canary_operator.clients.login import LoginFailed, api_client, kubeconfig_path, log_in, own_namespace
 from canary_operator.instrumentation import Metrics, Pulse, exposition, log, serve, set_up_logging, verdict
-from canary_operator.sampler import Sampler
-from canary_operator.settings import Settings
-from canary_operator.shell import Reconciler, Shell
+from canary_operator.leadership import Leadership
+from canary_operator.lease import Timings
+from canary_operator.settings import Election, Settings
+from canary_operator.shell import Reconciler
 from canary_operator.watching import Intake
-from canary_operator.workqueue import Pass, WorkQueue, is_expected
 
 WRONG_CONFIGURATION, MISSING_IN_CLUSTER = 2, 3
-GRACE = 2.5
-"""Seconds for passes in work when the operator ends; all in all it ends within 5."""
-
-
+GRACE = 1.5
+"""Seconds for passes in work when the operator ends. All in all it ends within 5, and another replica works within 3."""
 CONFIRMATIONS = 3
 """An API server that has just started denies kinds and rights that it has: it is asked this often."""
+AGENT = f"{MANAGER}/{__version__}"
 
 
 def start(settings: Settings, *, verbose: bool = False, reconciler: Reconciler | None = None) -> int:
@@ -56,6 +58,11 @@ def start(settings: Settings, *, verbose: bool = False, reconciler: Reconciler |
     return code
 
 
+def identity() -> str:
+    """Who this process is for others. A pod's name is enough, and lets a container that was started again take its own lease up at once."""
+    return os.environ.get("POD_NAME") or f"{socket.gethostname()}-{secrets.token_hex(4)}"
+
+
 class Process:
     """One run of the operator."""
 
@@ -65,7 +72,9 @@ class Process:
         self._metrics = Metrics()
         self._cache = Cache()
         self._stop = asyncio.Event()
-        self._queue: WorkQueue | None = None
+        self._work: Work | None = None
+        self._election = _election(settings)
+        self._leadership: Leadership | None = None
         self._tasks: list[asyncio.Task[Any]] = []
 
     async def run(self) -> int:
@@ -75,13 +84,14 @@ class Process:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         cluster = Cluster(
-            api_client(await log_in(self._settings.kubeconfig)), agent=f"{MANAGER}/{__version__}", count=self._metrics.count_write
+            api_client(await log_in(self._settings.kubeconfig)), agent=AGENT, count=self._metrics.count_write, gate=self._seconds_left
         )
         intake = Intake(cluster, self._cache, self._add, self._metrics, self._settings.namespaces)
         servers = await self._serve()
         try:
             if await self._or_stop(self._fill(intake)):
-                await self._work(cluster, intake)
+                self._cache.mark_synced()
+                await self._follow(cluster, intake)
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -92,27 +102,54 @@ class Process:
         log(logging.INFO, "stopped")
         return 0
 
-    async def _work(self, cluster: Cluster, intake: Intake) -> None:
+    async def _follow(self, cluster: Cluster, intake: Intake) -> None:
+        """Watches, and works whenever it is this replica's turn."""
         prometheus = (await _load("canary_operator.clients.prometheus")).Prometheus(self._settings.prometheus)
-        sampler = Sampler(prometheus, self._cache, self._add, count=self._metrics.count_query)
-        make: Reconciler = self._reconciler or (await _load("canary_operator.reconcile")).reconciler
-        look = make(Shell(cluster, self._cache, sampler, self._metrics, self._settings))
-        queue = WorkQueue(self._timed(look), known=self._known, failed=self._failed, workers=self._settings.workers)
-        self._queue = queue
-        self._cache.mark_synced()
-        for key in sorted(self._cache.keys()):
-            queue.add(key)
-        sampler.start()
-        queue.start()
-        log(logging.INFO, "working", releases=len(self._cache.keys()))
+        make = self._reconciler or (await _load("canary_operator.reconcile")).reconciler
+        self._work = Work(cluster, self._cache, self._metrics, self._settings, prometheus, make)
         watches = asyncio.create_task(self._watch(intake), name="watches")
         self._tasks += [watches, asyncio.create_task(intake.seek(), name="seek")]
-        await self._stop.wait()
+        if self._election is None:
+            self._metrics.leader.set(1)
+            await self._term(self._work, self._stop.wait())
+        else:
+            await self._campaign(self._work, self._election)
         log(logging.INFO, "stopping")
         intake.stop()
-        await asyncio.gather(queue.stop(GRACE), sampler.stop())
         await asyncio.wait([watches], timeout=1)
         prometheus.close()
+
+    async def _campaign(self, work: Work, election: Election) -> None:
+        """Works as often and as long as it is elected."""
+        timings = Timings(election.lease.total_seconds())
+        namespace = election.namespace or own_namespace() or MANAGER
+        # A connection of its own: nothing that goes on elsewhere may hold up a renewal.
+        cluster = Cluster(api_client(await log_in(self._settings.kubeconfig)), agent=AGENT, timeout=timings.timeout)
+        leadership = self._leadership = Leadership(cluster, identity(), namespace, MANAGER, timings, told=self._metrics.leader.set)
+        campaign = asyncio.create_task(leadership.run(), name="lease")
+        try:
+            while await self._or_stop(leadership.won(), campaign):
+                await self._term(work, leadership.lost(), campaign)
+        except (Forbidden, NotFound) as error:
+            raise MissingInCluster(mending_lease(namespace, error)) from error
+        finally:
+            campaign.cancel()
+            await asyncio.gather(campaign, return_exceptions=True)
+            await leadership.give_back()
+            await cluster.close()
+
+    async def _term(self, work: Work, over: Coroutine[Any, Any, object], campaign: asyncio.Task[None] | None = None) -> None:
+        work.start()
+        try:
+            await self._or_stop(over, campaign)
+        finally:
+            await work.stop(GRACE if self._seconds_left() else 0)
+
+    def _seconds_left(self) -> float:
+        """How long a write that is sent now may take."""
+        if self._leadership is not None:
+            return self._leadership.seconds_left()
+        return inf if self._election is None else 0
 
     async def _watch(self, intake: Intake) -> None:
         handlers = await _load("canary_operator.handlers")
@@ -141,21 +178,24 @@ class Process:
                 await asyncio.sleep(random.SystemRandom().uniform(pause / 2, pause))
                 pause = min(pause * 2, 10)
 
-    async def _or_stop(self, work: Any) -> bool:
-        """Whether the work was done before a signal came."""
+    async def _or_stop(self, work: Coroutine[Any, Any, object], beside: asyncio.Task[None] | None = None) -> bool:
+        """Whether the work was done before a signal came. What goes on beside it never ends but by an error, which is raised."""
         task, stop = asyncio.ensure_future(work), asyncio.ensure_future(self._stop.wait())
-        await asyncio.wait([task, stop], return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
-        if task.done():
-            task.result()
-            return True
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        return False
+        try:
+            await asyncio.wait([each for each in (task, stop, beside) if each is not None], return_when=asyncio.FIRST_COMPLETED)
+            if beside is not None and beside.done():
+                beside.result()
+            if task.done():
+                task.result()
+            return task.done() and not self._stop.is_set()
+        finally:
+            for each in (task, stop):
+                each.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(task, stop, return_exceptions=True)
 
     async def _serve(self) -> list[Any]:
-        pulse = Pulse(self._metrics, lambda: self._queue.depth if self._queue else 0)
+        pulse = Pulse(self._metrics, lambda: self._work.depth if self._work else 0)
         self._tasks.append(asyncio.create_task(pulse.beat(), name="pulse"))
         routes = {
             "/healthz": lambda: verdict(pulse.alive, "the loop turns" if pulse.alive else "the loop is stuck"),
@@ -170,33 +210,16 @@ class Process:
         except OSError as error:
             raise LoginFailed(f"probe or metrics: cannot listen: {error.strerror}") from error
 
-    def _timed(self, look: Pass) -> Pass:
-        async def timed(key: Key) -> timedelta | None:
-            began, result = time.monotonic(), "failed"
-            try:
-                again = await look(key)
-                result = "ok"
-                return again
-            finally:
-                self._metrics.passes.labels(result).observe(time.monotonic() - began)
-
-        return timed
-
     def _add(self, key: Key) -> None:
-        if self._queue is not None:
-            self._queue.add(key)
+        if self._work is not None:
+            self._work.add(key)
 
-    def _known(self, key: Key) -> bool:
-        return self._cache.get(CANARY_RELEASE, *key) is not None
 
-    def _failed(self, key: Key, error: Exception, delay: float) -> None:
-        fields = {"namespace": key.namespace, "name": key.name, "error": str(error), "pause": round(delay, 2)}
-        if is_expected(error):
-            log(logging.WARNING, "the pass failed and is tried again", **fields)
-        else:
-            logging.getLogger("canary_operator").error(
-                "the pass failed by a fault in the operator", exc_info=error, extra={"fields": fields}
-            )
+def _election(settings: Settings) -> Election | None:
+    """Whether and how this process shares its work; not by default when a person starts it with a kubeconfig."""
+    if settings.leader_election is None:
+        return Election() if kubeconfig_path(settings.kubeconfig) is None else None
+    return settings.leader_election or None
 
 
 async def _load(module: str) -> Any:

@@ -29,6 +29,10 @@ class Unauthorized(Forbidden):
     """The API does not know the operator: its credentials are missing, wrong or expired."""
 
 
+class NotLeading(ClusterError):
+    """Another replica may be at work: nothing was sent."""
+
+
 class Invalid(ClusterError):
     """Schema, webhook or policy refuse the document; sending it again is of no use."""
 

@@ -40,6 +40,7 @@ SERVICE = Kind("", "v1", "services", "Service")
 REPLICA_SET = Kind("apps", "v1", "replicasets", "ReplicaSet")
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 EVENT = Kind("", "v1", "events", "Event")
+LEASE = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 
 WATCHED = (CANARY_RELEASE, VIRTUAL_SERVICE, DESTINATION_RULE, SERVICE, REPLICA_SET, ENDPOINT_SLICE)
 """What the cache holds. Deployments are not among them: their ReplicaSets carry owner, labels and hash."""

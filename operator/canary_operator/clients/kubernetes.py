@@ -10,7 +10,7 @@ from kubernetes.aio.client.exceptions import ApiException
 
 from canary_operator.api.names import MANAGER
 from canary_operator.clients.answers import json_object, refusal
-from canary_operator.clients.errors import ClusterError, Conflict, Unavailable
+from canary_operator.clients.errors import ClusterError, Conflict, NotLeading, Unavailable
 from canary_operator.clients.kinds import Kind
 
 PAGE = 500
@@ -28,15 +28,23 @@ class Cluster:
         agent: The user agent, which the API server writes to its audit log.
         timeout: Seconds until a call is given up, everything included.
         count: Is told kind, verb and outcome (an error's class name, or `ok`) of every write.
+        gate: Asked before every write: the seconds that it may take at most. 0: it is not sent.
     """
 
     def __init__(
-        self, client: ApiClient, *, agent: str = MANAGER, timeout: float = 5, count: Callable[[str, str, str], None] | None = None
+        self,
+        client: ApiClient,
+        *,
+        agent: str = MANAGER,
+        timeout: float = 5,
+        count: Callable[[str, str, str], None] | None = None,
+        gate: Callable[[], float] | None = None,
     ) -> None:
         self._client: Any = client  # the official client is not typed
         self._agent = agent
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._timeout = timeout
         self._count = count or (lambda kind, verb, outcome: None)
+        self._gate = gate or (lambda: timeout)
 
     async def close(self) -> None:
         """Closes all connections."""
@@ -142,14 +150,21 @@ class Cluster:
 
     async def _send(self, what: str, method: str, path: str, body: object, content_type: str) -> dict[str, Any]:
         headers = {"Accept": "application/json", "Content-Type": content_type, "User-Agent": self._agent}
+        timeout = min(self._timeout, self._gate()) if method in _WRITES else self._timeout
+        if timeout <= 0:
+            raise NotLeading(f"{what}: not sent, another replica may be leading by now")
         try:
             await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
             answer = await self._client.rest_client.request(
-                method, self._client.configuration.host + path, headers=headers, body=body, _request_timeout=self._timeout
+                method,
+                self._client.configuration.host + path,
+                headers=headers,
+                body=body,
+                _request_timeout=aiohttp.ClientTimeout(total=timeout),
             )
             content: bytes = await answer.read()
         except TimeoutError as error:
-            raise Unavailable(f"{what}: no answer within {self._timeout.total:g} s") from error
+            raise Unavailable(f"{what}: no answer within {timeout:.3g} s") from error
         except (aiohttp.ClientError, ApiException, OSError) as error:
             raise Unavailable(f"{what}: {error or type(error).__name__}") from error
         status = int(answer.status)

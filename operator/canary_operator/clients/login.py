@@ -15,6 +15,7 @@ from canary_operator.clients.errors import CanaryOperatorError
 REREAD = 60.0
 """Seconds after which credentials are read again: token files rotate, and tokens of plugins expire."""
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+NAMESPACE = SERVICE_ACCOUNT.with_name("namespace")
 
 
 class LoginFailed(CanaryOperatorError):
@@ -29,6 +30,14 @@ def kubeconfig_path(named: str | None) -> str | None:
     if named or os.environ.get("KUBECONFIG"):
         return named or os.environ["KUBECONFIG"]
     return None if SERVICE_ACCOUNT.exists() else str(Path("~/.kube/config").expanduser())
+
+
+def own_namespace() -> str | None:
+    """The namespace of the pod that this process runs in; None: it runs in none."""
+    try:
+        return NAMESPACE.read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
 
 
 async def log_in(kubeconfig: str | None) -> Configuration:
