@@ -76,7 +76,7 @@ def _convert(given: Schema, definitions: Mapping[str, Schema]) -> Schema:
         kept["enum"] = [node["const"]]
     if "description" in kept:
         kept["description"] = " ".join(kept["description"].split())
-    if "properties" in node:
+    if node.get("properties"):  # the API server drops an empty one
         kept["properties"] = {name: _convert(field, definitions) for name, field in node["properties"].items()}
         kept |= {"required": sorted(node["required"])} if node.get("required") else {}
         kept |= {"default": _without_nulls(node["default"])} if node.get("default") is not None else {}

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from canary_operator.api.names import FINALIZER, OWNER
-from canary_operator.cache import Cache, Document
-from canary_operator.clients.errors import AlreadyExists, CanaryOperatorError, ClusterError, Conflict, NotFound, Unavailable
+from canary_operator.api.names import FINALIZER, MARK
+from canary_operator.cache import Cache, Document, Key
+from canary_operator.clients.errors import CanaryOperatorError, ClusterError, Conflict, NotFound, Unavailable
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, VIRTUAL_SERVICE, Kind
 from canary_operator.clients.kubernetes import Cluster
 from canary_operator.events import announce
@@ -21,6 +21,7 @@ from canary_operator.release.model import (
     EnsureFinalizer,
     EnsureSubsets,
     EnsureWeights,
+    Extras,
     Mark,
     ReadAgain,
     RecordState,
@@ -29,8 +30,10 @@ from canary_operator.release.model import (
     RemoveSubsets,
 )
 from canary_operator.subject import Subject
-from canary_operator.traffic import destination_rule, virtual_service
-from canary_operator.traffic.mark import mark_text, with_mark, without_ownership
+from canary_operator.traffic import attached, destination_rule, virtual_service
+from canary_operator.traffic.managed import Attached, Wanted
+from canary_operator.traffic.mark import is_nobodys, is_ours, mark_text, with_mark, without_ownership
+from canary_operator.trimming import name_of
 
 
 class Stale(CanaryOperatorError):
@@ -61,10 +64,10 @@ async def apply(  # noqa: C901 (one arm per effect)
         Stale: A later decision was there first.
     """
     match effect:
-        case EnsureWeights(canary, mark):
-            await _ensure(VIRTUAL_SERVICE, it, hands, mark, _with_weights(it, canary))
+        case EnsureWeights(canary, mark, extras):
+            await _ensure_weights(it, hands, canary, mark, extras)
         case EnsureSubsets(stable, canary, mark):
-            await _ensure(DESTINATION_RULE, it, hands, mark, _with_subsets(it, stable, canary))
+            await _ensure_subsets(it, hands, stable, canary, mark)
         case RecordState():
             return await record(it, hands, status)
         case EnsureFinalizer():
@@ -72,31 +75,39 @@ async def apply(  # noqa: C901 (one arm per effect)
         case ReleaseFinalizer():
             await _set_finalizers(it, hands, [name for name in _finalizers(it) if name != FINALIZER])
         case RemoveRoute():
-            await _remove(VIRTUAL_SERVICE, it.route, hands)
+            for route in it.routes if not it.attached else ():
+                await _remove(VIRTUAL_SERVICE, route.document, hands)
         case RemoveSubsets():
-            await _remove(DESTINATION_RULE, it.rule, hands)
+            await _remove_subsets(it, hands)
         case Disown():
-            await _disown(VIRTUAL_SERVICE, it.route, hands)
+            # The routes last: of those somebody can still say, after a crash, whose they were.
             await _disown(DESTINATION_RULE, it.rule, hands)
+            for route in it.routes:
+                await _disown(VIRTUAL_SERVICE, route.document, hands)
         case Announce():
             await announce(effect.because, effect.warning, it, hands.cluster, hands.cache.now())
         case ReadAgain():
-            await read_again(CANARY_RELEASE, it, hands)
+            await read_again(CANARY_RELEASE, it.key, hands)
     return None
 
 
-async def read_again(kind: Kind, it: Subject, hands: Hands) -> bool:
-    """Reads an object of this CanaryRelease afresh; True: it is not as the cache had it."""
-    before = hands.cache.get(kind, *it.key)
+async def read_again(kind: Kind, name: tuple[str, str], hands: Hands) -> bool:
+    """Reads an object afresh; True: it is not as the cache had it."""
+    before = hands.cache.get(kind, *name)
     try:
-        document = await hands.cluster.get(kind, *it.key)
+        document = await hands.cluster.get(kind, *name)
     except NotFound:
-        hands.cache.remove(kind, {"metadata": {"namespace": it.key.namespace, "name": it.key.name}})
+        hands.cache.remove(kind, {"metadata": {"namespace": name[0], "name": name[1]}})
         return before is not None
     hands.cache.store(kind, document)
     if kind == CANARY_RELEASE:
-        hands.cache.note_read(it.key)
+        hands.cache.note_read(Key(*name))
     return before is None or before["metadata"]["resourceVersion"] != document["metadata"]["resourceVersion"]
+
+
+async def reread_rule(it: Subject, hands: Hands) -> bool:
+    """Reads the DestinationRule afresh; True: it is not as the cache had it."""
+    return await read_again(DESTINATION_RULE, name_of(it.rule) if it.rule else it.key, hands)
 
 
 async def record(it: Subject, hands: Hands, status: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -107,92 +118,159 @@ async def record(it: Subject, hands: Hands, status: Mapping[str, Any]) -> Mappin
         {"op": "test", "path": "/metadata/resourceVersion", "value": it.document["metadata"]["resourceVersion"]},
         {"op": "add", "path": "/status", "value": status},
     ]
-    async with _rereading(CANARY_RELEASE, it, hands):
+    async with _rereading(CANARY_RELEASE, it.key, hands):
         written = await hands.cluster.json_patch(CANARY_RELEASE, *it.key, operations, subresource="status")
         hands.cache.store(CANARY_RELEASE, written)
     stored: Mapping[str, Any] = written["status"]
     return stored
 
 
-def _with_weights(it: Subject, canary: int) -> dict[str, Any]:
-    if it.route is None:
-        return virtual_service.owned(it.key.name, it.key.namespace, it.wanted, canary)
-    return virtual_service.with_weights(it.route, it.wanted, canary)
+async def _ensure_weights(it: Subject, hands: Hands, canary: int, mark: Mark, extras: Extras) -> None:
+    """Writes every managed route, one VirtualService after the other. The first failure ends a rise; a drop tries the others too."""
+    failed: ClusterError | None = None
+    for route in it.routes:
+        try:
+            if isinstance(route.way, Wanted):
+                before = route.document or virtual_service.owned(it.key.name, it.key.namespace, route.way, canary)
+                changed = virtual_service.with_weights(before, route.way, canary, preview=extras.preview, mirror=extras.mirror)
+                await _ensure(VIRTUAL_SERVICE, it, hands, mark, route.document, changed)
+            elif route.document is not None:
+                await _attach(it, hands, mark, route.document, route.way, canary)
+        except ClusterError as error:
+            if canary:
+                raise
+            failed = failed or error
+    if failed is not None:
+        raise failed
 
 
-def _with_subsets(it: Subject, stable: str, canary: str) -> dict[str, Any]:
-    host, label = it.wanted.host, it.spec.version_label
+async def _ensure_subsets(it: Subject, hands: Hands, stable: str, canary: str, mark: Mark) -> None:
+    wanted = {"host": it.wanted.host, "label": it.spec.version_label, "stable": stable, "canary": canary}
     if it.rule is None:
-        return destination_rule.owned(it.key.name, it.key.namespace, host=host, label=label, stable=stable, canary=canary)
-    return destination_rule.with_subsets(it.rule, host=host, label=label, stable=stable, canary=canary)
+        await _ensure(DESTINATION_RULE, it, hands, mark, None, destination_rule.owned(it.key.name, it.key.namespace, **wanted))
+    elif it.rule_is_ours:
+        await _ensure(DESTINATION_RULE, it, hands, mark, it.rule, destination_rule.with_subsets(it.rule, **wanted))
+    else:
+        subsets = destination_rule.with_subsets(it.rule, **wanted)["spec"]["subsets"]
+        if not _is_done(DESTINATION_RULE, it.rule, mark, (it.rule.get("spec") or {}).get("subsets") == subsets):
+            body = {"metadata": {"annotations": {MARK: str(mark)}}, "spec": {"subsets": subsets}}
+            await _patch(DESTINATION_RULE, it, hands, mark, it.rule, body)
 
 
-async def _ensure(kind: Kind, it: Subject, hands: Hands, mark: Mark, changed: dict[str, Any]) -> None:
-    """Writes a routing object with its mark, in one request."""
-    before = it.route if kind == VIRTUAL_SERVICE else it.rule
-    if before is not None:
-        last = Mark.parse(mark_text(before))
-        if last is not None and last.uid == mark.uid and (last.rank > mark.rank or (last.rank == mark.rank and last != mark)):
-            raise Stale(f"{kind.kind} {it.key.namespace}/{it.key.name} carries mark {last}, later than {mark}")
-        if changed["spec"] == before.get("spec") and last is not None and last.uid == mark.uid:
-            return
-    document = with_mark(changed, str(mark), it.key.name)
+async def _attach(it: Subject, hands: Hands, mark: Mark, before: Document, way: Attached, canary: int) -> None:
+    """Gives the managed routes of a user's VirtualService their weights. One that has none that can be given a weight is left alone."""
+    if attached.read(before, way) is None or _is_done(VIRTUAL_SERVICE, before, mark, attached.with_weights(before, way, canary) == before):
+        return
     hands.cache.note_mark(it.key, str(mark))
-    async with _rereading(kind, it, hands):
-        if before is None:
-            written = await _create(kind, document, it, hands)
-        else:
-            written = await hands.cluster.merge_patch(kind, *it.key, _change(before, document))
+    async with _rereading(VIRTUAL_SERVICE, name_of(before), hands):
+        operations = attached.patch(before, way, canary, str(mark))
+        hands.cache.store(VIRTUAL_SERVICE, await hands.cluster.json_patch(VIRTUAL_SERVICE, *name_of(before), operations))
+
+
+def _is_done(kind: Kind, before: Document, mark: Mark, same: bool) -> bool:
+    """Whether a routing object is as it should be, and was written by this CanaryRelease.
+
+    Raises:
+        Stale: A later decision wrote it.
+    """
+    last = Mark.parse(mark_text(before))
+    if last is not None and last.uid == mark.uid and (last.rank > mark.rank or (last.rank == mark.rank and last != mark)):
+        raise Stale(f"{kind.kind} {'/'.join(name_of(before))} carries mark {last}, later than {mark}")
+    return same and last is not None and last.uid == mark.uid
+
+
+async def _ensure(kind: Kind, it: Subject, hands: Hands, mark: Mark, before: Document | None, changed: dict[str, Any]) -> None:
+    """Writes a routing object of ours with its mark and our labels, in one request."""
+    document = with_mark(changed, str(mark), it.key.name)
+    if before is not None:
+        if not _is_done(kind, before, mark, changed["spec"] == before.get("spec") and is_ours(before, it.key.name)):
+            gone = {field: None for field in before.get("spec") or {} if field not in document["spec"]}
+            metadata = {field: document["metadata"][field] for field in ("labels", "annotations")}
+            await _patch(kind, it, hands, mark, before, {"metadata": metadata, "spec": {**gone, **document["spec"]}})
+        return
+    hands.cache.note_mark(it.key, str(mark))
+    async with _rereading(kind, it.key, hands):
+        written = await hands.cluster.create(kind, document)
         hands.cache.store(kind, written)
+    if await _is_orphan(it, hands):
+        await _remove(kind, written, hands, unchanged=True)
+        raise _orphaned(kind, written)
 
 
-def _change(before: Document, document: Mapping[str, Any]) -> dict[str, Any]:
-    """The merge patch that makes one document of another, bound to the version that it was derived from."""
-    return {
-        "metadata": {
-            "resourceVersion": before["metadata"]["resourceVersion"],
-            "labels": document["metadata"]["labels"],
-            "annotations": document["metadata"]["annotations"],
-        },
-        "spec": {**{field: None for field in before.get("spec") or {} if field not in document["spec"]}, **document["spec"]},
-    }
+async def _patch(kind: Kind, it: Subject, hands: Hands, mark: Mark, before: Document, body: dict[str, Any]) -> None:
+    """Sends a merge patch, bound to the version that it was derived from."""
+    hands.cache.note_mark(it.key, str(mark))
+    body["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]
+    async with _rereading(kind, name_of(before), hands):
+        written = await hands.cluster.merge_patch(kind, *name_of(before), body)
+        hands.cache.store(kind, written)
+    if is_ours(written, it.key.name) and not is_ours(before, it.key.name) and await _is_orphan(it, hands):
+        await _disown(kind, written, hands)
+        raise _orphaned(kind, written)
 
 
-async def _create(kind: Kind, document: dict[str, Any], it: Subject, hands: Hands) -> dict[str, Any]:
-    """Creates a routing object. One of this name that nobody owns and that speaks of the same host was ours until a crash gave half of it away."""
+async def _is_orphan(it: Subject, hands: Hands) -> bool:
+    """Whether the CanaryRelease for which an object became ours a moment ago has gone, or is going, unseen by this pass.
+
+    Then the object is let go again at once. Nobody else would: another process may have looked for what is left a moment before.
+    """
     try:
-        return await hands.cluster.create(kind, document)
-    except AlreadyExists:
-        found = await hands.cluster.get(kind, *it.key)
-        spec = found.get("spec") or {}
-        if OWNER in (found["metadata"].get("labels") or {}) or it.wanted.host not in (spec.get("host"), *(spec.get("hosts") or ())):
-            raise
-        return await hands.cluster.merge_patch(kind, *it.key, _change(found, document))
+        release = await hands.cluster.get(CANARY_RELEASE, *it.key)
+    except NotFound:
+        hands.cache.remove(CANARY_RELEASE, {"metadata": {"namespace": it.key.namespace, "name": it.key.name}})
+        return True
+    metadata = release["metadata"]
+    if metadata["uid"] == it.uid and (it.deleting or not metadata.get("deletionTimestamp")):
+        return False
+    hands.cache.store(CANARY_RELEASE, release)
+    return True
 
 
-async def _remove(kind: Kind, document: Document | None, hands: Hands) -> None:
+def _orphaned(kind: Kind, written: Document) -> Conflict:
+    return Conflict(f"{kind.kind} {'/'.join(name_of(written))} was written for a CanaryRelease that is gone, or going; it was let go again")
+
+
+async def _remove_subsets(it: Subject, hands: Hands) -> None:
+    """Takes our subsets away: with the DestinationRule if it is ours, out of the user's if not."""
+    if it.rule is None or it.rule_is_ours:
+        await _remove(DESTINATION_RULE, it.rule, hands)
+        return
+    body = _released(it.rule)
+    body["spec"] = {"subsets": destination_rule.without_subsets(it.rule)["spec"].get("subsets")}
+    async with _rereading(DESTINATION_RULE, name_of(it.rule), hands):
+        hands.cache.store(DESTINATION_RULE, await hands.cluster.merge_patch(DESTINATION_RULE, *name_of(it.rule), body))
+
+
+async def _remove(kind: Kind, document: Document | None, hands: Hands, *, unchanged: bool = False) -> None:
+    """Deletes the object, if it is still the one that was seen; `unchanged`: only if nobody has written it since."""
     if document is None:
         return
     metadata = document["metadata"]
+    version = metadata["resourceVersion"] if unchanged else None
     try:
-        await hands.cluster.delete(kind, metadata["namespace"], metadata["name"], uid=metadata["uid"])
+        await hands.cluster.delete(kind, metadata["namespace"], metadata["name"], uid=metadata["uid"], resource_version=version)
     except (NotFound, Conflict):
         pass  # gone already, or another object of this name, which is not ours to delete
     hands.cache.remove(kind, {"metadata": {"namespace": metadata["namespace"], "name": metadata["name"]}})
 
 
 async def _disown(kind: Kind, document: Document | None, hands: Hands) -> None:
-    if document is None:
+    if document is None or (mark_text(document) is None and is_nobodys(document)):
         return
+    try:
+        hands.cache.store(kind, await hands.cluster.merge_patch(kind, *name_of(document), _released(document)))
+    except NotFound:
+        hands.cache.remove(kind, document)
+
+
+def _released(document: Document) -> dict[str, Any]:
+    """The merge patch that takes our mark and labels off."""
     before, after = document["metadata"], without_ownership(document)["metadata"]
     body: dict[str, Any] = {"resourceVersion": before["resourceVersion"]}
     for field in ("labels", "annotations"):
         kept = after.get(field) or {}
         body[field] = {name: kept.get(name) for name in before.get(field) or {}}
-    try:
-        hands.cache.store(kind, await hands.cluster.merge_patch(kind, before["namespace"], before["name"], {"metadata": body}))
-    except NotFound:
-        hands.cache.remove(kind, document)
+    return {"metadata": body}
 
 
 def _finalizers(it: Subject) -> list[str]:
@@ -203,7 +281,7 @@ async def _set_finalizers(it: Subject, hands: Hands, finalizers: list[str]) -> N
     if finalizers == _finalizers(it):
         return
     body = {"metadata": {"resourceVersion": it.document["metadata"]["resourceVersion"], "finalizers": finalizers}}
-    async with _rereading(CANARY_RELEASE, it, hands):
+    async with _rereading(CANARY_RELEASE, it.key, hands):
         try:
             written = await hands.cluster.merge_patch(CANARY_RELEASE, *it.key, body)
         except NotFound:
@@ -218,8 +296,8 @@ async def _set_finalizers(it: Subject, hands: Hands, finalizers: list[str]) -> N
 class _rereading:
     """Reads the object afresh when a write to it was refused, or when nobody knows whether it was done."""
 
-    def __init__(self, kind: Kind, it: Subject, hands: Hands) -> None:
-        self._kind, self._it, self._hands = kind, it, hands
+    def __init__(self, kind: Kind, name: tuple[str, str], hands: Hands) -> None:
+        self._kind, self._name, self._hands = kind, name, hands
 
     async def __aenter__(self) -> None:
         return None
@@ -227,6 +305,6 @@ class _rereading:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Conflict | NotFound | Unavailable):
             try:
-                await read_again(self._kind, self._it, self._hands)
+                await read_again(self._kind, self._name, self._hands)
             except ClusterError:
                 pass  # the write's own error says more

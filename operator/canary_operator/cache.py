@@ -10,15 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from canary_operator.analysis.samples import Answer
-from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, ENDPOINT_SLICE, REPLICA_SET, VIRTUAL_SERVICE, Kind
+from canary_operator.clients.kinds import CANARY_RELEASE, ENDPOINT_SLICE, REPLICA_SET, Kind
 from canary_operator.reverse import Reverse
-from canary_operator.trimming import REVISION, name_of, routing_content, service_of, trimmed, version_of, without_version
+from canary_operator.trimming import REVISION, ROUTING, name_of, routing_content, service_of, trimmed, version_of, without_version
 
 __all__ = ["REVISION", "Cache", "Document", "Key"]
 
 Document = Mapping[str, Any]
 _Name = tuple[str, str]
-_ROUTING = frozenset((VIRTUAL_SERVICE, DESTINATION_RULE))
 TOMBSTONE_SECONDS = 600.0
 """How long a deletion is remembered: no event is that late."""
 _MARKS = 16
@@ -164,7 +163,7 @@ class Cache:
             self._objects[kind][name] = document
         if before is not None and document is not None and without_version(before) == without_version(document):
             return frozenset()
-        if kind in _ROUTING and routing_content(before) != routing_content(document):
+        if kind in ROUTING and routing_content(before) != routing_content(document):
             self._seen[kind, name] = self._monotonic()
         if kind == ENDPOINT_SLICE:
             _index(self._slices, name, service_of(before), service_of(document))

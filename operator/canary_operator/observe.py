@@ -1,14 +1,18 @@
 """From what the cache holds to what a decision may look at. Reads documents, decides nothing, waits for nothing."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from canary_operator.api.names import ACTION, FINALIZER
-from canary_operator.cache import Cache
+from canary_operator.cache import Cache, Document
 from canary_operator.clients.kinds import DESTINATION_RULE, SERVICE, VIRTUAL_SERVICE
 from canary_operator.findings import findings
-from canary_operator.release.model import Mark, Observation, RouteSeen, SubsetsSeen
+from canary_operator.release.model import Extras, Mark, Observation, RouteSeen, SubsetsSeen
 from canary_operator.serving import versions
 from canary_operator.subject import Subject
-from canary_operator.traffic import destination_rule, virtual_service
+from canary_operator.traffic import destination_rule
 from canary_operator.traffic.mark import mark_text
+from canary_operator.trimming import name_of, touched_by
 
 
 def observe(it: Subject, cache: Cache) -> Observation:
@@ -21,7 +25,7 @@ def observe(it: Subject, cache: Cache) -> Observation:
         uid=it.uid,
         generation=metadata["generation"],
         name=it.key.name,
-        deleting=bool(metadata.get("deletionTimestamp")),
+        deleting=it.deleting,
         finalizer=FINALIZER in (metadata.get("finalizers") or ()),
         action=(metadata.get("annotations") or {}).get(ACTION),
         last_action=it.status.last_action,
@@ -29,36 +33,60 @@ def observe(it: Subject, cache: Cache) -> Observation:
         stable=it.status.stable,
         versions=None if service is None else dict(versions(it, service, cache)),
         route=route,
-        route_gone_since=cache.since(VIRTUAL_SERVICE, *it.key) if route is None else None,
+        route_gone_since=_gone_since(it, cache) if route is None else None,
         subsets=subsets,
         fresh=_fresh(it, cache),
+        attached=it.attached,
         findings=tuple(findings(it, service, cache)),
         samples=cache.answer(it.key),
     )
 
 
 def route_seen(it: Subject, cache: Cache) -> RouteSeen | None:
-    """The VirtualService of ours as it stands; None: there is none."""
-    if it.route is None:
+    """The managed routes as they stand, all taken together; None: there is none that can be given a weight."""
+    reading, standing = it.reading, [route for route in it.routes if route.document is not None]
+    if reading is None:
         return None
-    reading = virtual_service.read(it.route, it.wanted)
-    return RouteSeen(reading.weight, reading.intact, Mark.parse(mark_text(it.route)), cache.since(VIRTUAL_SERVICE, *it.key))
+    since = {route.name: cache.since(VIRTUAL_SERVICE, it.key.namespace, route.name) for route in standing}
+    newest = sorted(standing, key=lambda route: since[route.name], reverse=True)
+    return RouteSeen(
+        reading.weight,
+        reading.intact,
+        _highest(it, [route.document for route in standing if route.document is not None]),
+        max(since.values()),
+        extras=Extras(reading.preview, reading.mirror),
+        stays=it.attached or it.named_by_root,
+        touched_by=next((by for route in newest if (by := touched_by(route.document))), None),
+    )
 
 
 def subsets_seen(it: Subject, cache: Cache) -> SubsetsSeen | None:
-    """The DestinationRule of ours as it stands; None: there is none."""
+    """The DestinationRule as it stands; None: there is none."""
     if it.rule is None:
         return None
-    selected = destination_rule.read(it.rule, it.spec.version_label)
-    return SubsetsSeen(selected.stable, selected.canary, Mark.parse(mark_text(it.rule)), cache.since(DESTINATION_RULE, *it.key))
+    selected = destination_rule.read(it.rule, it.wanted.host, it.spec.version_label)
+    since = cache.since(DESTINATION_RULE, *name_of(it.rule))
+    return SubsetsSeen(
+        selected.stable, selected.canary, _highest(it, [it.rule]), since, stays=not it.rule_is_ours, touched_by=touched_by(it.rule)
+    )
+
+
+def _highest(it: Subject, documents: Sequence[Document]) -> Mark | None:
+    """The mark that was written last: of this CanaryRelease if it has written, else of an earlier one of its name."""
+    marks = [mark for document in documents if (mark := Mark.parse(mark_text(document))) is not None]
+    return max(marks, key=lambda mark: (mark.uid == it.uid, mark.rank), default=None)
+
+
+def _gone_since(it: Subject, cache: Cache) -> datetime:
+    return max(cache.since(VIRTUAL_SERVICE, it.key.namespace, route.name) for route in it.routes)
 
 
 def _fresh(it: Subject, cache: Cache) -> bool:
     """The record is newer than the routing: this process wrote the routing itself, or read the CanaryRelease after it saw it."""
     read = cache.read_at(it.key)
-    for kind, document in ((VIRTUAL_SERVICE, it.route), (DESTINATION_RULE, it.rule)):
+    for kind, document in (*((VIRTUAL_SERVICE, route.document) for route in it.routes), (DESTINATION_RULE, it.rule)):
         if document is None or cache.is_own_mark(it.key, mark_text(document)):
             continue
-        if read is None or read < cache.since(kind, *it.key):
+        if read is None or read < cache.since(kind, *name_of(document)):
             return False
     return True

@@ -11,10 +11,10 @@ from pydantic import TypeAdapter
 
 from canary_operator import instrumentation
 from canary_operator.api.status import CanaryReleaseStatus, ReleaseRecord
-from canary_operator.apply import Hands, Stale, apply, read_again, record
-from canary_operator.cache import Document, Key
+from canary_operator.apply import Hands, Stale, apply, read_again, record, reread_rule
+from canary_operator.cache import Key
 from canary_operator.clients.errors import ClusterError, Conflict
-from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE
+from canary_operator.clients.kinds import CANARY_RELEASE
 from canary_operator.observe import observe, route_seen
 from canary_operator.release.decide import decide
 from canary_operator.release.model import Announce, Decision, EnsureSubsets, EnsureWeights, Observation, ReadAgain, ReleaseFinalizer
@@ -55,7 +55,7 @@ def reconciler(shell: Shell) -> Pass:
         seen = observe(it, shell.cache)
         decision = decide(it.spec, it.status.release or ReleaseRecord(), seen)
         shell.sampler.want(key, _question(it, decision))
-        if _rises(decision, seen) and (await read_again(DESTINATION_RULE, it, hands) or _moved(it, subject(key, shell.cache))):
+        if _rises(decision, seen) and (await reread_rule(it, hands) or _moved(it, subject(key, shell.cache))):
             # What the decision rests on has changed: no traffic moves to a subset, or against a wish, that was not looked at.
             return AT_ONCE
         changed = await _carry_out(it, decision, seen, hands)
@@ -73,7 +73,9 @@ def reconciler(shell: Shell) -> Pass:
             verdict=decision.verdict,
             effects=[type(effect).__name__ for effect in decision.effects],
         )
-        if any(isinstance(effect, EnsureWeights | EnsureSubsets | ReadAgain) for effect in decision.effects):
+        if any(isinstance(effect, EnsureWeights | EnsureSubsets) for effect in decision.effects) and _moved(it, subject(key, shell.cache)):
+            return AT_ONCE
+        if any(isinstance(effect, ReadAgain) for effect in decision.effects):
             return AT_ONCE
         return decision.look_again_in
 
@@ -87,17 +89,19 @@ def _question(it: Subject, decision: Decision) -> Question | None:
 
 
 def _rises(decision: Decision, seen: Observation) -> bool:
-    weight = seen.route.weight if seen.route else 0
+    """Some route gets more canary traffic than it has. Routes that are not intact may have less than the highest of them."""
+    weight = seen.route.weight if seen.route and seen.route.intact else 0
     return any(isinstance(effect, EnsureWeights) and effect.canary > weight for effect in decision.effects)
 
 
 def _moved(before: Subject, now: Subject | None) -> bool:
-    """The CanaryRelease or its route is not the one that was decided on."""
-    return now is None or _version(now.document) != _version(before.document) or _version(now.route) != _version(before.route)
+    """The CanaryRelease, its routes or its subsets are not those that were decided on."""
+    return now is None or _versions(now) != _versions(before)
 
 
-def _version(document: Document | None) -> str | None:
-    return None if document is None else str(document["metadata"]["resourceVersion"])
+def _versions(it: Subject) -> list[str | None]:
+    documents = (it.document, it.rule, *(route.document for route in it.routes))
+    return [None if document is None else str(document["metadata"]["resourceVersion"]) for document in documents]
 
 
 async def _carry_out(decided: Subject, decision: Decision, seen: Observation, hands: Hands) -> bool:
@@ -124,7 +128,7 @@ async def _carry_out(decided: Subject, decision: Decision, seen: Observation, ha
             known = await apply(effect, it, hands, _status(it, decision, seen, before, hands)) or known
         except Stale as stale:
             instrumentation.log(logging.INFO, "a later decision was there first", namespace=key.namespace, name=key.name, why=str(stale))
-            await read_again(CANARY_RELEASE, it, hands)
+            await read_again(CANARY_RELEASE, it.key, hands)
             raise Conflict(str(stale)) from stale
         written = True
     it = subject(key, hands.cache)

@@ -19,6 +19,7 @@ class Reverse:
         self._by_service: dict[_Name, set[_Name]] = defaultdict(set)
         self._by_host: dict[str, set[_Name]] = defaultdict(set)
         self._in_namespace: dict[str, set[_Name]] = defaultdict(set)
+        self._attached: dict[_Name, set[_Name]] = defaultdict(set)
         self._served: dict[_Name, _Name] = {}
         self._selectors: dict[_Name, Mapping[str, str]] = {}
 
@@ -38,18 +39,24 @@ class Reverse:
             return {key for each in both for key in self._selecting(name[0], each["spec"]["template"]["metadata"]["labels"])}
         if kind in (VIRTUAL_SERVICE, DESTINATION_RULE):
             hosts = {host for each in both for text in _mentioned(each) for host in _spellings(text, name[0])}
-            return set(self._matching(hosts)) | {key for each in both for key in self._owner(name[0], each)}
+            named = {key for each in both for key in (*self._owner(name[0], each), *self._delegates(name[0], each))}
+            return set(self._matching(hosts)) | named | (self._attached.get(name, set()) if kind == VIRTUAL_SERVICE else set())
         return set()
 
     def _release(self, name: _Name, before: Document | None, after: Document | None) -> set[_Name]:
         peers: set[_Name] = set()
         if _wishes(before) != _wishes(after):  # a change of status alone is nobody else's business
-            peers |= self._by_service.get(self._served.get(name, ("", "")), set())
+            peers |= self._peers(name, before)
             self._forget(name, before)
             if after is not None:
                 self._learn(name, after)
-                peers |= self._by_service[self._served[name]]
+                peers |= self._peers(name, after)
         return peers | {name}
+
+    def _peers(self, name: _Name, release: Document | None) -> set[_Name]:
+        """The CanaryReleases that want the same Service, or attach the same VirtualService."""
+        attached = (self._attached.get((name[0], each), set()) for each in _attachments(release))
+        return self._by_service.get(self._served.get(name, ("", "")), set()).union(*attached)
 
     def _learn(self, name: _Name, release: Document) -> None:
         service = (name[0], str(((release.get("spec") or {}).get("service") or {}).get("name", "")))
@@ -58,6 +65,8 @@ class Reverse:
         self._in_namespace[name[0]].add(name)
         for host in _release_hosts(service, release):
             self._by_host[host].add(name)
+        for each in _attachments(release):
+            self._attached[name[0], each].add(name)
 
     def _forget(self, name: _Name, release: Document | None) -> None:
         service = self._served.pop(name, None)
@@ -67,6 +76,8 @@ class Reverse:
         _drop(self._in_namespace, name[0], name)
         for host in _release_hosts(service, release):
             _drop(self._by_host, host, name)
+        for each in _attachments(release):
+            _drop(self._attached, (name[0], each), name)
 
     def _selecting(self, namespace: str, labels: Mapping[str, str]) -> Iterator[_Name]:
         for key in self._in_namespace.get(namespace, ()):
@@ -91,6 +102,13 @@ class Reverse:
         if owner and (namespace, owner) in self._served:
             yield namespace, owner
 
+    def _delegates(self, namespace: str, document: Document) -> Iterator[_Name]:
+        for route in (document.get("spec") or {}).get("http") or ():
+            delegate = route.get("delegate") or {}
+            name = delegate.get("namespace") or namespace, delegate.get("name", "")
+            if name in self._served:
+                yield name
+
 
 def _drop(table: dict[Any, set[_Name]], entry: object, name: _Name) -> None:
     table[entry].discard(name)
@@ -103,6 +121,12 @@ def _wishes(release: Document | None) -> object:
         return None
     metadata = release["metadata"]
     return release.get("spec"), metadata.get("deletionTimestamp"), metadata.get("uid")
+
+
+def _attachments(release: Document | None) -> set[str]:
+    """The VirtualServices that a CanaryRelease attaches, by name."""
+    attach = (((release or {}).get("spec") or {}).get("traffic") or {}).get("attach") or ()
+    return {str(each.get("virtualService", "")) for each in attach}
 
 
 def _release_hosts(service: _Name, release: Document) -> set[str]:

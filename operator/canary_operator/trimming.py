@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from canary_operator.api.names import MARK
-from canary_operator.clients.kinds import ENDPOINT_SLICE, REPLICA_SET, SERVICE, Kind
+from canary_operator.api.names import MANAGER, MARK
+from canary_operator.clients.kinds import DESTINATION_RULE, ENDPOINT_SLICE, REPLICA_SET, SERVICE, VIRTUAL_SERVICE, Kind
 
 REVISION = "deployment.kubernetes.io/revision"
 SERVICE_NAME = "kubernetes.io/service-name"
+TOUCHED_BY = "touchedBy"
+"""Where a trimmed routing object keeps the one name that is left of its managed fields."""
+ROUTING = frozenset((VIRTUAL_SERVICE, DESTINATION_RULE))
 _IDENTITY = ("name", "namespace", "uid", "resourceVersion")
 
 Document = Mapping[str, Any]
@@ -20,10 +23,28 @@ def trimmed(kind: Kind, document: Document) -> dict[str, Any]:
     if kind == ENDPOINT_SLICE:
         return _endpoint_slice(document)
     metadata = {key: value for key, value in document["metadata"].items() if key != "managedFields"}
+    if kind in ROUTING and (editor := _last_editor(document)):
+        metadata[TOUCHED_BY] = editor
     whole = {"apiVersion": kind.api_version, "kind": kind.kind, **document, "metadata": metadata}
     if kind == SERVICE:
         whole.pop("status", None)
     return whole
+
+
+def touched_by(document: Document | None) -> str | None:
+    """The field manager that wrote a trimmed routing object last, when that was somebody else; None: we did, or nobody knows."""
+    return document["metadata"].get(TOUCHED_BY) if document is not None else None
+
+
+def _last_editor(document: Document) -> str | None:
+    """The manager of the newest entry that is not ours; ours is newest only if it is newer than all: the times are whole seconds."""
+    metadata = document["metadata"]
+    if TOUCHED_BY in metadata:  # trimmed already
+        return str(metadata[TOUCHED_BY])
+    entries = [each for each in metadata.get("managedFields") or () if not each.get("subresource") and each.get("time")]
+    ours = max((each["time"] for each in entries if each.get("manager") == MANAGER), default="")
+    others = [each for each in entries if each.get("manager") != MANAGER and each["time"] >= ours]
+    return str(max(others, key=lambda each: each["time"])["manager"]) if others else None
 
 
 def without_version(document: Document) -> dict[str, Any]:

@@ -39,6 +39,10 @@ def owned(**fields: Any) -> Document:
     return spec(traffic={"owned": fields})
 
 
+def attach(*entries: Document) -> Document:
+    return spec(traffic={"attach": list(entries)})
+
+
 def held(**hold: str) -> Document:
     return spec(steps=[{"weight": 5, "hold": hold}])
 
@@ -112,7 +116,12 @@ GOOD = [
     pytest.param(errors(http=["4xx", "503"]), id="a class and a code"),
     pytest.param(errors(grpc=["Unavailable"]), id="a single gRPC code"),
     pytest.param(owned(), id="owned traffic in the mesh alone"),
-    pytest.param(spec(traffic={}), id="traffic with everything left out"),
+    pytest.param(attach({"virtualService": "reviews"}), id="the only route of a user's VirtualService"),
+    pytest.param(
+        attach({"virtualService": "edge.public", "routes": ["primary", "API v2"]}, {"virtualService": "inside"}),
+        id="several VirtualServices and routes, with names as Istio allows them",
+    ),
+    pytest.param(spec(traffic={"delegate": {}}), id="a delegate under the user's root"),
     pytest.param(owned(hosts=["reviews.example.com"]), id="a further host in the mesh alone"),
     pytest.param(owned(hosts=["*.example.com"], gateways=["infra/public"]), id="a wildcard host behind a gateway"),
     pytest.param(owned(hosts=["a.example.com"], gateways=["public", "infra/public", "mesh"]), id="gateways here, elsewhere and the mesh"),
@@ -155,9 +164,9 @@ def test_shows_every_default_but_steps_and_traffic(releases: Releases) -> None:
 
 
 def test_fills_in_the_rest_of_what_is_half_written(releases: Releases) -> None:
-    created = releases.create(spec(steps=[{"weight": 5}, {"weight": 9, "hold": {"max": "9m"}}], traffic={}, analysis={"errors": {}}))[
-        "spec"
-    ]
+    created = releases.create(
+        spec(steps=[{"weight": 5}, {"weight": 9, "hold": {"max": "9m"}}], traffic={"owned": {}}, analysis={"errors": {}})
+    )["spec"]
 
     assert created["steps"] == [{"weight": 5, "hold": {"min": "1m", "max": "5m"}}, {"weight": 9, "hold": {"min": "1m", "max": "9m"}}]
     assert created["traffic"] == {"owned": {}}
@@ -243,6 +252,40 @@ BAD = [
     pytest.param(held(min="2h", max="3h"), "spec", "lower min or raise deadline", id="hold.min is longer than the deadline"),
     pytest.param(
         owned(gateways=["infra/public"]), "spec.traffic.owned", "write the hosts that these gateways serve", id="gateways without hosts"
+    ),
+    pytest.param(spec(traffic={}), "spec.traffic", "exactly one of owned, attach and delegate", id="traffic is empty"),
+    pytest.param(
+        spec(traffic={"owned": {}, "attach": [{"virtualService": "reviews"}]}),
+        "spec.traffic",
+        "exactly one of owned, attach and delegate",
+        id="traffic is both the operator's and the user's",
+    ),
+    pytest.param(attach(), "spec.traffic.attach", "at least 1 items", id="nothing is attached"),
+    pytest.param(attach({}), "spec.traffic.attach[0].virtualService", "Required value", id="an attached VirtualService has no name"),
+    pytest.param(
+        attach({"virtualService": "shop/reviews"}),
+        "spec.traffic.attach[0].virtualService",
+        "write the name of a VirtualService of this namespace",
+        id="an attached VirtualService is elsewhere",
+    ),
+    pytest.param(
+        attach({"virtualService": "a"}, {"virtualService": "a", "routes": ["b"]}),
+        "spec.traffic.attach[1]",
+        "Duplicate value",
+        id="a VirtualService is attached twice",
+    ),
+    pytest.param(
+        attach(*({"virtualService": f"a{n}"} for n in range(9))), "spec.traffic.attach", "must have at most 8 items", id="too many attached"
+    ),
+    pytest.param(attach({"virtualService": "a", "routes": []}), "spec.traffic.attach[0].routes", "at least 1 items", id="no routes"),
+    pytest.param(
+        attach({"virtualService": "a", "routes": [" "]}),
+        "spec.traffic.attach[0].routes[0]",
+        "write the name of an http route",
+        id="a route's name is blank",
+    ),
+    pytest.param(
+        attach({"virtualService": "a", "routes": ["b", "b"]}), "spec.traffic.attach[0].routes[1]", "Duplicate value", id="a route twice"
     ),
     pytest.param(owned(hosts=[]), "spec.traffic.owned.hosts", "at least 1 items", id="hosts are an empty list"),
     pytest.param(owned(hosts=["https://a.example.com"]), "spec.traffic.owned.hosts[0]", HOST_ADVICE, id="a host has a scheme"),
@@ -365,6 +408,8 @@ def test_every_rule_of_the_definition_is_broken_by_some_row(api: Api, releases: 
     [
         pytest.param({"service": {"name": "ratings"}}, "service.name cannot change: create another CanaryRelease", id="another Service"),
         pytest.param({"versionLabel": "release"}, "versionLabel cannot change: delete this CanaryRelease", id="another version label"),
+        pytest.param({"traffic": {"attach": [{"virtualService": "a"}]}}, "traffic cannot change between", id="from owned to attach"),
+        pytest.param({"traffic": {"delegate": {}}}, "traffic cannot change between", id="from owned to delegate"),
     ],
 )
 def test_refuses_to_change(releases: Releases, change: Document, advice: str) -> None:
@@ -372,6 +417,18 @@ def test_refuses_to_change(releases: Releases, change: Document, advice: str) ->
 
     with pytest.raises(ApiError, match=advice):
         releases.patch({"spec": change})
+
+
+def test_what_is_attached_changes_only_while_no_release_runs(releases: Releases) -> None:
+    """A route that is left out in mid-release would keep the weight that it has."""
+    other = {"spec": {"traffic": {"attach": [{"virtualService": "b"}]}}}
+    releases.create(attach({"virtualService": "a"}))
+    releases.patch_status({"status": {"observedGeneration": 1, "release": {"state": "Progressing"}}})
+    with pytest.raises(ApiError, match="can change only while no release runs"):
+        releases.patch(other)
+    releases.patch({"spec": {"version": "v3"}})
+    releases.patch_status({"status": {"release": {"state": "Stable"}}})
+    assert releases.patch(other)["spec"]["traffic"] == {"attach": [{"virtualService": "b"}]}
 
 
 def test_a_new_version_is_a_new_generation_and_metadata_is_none(releases: Releases) -> None:

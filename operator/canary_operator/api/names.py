@@ -27,6 +27,8 @@ CANARY = "canary"
 
 ROUTE = "canary-release"
 """The name of the one HTTP route in a VirtualService that the operator owns."""
+PREVIEW = "canary-preview"
+"""The name of the HTTP route before it, for requests that always see the canary."""
 
 DESCRIPTION = (
     "Moves the traffic of one Service to a new version step by step through Istio, and back when the new version fails more often."

@@ -18,9 +18,11 @@ from canary_operator.api.schema import CONFIG, rules, text, unique, with_rules
 LABEL_VALUE = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
 LABEL_KEY = r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
 PROVIDER = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
+OBJECT_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
 DNS_LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 HOST = r"^(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
 GATEWAY = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
+ROUTE_NAME = r"^\S(.*\S)?$"
 HTTP_CODE = r"^[45](xx|[0-9][0-9])$"
 
 _LABEL_VALUE_ADVICE = (
@@ -29,6 +31,7 @@ _LABEL_VALUE_ADVICE = (
 _LABEL_KEY_ADVICE = "write a label key such as version or app.kubernetes.io/version"
 _HOST_ADVICE = "write a host name in lower case such as reviews.example.com or *.example.com, without scheme, port or path"
 _GATEWAY_ADVICE = "write the name of a Gateway as name or namespace/name, in lower case, or mesh for the sidecars"
+_ROUTE_ADVICE = "write the name of an http route as its field name has it, such as primary"
 _HTTP_CODE_ADVICE = "write a code from 400 to 599 such as 503, or the class 4xx or 5xx"
 
 
@@ -86,11 +89,50 @@ class Owned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
-class Traffic:
-    """How the operator gets hold of the traffic."""
+class Attach:
+    """A VirtualService of the user's in which only the weights of the managed routes change."""
 
-    owned: Owned = Owned()
+    virtual_service: Annotated[
+        str, text(OBJECT_NAME, 253, "write the name of a VirtualService of this namespace, such as reviews; without a namespace")
+    ]
+    """Name of a VirtualService in the namespace of the CanaryRelease."""
+    routes: Annotated[tuple[Annotated[str, text(ROUTE_NAME, 253, _ROUTE_ADVICE)], ...], unique(1, 16)] | None = None
+    """Names of its HTTP routes; may be left out when it has one. Each leads to the subsets `stable` and `canary` of the Service alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
+class Delegate:
+    """The operator creates and owns a delegate VirtualService of the name of the CanaryRelease, under a root of the user's."""
+
+
+_TRAFFIC = with_rules(
+    (
+        "(has(self.owned) ? 1 : 0) + (has(self.attach) ? 1 : 0) + (has(self.delegate) ? 1 : 0) == 1",
+        "traffic needs exactly one of owned, attach and delegate; for owned with the Service's name in the mesh alone, leave traffic out",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_TRAFFIC)
+class Traffic:
+    """How the operator gets hold of the traffic. Exactly one of the three."""
+
+    owned: Owned | None = None
     """The operator creates and owns the VirtualService of the host."""
+    attach: (
+        Annotated[
+            tuple[Attach, ...],
+            Field(
+                min_length=1,
+                max_length=8,
+                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["virtualService"]},
+            ),
+        ]
+        | None
+    ) = None
+    """The VirtualServices are the user's: only the two weights of the managed routes change in them."""
+    delegate: Delegate | None = None
+    """The operator creates and owns a VirtualService to which one of the user's delegates: that one keeps hosts, gateways and other routes."""
 
 
 _HOLD = with_rules(
@@ -189,6 +231,11 @@ class Analysis:
 
 _SPEC = with_rules(
     ("self.service.name == oldSelf.service.name", "service.name cannot change: create another CanaryRelease for the other Service"),
+    (
+        "(has(self.traffic) && has(self.traffic.attach)) == (has(oldSelf.traffic) && has(oldSelf.traffic.attach)) && "
+        "(has(self.traffic) && has(self.traffic.delegate)) == (has(oldSelf.traffic) && has(oldSelf.traffic.delegate))",
+        "traffic cannot change between owned, attach and delegate: delete this CanaryRelease and create it anew",
+    ),
     ("self.versionLabel == oldSelf.versionLabel", "versionLabel cannot change: delete this CanaryRelease and create it anew"),
     (
         f"!has(self.steps) || self.steps.all(s, s.weight == 100 || {compare_durations('s.hold.min', '<', 'self.analysis.deadline')})",
@@ -246,6 +293,12 @@ class CanaryReleaseSpec:
 
 
 RESOURCE = rules(
+    (
+        "!has(oldSelf.spec.traffic) || !has(oldSelf.spec.traffic.attach) || !has(self.spec.traffic) || !has(self.spec.traffic.attach) || "
+        "self.spec.traffic.attach == oldSelf.spec.traffic.attach || !has(self.status) || !has(self.status.release) || "
+        "self.status.release.state in ['Initializing', 'Stable']",
+        "traffic.attach can change only while no release runs: a route that is left out would keep the weight that it has",
+    ),
     (
         "self.metadata.name.size() <= 63",
         "metadata.name must have at most 63 characters: the operator writes it as a label on the objects it owns",

@@ -5,6 +5,7 @@ from canary_operator.preflight import (
     gateways,
     injection,
     istio,
+    managed,
     releases,
     routing,
     security,
@@ -14,7 +15,7 @@ from canary_operator.preflight import (
     visibility,
     workloads,
 )
-from canary_operator.preflight.facts import Arm, Check, Facts, Peer
+from canary_operator.preflight.facts import Arm, Attachment, Check, Facts, Peer
 from canary_operator.preflight.finding import Finding, Severity
 from canary_operator.preflight.reads import wanted
 
@@ -25,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     *istio.CHECKS,
     *injection.CHECKS,
     *ambient.CHECKS,
+    *managed.CHECKS,
     *routing.CHECKS,
     *gateways.CHECKS,
     *subsets.CHECKS,
@@ -41,4 +43,4 @@ def inspect(facts: Facts) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))
 
 
-__all__ = ["CHECKS", "Arm", "Check", "Facts", "Finding", "Peer", "Severity", "inspect", "wanted"]
+__all__ = ["CHECKS", "Arm", "Attachment", "Check", "Facts", "Finding", "Peer", "Severity", "inspect", "wanted"]

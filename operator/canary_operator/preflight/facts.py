@@ -18,6 +18,18 @@ class Peer:
     """`metadata.creationTimestamp`, which is RFC 3339 in UTC and whole seconds, so that text order is time order."""
     service: str
     """`spec.service.name`."""
+    attachments: tuple["Attachment", ...] = ()
+    """The user's routes that it moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A VirtualService of the user's with managed routes."""
+
+    virtual_service: str
+    """Its name, in the namespace of the CanaryRelease."""
+    routes: tuple[str, ...] = ()
+    """Names of the managed HTTP routes; none: its only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,10 @@ class Facts:
     """Further hosts, as the spec names them."""
     gateways: tuple[str, ...] = ()
     """As the spec names them; none: the mesh alone."""
+    attachments: tuple[Attachment, ...] = ()
+    """The user's VirtualServices whose routes are managed; none: the operator has its own."""
+    delegate: bool = False
+    """The operator's VirtualService is a delegate: hosts and gateways are those of the user's root."""
     service: Mapping[str, Any] | None = None
     """None: it does not exist."""
     services: tuple[Document, ...] = ()

@@ -56,7 +56,31 @@ MEANING: dict[str, tuple[str, str, str]] = {
     finding.HOST_COVERED: (WARNS, "A VirtualService with a wildcard loses the host to ours.", "Write what it does for the host into ours."),
     finding.ROUTE_BYPASSES_SUBSETS: (WARNS, "A route elsewhere goes past the weights.", "Write `subset: stable` into its destination."),
     finding.SUBSET_MISSING: (BLOCKS, "A route names a subset of the host that no DestinationRule has.", "Correct the route."),
-    finding.RULE_TAKEN: (BLOCKS, "A DestinationRule of the user rules the host.", "Label it, or move what it says, as the message says."),
+    finding.RULE_TAKEN: (
+        BLOCKS,
+        "Several DestinationRules of the namespace rule the host, or the one that does belongs to another CanaryRelease.",
+        "Leave one: the operator adds its two subsets and keeps the rest.",
+    ),
+    finding.ROUTE_MISSING: (
+        BLOCKS,
+        "An attached VirtualService or its route does not exist, or nobody says which route is meant.",
+        "Create it, or correct `spec.traffic.attach`.",
+    ),
+    finding.ROUTE_NOT_HTTP: (
+        BLOCKS,
+        "The attached VirtualService has TLS or TCP routes, whose weights hold for whole connections.",
+        "Attach HTTP routes.",
+    ),
+    finding.ROUTE_UNFIT: (
+        BLOCKS,
+        "An attached route does not lead to exactly the two subsets.",
+        "Write the two destinations that the message shows.",
+    ),
+    finding.ROOT_MISSING: (
+        BLOCKS,
+        "No VirtualService delegates to the operator's.",
+        "Write `delegate` into the one that has hosts and gateways, as the message shows.",
+    ),
     finding.POLICY_SHADOWED: (
         EITHER,
         "A broader DestinationRule would be hidden by ours, or one in callers' namespace hides our subsets; "

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from canary_operator.api.names import CANARY, ROUTE, STABLE
+from canary_operator.api.names import CANARY, PREVIEW, ROUTE, STABLE
 from canary_operator.mesh.hosts import matches
+from canary_operator.mesh.routes import chosen
 from canary_operator.preflight.facts import Check, Facts
 from canary_operator.preflight.finding import (
     HOST_COVERED,
@@ -34,7 +35,7 @@ from canary_operator.preflight.scope import (
 def name_is_free(facts: Facts) -> Iterator[Finding]:
     """The operator never takes over a VirtualService that it did not create."""
     for document in facts.virtual_services:
-        if is_at_our_name(document, facts) and not is_ours(document, facts):
+        if is_at_our_name(document, facts) and not is_ours(document, facts) and not facts.attachments:
             yield Finding(
                 NAME_TAKEN,
                 f"{_title(document)} has the name that the operator's own would have, and is not its own: "
@@ -83,12 +84,13 @@ def host_is_not_covered(facts: Facts) -> Iterator[Finding]:
 def no_route_bypasses_subsets(facts: Facts) -> Iterator[Finding]:
     """A destination without a subset goes to the pods of all versions, one with the subset `canary` ignores the weight."""
     for document in facts.virtual_services:
-        if not is_ours(document, facts) and (is_at_our_name(document, facts) or _takes_our_host(document, facts)):
+        at_our_name = is_at_our_name(document, facts) and not facts.attachments
+        if not is_ours(document, facts) and (at_our_name or _takes_our_host(document, facts)):
             continue
         for where, destination in _destinations(document):
             if full_host(str(destination.get("host")), namespace_of(document), facts) != facts.host or destination.get("subset") == STABLE:
                 continue
-            if is_ours(document, facts) and where == _route_name(ROUTE):
+            if where in _managed(document, facts):
                 continue
             if destination.get("subset") and destination["subset"] not in _subsets(facts):
                 continue  # told by `subsets_exist`
@@ -96,7 +98,7 @@ def no_route_bypasses_subsets(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 ROUTE_BYPASSES_SUBSETS,
                 f"{_title(document)}, {where}, sends to {subset} of {facts.host} whatever the weights are: "
-                f"write `subset: {STABLE}` into that destination, or let the host come here by spec.traffic.owned.hosts and gateways",
+                f"write `subset: {STABLE}` into that destination, or let {_instead(facts)}",
                 Severity.WARNING,
             )
 
@@ -127,7 +129,31 @@ def _others(facts: Facts) -> Iterator[Mapping[str, Any]]:
     return (document for document in facts.virtual_services if not is_at_our_name(document, facts))
 
 
+def _managed(document: Mapping[str, Any], facts: Facts) -> set[str]:
+    """The routes of a VirtualService that the operator moves, as `_destinations` calls them."""
+    if not facts.attachments:
+        return {_route_name(ROUTE), _route_name(PREVIEW)} if is_ours(document, facts) else set()
+    mine = (
+        each
+        for each in facts.attachments
+        if (facts.namespace, each.virtual_service) == (namespace_of(document), document["metadata"]["name"])
+    )
+    return {
+        _route_name(name) if "[" not in name else name
+        for each in mine
+        for name, index in chosen(document, each.routes)
+        if index is not None
+    }
+
+
+def _instead(facts: Facts) -> str:
+    return "spec.traffic.attach name the route" if facts.attachments else "the host come here by spec.traffic.owned.hosts and gateways"
+
+
 def _our_hosts(facts: Facts) -> set[str]:
+    """The hosts that the operator's own VirtualService has. None where the user's decide on the hosts."""
+    if facts.attachments or facts.delegate:
+        return set()
     return {full_host(host, facts.namespace, facts) for host in (facts.host, *facts.hosts)}
 
 

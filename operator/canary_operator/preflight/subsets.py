@@ -13,32 +13,52 @@ from canary_operator.mesh.hosts import matches
 from canary_operator.preflight import reads
 from canary_operator.preflight.facts import Check, Facts
 from canary_operator.preflight.finding import NAME_TAKEN, POLICY_SHADOWED, RULE_TAKEN, Finding, Severity
-from canary_operator.preflight.scope import full_host, is_at_our_name, is_exported_to, is_ours, namespace_of, spec_of, title
+from canary_operator.preflight.scope import (
+    full_host,
+    is_at_our_name,
+    is_exported_to,
+    is_ours,
+    namespace_of,
+    owner_of,
+    rules_of_our_host,
+    spec_of,
+    title,
+)
 
 
 def name_is_free(facts: Facts) -> Iterator[Finding]:
-    """The operator never takes over a DestinationRule of another host."""
+    """The operator never takes over a DestinationRule of another host; it needs the name only where nobody has a rule of the host."""
+    if rules_of_our_host(facts):
+        return
     for document in facts.destination_rules:
-        if is_at_our_name(document, facts) and not is_ours(document, facts) and _host(document, facts) != facts.host:
+        if is_at_our_name(document, facts) and not is_ours(document, facts):
             yield Finding(
                 NAME_TAKEN,
                 f"{_title(document)} has the name that the operator's own would have, and rules {_host(document, facts)}: rename it",
             )
 
 
-def host_is_free(facts: Facts) -> Iterator[Finding]:
-    """Istio merges rules of one host in one namespace, oldest first: what the younger says a second time is dropped silently."""
-    for document in facts.destination_rules:
-        if namespace_of(document) != facts.namespace or is_ours(document, facts) or _host(document, facts) != facts.host:
-            continue
-        label = f"the label `{OWNER}: {facts.release}`"
-        if is_at_our_name(document, facts):
-            write = f"give it {label}"
-        else:
-            write = f"move its subsets and trafficPolicy into a DestinationRule named {facts.release} with {label}, and delete it"
+def host_is_ruled_once(facts: Facts) -> Iterator[Finding]:
+    """Istio merges rules of one host in one namespace, oldest first: what the younger says a second time is dropped silently.
+
+    A single one of the user's is as good as our own: the two subsets are added to it.
+    """
+    found = rules_of_our_host(facts)
+    if len(found) > 1:
+        names = " and ".join(sorted(_title(document) for document in found))
         yield Finding(
-            RULE_TAKEN, f"{_title(document)} rules {facts.host}: {write}. The operator then adds its two subsets and keeps the rest"
+            RULE_TAKEN,
+            f"{names} rule {facts.host}: write what they say into one of them, and delete the others. "
+            f"The operator then adds its two subsets and keeps the rest",
         )
+    for document in found:
+        owner = owner_of(document)
+        if len(found) == 1 and owner and not is_ours(document, facts):
+            yield Finding(
+                RULE_TAKEN,
+                f"{_title(document)} rules {facts.host} and carries the label `{OWNER}: {owner}`: take the label off if it is yours, "
+                f"or delete it if CanaryRelease {owner} is gone",
+            )
 
 
 def hides_no_rule(facts: Facts) -> Iterator[Finding]:
@@ -52,8 +72,8 @@ def hides_no_rule(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 POLICY_SHADOWED,
                 f"{_title(document)} says for {_host(document, facts)} what {facts.host} would lose under a rule of its own: "
-                f"write {' and '.join(lost)}, as far as wanted, into a DestinationRule {facts.namespace}/{facts.release} for {facts.host} "
-                f"with the label `{OWNER}: {facts.release}`, or narrow its host. The operator adds its two subsets and keeps the rest",
+                f"write {' and '.join(lost)}, as far as wanted, into a DestinationRule of {facts.namespace} for {facts.host}, "
+                f"or narrow its host. The operator adds its two subsets and keeps the rest",
             )
 
 
@@ -78,7 +98,7 @@ def is_hidden_by_no_rule(facts: Facts) -> Iterator[Finding]:
 
 
 POLICY = "the trafficPolicy"
-CHECKS: tuple[Check, ...] = (name_is_free, host_is_free, hides_no_rule, is_hidden_by_no_rule)
+CHECKS: tuple[Check, ...] = (name_is_free, host_is_ruled_once, hides_no_rule, is_hidden_by_no_rule)
 
 
 def _title(document: Mapping[str, Any]) -> str:

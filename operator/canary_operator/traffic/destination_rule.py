@@ -1,7 +1,8 @@
 """The DestinationRule that names the two subsets: document in, document out.
 
-It never sets `tls`, since automatic mTLS then decides for each pod, and no empty `trafficPolicy`, which Istio's webhook refuses. What users
-add stays: policies, further subsets, `exportTo`. Field rules: istio.io/latest/docs/reference/config/networking/destination-rule
+It is ours, or the one that a user has for the host. It never sets `tls`, since automatic mTLS then decides for each pod, and no empty
+`trafficPolicy`, which Istio's webhook refuses. What users add stays: policies, further subsets, `exportTo`. Field rules:
+istio.io/latest/docs/reference/config/networking/destination-rule
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from copy import deepcopy
 from typing import Any, NamedTuple
 
 from canary_operator.api.names import CANARY, STABLE
+from canary_operator.mesh.hosts import expand
 from canary_operator.traffic.mark import labels
 
 
@@ -47,7 +49,9 @@ def with_subsets(document: Mapping[str, Any], *, host: str, label: str, stable: 
     """
     changed = deepcopy(dict(document))
     spec = changed["spec"] = changed.get("spec") or {}
-    spec["host"] = host
+    if not rules(changed, host):
+        spec["host"] = host
+        spec.pop("workloadSelector", None)
     subsets = spec["subsets"] = spec.get("subsets") or []
     for name, version in ((STABLE, stable), (CANARY, canary)):
         subset = _subset(subsets, name)
@@ -58,8 +62,29 @@ def with_subsets(document: Mapping[str, Any], *, host: str, label: str, stable: 
     return changed
 
 
-def read(document: Mapping[str, Any], label: str) -> Selected:
-    """The versions that the two subsets select by this label."""
+def without_subsets(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A user's document without our two subsets."""
+    changed = deepcopy(dict(document))
+    spec = changed.get("spec") or {}
+    left = [subset for subset in spec.get("subsets") or [] if subset.get("name") not in (STABLE, CANARY)]
+    if left:
+        spec["subsets"] = left
+    else:
+        spec.pop("subsets", None)
+    return changed
+
+
+def rules(document: Mapping[str, Any], host: str) -> bool:
+    """Whether it is the rule of this very host for all clients, however the host is spelled."""
+    spec = document.get("spec") or {}
+    namespace, domain = document["metadata"].get("namespace", ""), host.partition(".svc.")[2]
+    return "workloadSelector" not in spec and expand(str(spec.get("host", "")), namespace, domain) == host
+
+
+def read(document: Mapping[str, Any], host: str, label: str) -> Selected:
+    """The versions that the two subsets of the host select by this label."""
+    if not rules(document, host):
+        return Selected(None, None)
     subsets = (document.get("spec") or {}).get("subsets") or []
     return Selected(_version(_subset(subsets, STABLE), label), _version(_subset(subsets, CANARY), label))
 

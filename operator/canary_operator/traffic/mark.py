@@ -16,11 +16,12 @@ def labels(owner: str) -> dict[str, str]:
     return {MANAGED_BY: MANAGER, OWNER: owner}
 
 
-def with_mark(document: Mapping[str, Any], text: str, owner: str) -> dict[str, Any]:
-    """The document as ours, marked with the text of the write that is about to happen."""
+def with_mark(document: Mapping[str, Any], text: str, owner: str | None) -> dict[str, Any]:
+    """The document marked with the text of the write that is about to happen, and labelled as its owner's. None: it stays the user's."""
     changed = deepcopy(dict(document))
     metadata = changed.setdefault("metadata", {})
-    metadata["labels"] = {**(metadata.get("labels") or {}), **labels(owner)}
+    if owner is not None:
+        metadata["labels"] = {**(metadata.get("labels") or {}), **labels(owner)}
     metadata["annotations"] = {**(metadata.get("annotations") or {}), MARK: text}
     return changed
 
@@ -51,6 +52,11 @@ def without_ownership(document: Mapping[str, Any]) -> dict[str, Any]:
 def is_ours(document: Mapping[str, Any], owner: str) -> bool:
     """Whether the object belongs to the CanaryRelease of this name. The label alone decides, so a user may hand an object over by it."""
     return _entries(document, "labels").get(OWNER) == owner
+
+
+def is_nobodys(document: Mapping[str, Any]) -> bool:
+    """No CanaryRelease owns it."""
+    return OWNER not in _entries(document, "labels")
 
 
 def _entries(document: Mapping[str, Any], field: str) -> Mapping[str, Any]:

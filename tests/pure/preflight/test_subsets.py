@@ -27,9 +27,12 @@ OURS_WITH_POLICY = rule("shop/reviews", HOST, "reviews", trafficPolicy=POLICY)
     [
         pytest.param([OURS], [], id="our own does not stand in our way"),
         pytest.param([LEFT_BEHIND], [], id="nor does what a deleted CanaryRelease of our name left behind"),
-        pytest.param([rule("shop/mine", HOST)], [TAKEN], id="a user's for our host"),
-        pytest.param([rule("shop/mine", "reviews")], [TAKEN], id="a user's for the short host"),
-        pytest.param([rule("shop/reviews", HOST)], [TAKEN], id="a user's for our host, under our name"),
+        pytest.param([rule("shop/mine", HOST)], [], id="a user's for our host gets our subsets"),
+        pytest.param([rule("shop/mine", "reviews")], [], id="so does a user's for the short host"),
+        pytest.param([rule("shop/reviews", HOST)], [], id="and a user's for our host, under our name"),
+        pytest.param([rule("shop/mine", HOST), rule("shop/mine2", "reviews")], [TAKEN], id="two of the user's for our host"),
+        pytest.param([rule("shop/mine", HOST), OURS], [TAKEN], id="one of the user's beside ours"),
+        pytest.param([rule("shop/mine", HOST), rule("shop/reviews", "ratings")], [], id="with a user's, our name is not needed"),
         pytest.param([rule("shop/mine", HOST, "reviews")], [TAKEN], id="labelled as ours under another name"),
         pytest.param([rule("shop/reviews", "ratings")], [NAME], id="a user's for another host, under our name"),
         pytest.param([rule("shop/ratings", "ratings", trafficPolicy=POLICY)], [], id="a user's for another host"),
@@ -64,7 +67,7 @@ OURS_WITH_POLICY = rule("shop/reviews", HOST, "reviews", trafficPolicy=POLICY)
         ),
         pytest.param(
             [rule("shop/mine", HOST), rule("shop/all", NAMESPACE_WIDE, trafficPolicy=POLICY)],
-            [TAKEN],
+            [],
             id="a wildcard is hidden by the user's own rule already",
         ),
         pytest.param(
@@ -116,10 +119,11 @@ def test_a_service_of_the_root_namespace_is_treated_as_any_other() -> None:
 
 
 def test_messages_name_the_object_and_what_to_write() -> None:
-    taken, hidden = inspect(facts(destination_rules=(rule("shop/mine", HOST), rule("client/x", MESH_WIDE))))
+    rules = (rule("shop/mine", HOST), rule("shop/old", HOST), rule("client/x", MESH_WIDE))
+    taken, hidden = inspect(facts(destination_rules=rules))
     assert taken.message == (
-        f"DestinationRule shop/mine rules {HOST}: move its subsets and trafficPolicy into a DestinationRule named reviews with the label "
-        "`canary.rollouts.dev/release: reviews`, and delete it. The operator then adds its two subsets and keeps the rest"
+        f"DestinationRule shop/mine and DestinationRule shop/old rule {HOST}: write what they say into one of them, and delete the others. "
+        "The operator then adds its two subsets and keeps the rest"
     )
     assert hidden.message == (
         f"DestinationRule client/x rules *.local for all callers in client and hides the subsets stable and canary of {HOST} from them, so "

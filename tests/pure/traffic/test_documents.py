@@ -82,7 +82,7 @@ def test_new_virtual_service(wanted: Wanted, canary: int, case: str) -> None:
 def test_new_destination_rule() -> None:
     new = destination_rule.owned("reviews", "shop", host=HOST, label="version", stable="v1", canary="v2")
     assert new == load("dr_new.after")
-    assert destination_rule.read(new, "version") == ("v1", "v2")
+    assert destination_rule.read(new, HOST, "version") == ("v1", "v2")
 
 
 def test_a_disowned_object_is_nobodys_and_can_be_owned_again() -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from canary_operator.api.names import ROUTE
 from canary_operator.traffic import destination_rule, mark, virtual_service
-from canary_operator.traffic.virtual_service import Reading, Wanted, read, with_weights
+from canary_operator.traffic.shares import Reading
+from canary_operator.traffic.virtual_service import Wanted, read, with_weights
 
 HOST = "reviews.shop.svc.cluster.local"
 WANTED = Wanted(host=HOST, port=9080)
@@ -115,7 +116,7 @@ def test_a_weight_out_of_range_is_a_mistake_of_the_caller(weight: int) -> None:
     ],
 )
 def test_read_subsets(subsets: list[dict[str, Any]] | None, selected: tuple[str | None, str | None]) -> None:
-    assert destination_rule.read({"spec": {"subsets": subsets}}, "version") == selected
+    assert destination_rule.read({"metadata": {}, "spec": {"host": HOST, "subsets": subsets}}, HOST, "version") == selected
 
 
 # ------------------------------------------------------------------------------------------------------------------ properties
@@ -243,7 +244,7 @@ def test_every_write_of_subsets_reads_as_meant_and_keeps_the_rest(before: dict[s
     untouched = deepcopy(before)
     after = destination_rule.with_subsets(before, host=HOST, label="version", stable=stable, canary=canary)
     assert before == untouched
-    assert destination_rule.read(after, "version") == (stable, canary)
+    assert destination_rule.read(after, HOST, "version") == (stable, canary)
     assert destination_rule.with_subsets(after, host=HOST, label="version", stable=stable, canary=canary) == after
     assert foreign(after) == foreign(before)
     assert after["spec"]["host"] == HOST
