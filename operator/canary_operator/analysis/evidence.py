@@ -24,6 +24,8 @@ LONGEST_COVER = 120.0
 """Seconds: a longer interval is a gap in the samples. Its counts count, but it covers no hold."""
 CONFIRMING = 0.9
 """So much of an interval must lie after the suspicion for its failures to confirm it."""
+LARGEST_STRETCH = 3.0
+"""The first scrape after a write shows only a part of the time between two; at most a third is taken for the whole."""
 SPACINGS_ALIVE = 3
 """A target whose newest sample is this many scrape spacings behind the newest of all no longer holds up the others."""
 
@@ -62,11 +64,11 @@ def fold(  # noqa: PLR0913 - the facts of one look, each by its name
     """
     committed = now = evidence if weight == evidence.weight else start_step(evidence, weight)
     cut = _cut(intervals)
-    for scrape, last in _scrapes(intervals):
+    for scrape, newest in _scrapes(intervals):
         until = scrape[0].until
         if evidence.reached is not None and until <= evidence.reached:
             continue
-        now = replace(now, reached=until, last=last)
+        now = replace(now, reached=until, last=total(each.canary for each in newest), coming=_coming(newest, since))
         if since is not None:
             now = _with_counts(now, scrape) if until <= since else _counted(now, scrape, since, settled_at)
             now = _suspected(now, scrape, rules, stable_of(now.segments) if stable is None else stable)
@@ -83,14 +85,25 @@ def _cut(intervals: Sequence[Interval]) -> float:
     return min((until for until in newest.values() if until >= alive_since), default=0.0)
 
 
-def _scrapes(intervals: Sequence[Interval]) -> Iterator[tuple[tuple[Interval, ...], Counts]]:
-    """Scrapes of one instant together, oldest first, each with the canary's counts of that time."""
+def _scrapes(intervals: Sequence[Interval]) -> Iterator[tuple[tuple[Interval, ...], tuple[Interval, ...]]]:
+    """Scrapes of one instant together, oldest first, each with the newest interval of every target at that time."""
     latest: dict[str, Interval] = {}
     for until, group in groupby(sorted(intervals, key=lambda each: (each.until, each.target)), lambda each: each.until):
         scrape = tuple(group)
         latest.update((interval.target, interval) for interval in scrape)
         oldest = until - max(interval.length for interval in scrape)
-        yield scrape, total(each.canary for each in latest.values() if each.until > oldest)
+        yield scrape, tuple(each for each in latest.values() if each.until > oldest)
+
+
+def _coming(newest: Sequence[Interval], since: float | None) -> float:
+    """The canary's failures in these intervals, as if it had had its weight all the time: since its write, in seconds."""
+    if since is None:
+        return 0.0
+    return sum(
+        each.canary.failures * min(LARGEST_STRETCH, each.length / min(each.length, each.until - since))
+        for each in newest
+        if each.until > since
+    )
 
 
 def _with_counts(evidence: Evidence, scrape: Sequence[Interval]) -> Evidence:
@@ -160,7 +173,7 @@ def _blame(evidence: Evidence, scrape: Sequence[Interval], accusations: Sequence
     """What settles it at this scrape, if anything does."""
     full = evidence.weight == FULL
     incomparable = full and not stable.requests
-    if rules.same_scrape and plainly_down(evidence.last) and (accusations or incomparable):
+    if rules.same_scrape and plainly_down(evidence.last, evidence.coming) and (accusations or incomparable):
         return Why.PLAINLY_DOWN
     if full and Why.LIMIT in accusations:
         return Why.LIMIT

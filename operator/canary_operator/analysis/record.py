@@ -52,6 +52,8 @@ class Evidence:
     """Covered seconds of all steps of the release."""
     last: Counts = NOTHING
     """The canary's counts at the newest scrape; of several targets, the newest interval of each in that time."""
+    coming: float = 0.0
+    """Failures of the canary that the next scrape would bring if it went on as in `last`: what waiting for it costs."""
     suspect: Suspect | None = None
     blame: Blame | None = None
 

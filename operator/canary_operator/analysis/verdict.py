@@ -57,10 +57,6 @@ class Verdict:
     """What the witnesses say."""
     ln_not_worse: float
     """Log of the odds that the canary is not worse by `rules.rule_out`, in this step since it settled."""
-    least: float
-    """Share (0 to 1) by which it fails at least more often than stable; 0.0: no evidence."""
-    most: float
-    """Share (0 to 1) by which it fails at most more often than stable, this step; 1.0: no evidence."""
     missing: str | None
     """The one condition still missing for the next step; None when it may begin, or when the canary must go back."""
     blame: Blame | None
@@ -69,6 +65,21 @@ class Verdict:
     """What it was judged by."""
     stable: Counts
     """What the canary was compared with: stable's requests and failures of the release, or those given for a bake."""
+    evidence: Evidence
+    """What was judged."""
+
+    @property
+    def least(self) -> float:
+        """Share (0 to 1) by which it fails at least more often than stable; 0.0: no evidence."""
+        if self.evidence.weight == FULL:
+            return 0.0
+        confidence = 1 - (1 - self.rules.confidence / 100) / self.rules.witnesses
+        return excess_at_least(self.evidence.segments, confidence, self.rules.noise)
+
+    @property
+    def most(self) -> float:
+        """Share (0 to 1) by which it fails at most more often than stable, this step; 1.0: no evidence."""
+        return 1.0 if self.evidence.weight == FULL else excess_at_most(self.evidence.step, noise=self.rules.noise)
 
     @property
     def ln_worse(self) -> float:
@@ -111,11 +122,7 @@ def judge_bake(evidence: Evidence, stable: Counts | None, rules: Rules) -> Verdi
 
 def _verdict(evidence: Evidence, rules: Rules, stable: Counts, incident_for: float) -> Verdict:
     testimony = hear(evidence.segments, rules, weight=evidence.weight, stable=stable)
-    least, most, ln_not_worse = 0.0, 1.0, 0.0
-    if evidence.weight != FULL:
-        least = excess_at_least(evidence.segments, 1 - (1 - rules.confidence / 100) / rules.witnesses, rules.noise)
-        most = excess_at_most(evidence.step, noise=rules.noise)
-        ln_not_worse = log_odds_not_worse(evidence.step, rules.rule_out, rules.noise)
+    ln_not_worse = 0.0 if evidence.weight == FULL else log_odds_not_worse(evidence.step, rules.rule_out, rules.noise)
     missing = _missing(evidence, rules, incident_for, testimony, ln_not_worse)
     word = Word.NOT_WORSE if ln_not_worse >= LN_ADVANCE else Word.UNOPPOSED
     if missing is not None:
@@ -124,7 +131,7 @@ def _verdict(evidence: Evidence, rules: Rules, stable: Counts, incident_for: flo
         word = Word.SUSPECT
     if evidence.blame is not None:
         word, missing = Word.WORSE, None
-    return Verdict(word, testimony, ln_not_worse, least, most, missing, evidence.blame, rules, stable)
+    return Verdict(word, testimony, ln_not_worse, missing, evidence.blame, rules, stable, evidence)
 
 
 def _missing(evidence: Evidence, rules: Rules, incident_for: float, testimony: Testimony, ln_not_worse: float) -> str | None:
@@ -159,7 +166,8 @@ def sentence(verdict: Verdict, evidence: Evidence) -> str:
         ln, against = verdict.ln_limit, f"it fails more than {100 * (rules.limit or 0.0):.3g} % of its requests"
     if verdict.blame is not None and verdict.blame.why is Why.PLAINLY_DOWN:
         text = f"canary failed {evidence.last.failures} of its last {evidence.last.requests} requests; {text}"
-    least = f"; at least {points_text(float(f'{verdict.least:.2g}'))} worse" if verdict.least > 0.0 else ""
+    least = f"{verdict.least:.2g}"
+    least = f"; at least {points_text(float(least))} worse" if float(least) > 0.0 else ""
     return f"{text}; odds {odds_text(ln)} (needed {odds_text(rules.ln_bar)}) that {against}{least}"
 
 

@@ -12,8 +12,8 @@ from canary_operator.analysis.odds import NOTHING, Counts, Segment, log_odds_abo
 
 FULL = 100
 """The weight, in percent, at which stable serves no traffic to compare with."""
-DOWN_FAILURES = 20
-"""So many failures at one scrape, and half of the requests: plainly down, no later scrape is waited for."""
+DOWN_FAILURES = 15.0
+"""Plainly down: half of the requests of the newest scrape failed, and waiting for the next one would cost so many more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Why(StrEnum):
     LIMIT = "Limit"
     """It fails more often than the absolute limit."""
     PLAINLY_DOWN = "PlainlyDown"
-    """It failed at least half of its requests, and at least 20 of them, at one scrape."""
+    """It failed at least half of its requests at one scrape, and the next would bring 15 failures or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,11 @@ def stable_of(segments: Sequence[Segment]) -> Counts:
     return sum((segment.stable for segment in segments if segment.weight < FULL), start=NOTHING)
 
 
-def plainly_down(last: Counts) -> bool:
-    """The canary failed most of what one scrape counted."""
-    return last.failures >= DOWN_FAILURES and 2 * last.failures >= last.requests
+def plainly_down(last: Counts, coming: float) -> bool:
+    """The canary fails so much that waiting for a confirmation is not worth it.
+
+    Args:
+        last: The canary's counts at the newest scrape.
+        coming: Failures that the next scrape would bring if it went on like that.
+    """
+    return coming >= DOWN_FAILURES and 2 * last.failures >= last.requests

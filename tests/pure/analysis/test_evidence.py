@@ -217,7 +217,7 @@ def test_a_canary_that_is_plainly_down_is_blamed_at_once():
 
 @pytest.mark.parametrize(
     "counts",
-    [pytest.param((100, 49), id="less than half of the requests"), pytest.param((19, 19), id="less than 20 failures")],
+    [pytest.param((100, 49), id="less than half of the requests"), pytest.param((14, 14), id="less than 15 failures")],
 )
 def test_a_canary_that_is_not_plainly_down_waits_for_the_next_scrape(counts):
     assert folded(interval(0, 15, counts, (2000, 0))).now.blame is None
@@ -225,11 +225,29 @@ def test_a_canary_that_is_not_plainly_down_waits_for_the_next_scrape(counts):
 
 def test_failures_spread_over_many_proxies_are_plainly_down_too():
     proxies = [interval(number, number + 15, (5, 5), (95, 0), target=f"p{number}") for number in range(4)]
-    assert folded(*proxies).now.blame == Blame(EPOCH + 18, Why.PLAINLY_DOWN)
+    assert folded(*proxies).now.blame == Blame(EPOCH + 17, Why.PLAINLY_DOWN)
+
+
+def test_the_first_scrape_after_a_write_speaks_for_the_time_until_the_next():
+    now = folded(interval(0, 15, (10, 10), (190, 0)), since=10).now
+    assert (now.coming, now.blame) == (30.0, Blame(EPOCH + 15, Why.PLAINLY_DOWN))
+
+
+@pytest.mark.parametrize(
+    ("failures", "since", "coming"),
+    [
+        pytest.param(4, 14, 12.0, id="never more than three times what was seen"),
+        pytest.param(14, 0, 14.0, id="a whole interval counts as it is"),
+        pytest.param(14, -30, 14.0, id="a weight that was written long ago"),
+    ],
+)
+def test_waits_for_the_next_scrape_when_that_costs_less_than_15_failures(failures, since, coming):
+    now = folded(interval(0, 15, (failures, failures), (2000, 0)), since=since).now
+    assert (now.coming, now.suspect is not None, now.blame) == (coming, True, None)
 
 
 def test_counts_of_earlier_scrapes_do_not_make_it_plainly_down():
-    found = [interval(15 * n, 15 * n + 15, (30, 7 if n else 15), (570, 0)) for n in range(2)]
+    found = [interval(15 * n, 15 * n + 15, (30, 7 if n else 14), (570, 0)) for n in range(2)]
     assert folded(*found).now.blame == Blame(EPOCH + 30, Why.ODDS)
 
 
