@@ -27,6 +27,7 @@ LARGEST = 32 * 1024 * 1024
 """Bytes of an answer; more are refused unread."""
 THREADS = 8
 _CHUNK = 1 << 16
+_TOO_LARGE = f"the answer is larger than {LARGEST // 1024 // 1024} MiB"
 
 
 class _Refused(Exception):
@@ -70,11 +71,14 @@ class _Session(requests.Session):
 
 def _content(response: requests.Response, deadline: float) -> bytes:
     """Reads what is there, chunk by chunk: a server that drips must not hold the thread."""
+    declared = response.headers.get("Content-Length", "")
     chunks, size = [], 0
+    if declared.isdecimal() and int(declared[:18]) > LARGEST:
+        raise _Refused(_TOO_LARGE)
     while chunk := response.raw.read1(_CHUNK):
         size += len(chunk)
         if size > LARGEST:
-            raise _Refused(f"the answer is larger than {LARGEST // 1024 // 1024} MiB")
+            raise _Refused(_TOO_LARGE)
         if time.monotonic() > deadline:
             raise TimeoutError
         chunks.append(chunk)
