@@ -11,14 +11,17 @@ def delete(scene: Scene) -> Decision:
     """The next step of a deletion.
 
     One version left: the VirtualService goes, and after a settle time the DestinationRule, since without a route every request reaches that version
-    anyway. Several left: without a route they would share the traffic by their number of pods, so both objects stay, pinned to stable.
+    anyway. Several left: without a route they would share the traffic by their number of pods, so both objects stay, pinned to stable. So do
+    routes that somebody else needs, whatever serves.
     """
     seen = scene.seen
     because = Because(reasons.DELETING, f"CanaryRelease is being deleted; traffic ends at {_home(scene) or 'the only version'}")
     if not seen.finalizer:
         return scene.answer(because, phase=reasons.DELETING)
-    if seen.route is None and seen.subsets is None:
+    if seen.route is None and (seen.subsets is None or (seen.subsets.stays and seen.subsets.mark is None)):
         return scene.answer(because, phase=reasons.DELETING, effects=(ReleaseFinalizer(),))
+    if seen.attached or (seen.route is not None and seen.route.stays):
+        return _pin(scene, because) if _home(scene) else _give_back(scene, because, "nothing was taken over yet")
     present = [serving for serving in (seen.versions or {}).values() if serving.ready or serving.desired]
     if len(present) <= 1 or not _home(scene):
         return _remove(scene, because)
@@ -62,7 +65,11 @@ def _pin(scene: Scene, because: Because) -> Decision:
             effects = (scene.relabel(state, reasons.DELETING, stable, canary),)
             return scene.answer(because, phase=reasons.DELETING, state=state, effects=effects, again=scene.spec.settle)
         case None:
-            words = f"several versions serve, so VirtualService and DestinationRule stay, pinned to {home}; they are yours now"
-            return scene.answer(
-                because, phase=reasons.DELETING, effects=(Disown(), Announce(Because(reasons.RELEASED, words)), ReleaseFinalizer())
-            )
+            stays = scene.seen.route is not None and scene.seen.route.stays
+            why = "the routes are yours" if scene.seen.attached else "a root of yours delegates here" if stays else "several versions serve"
+            return _give_back(scene, because, f"{why}, so VirtualService and DestinationRule stay, pinned to {home}; they are yours now")
+
+
+def _give_back(scene: Scene, because: Because, words: str) -> Decision:
+    effects = (Disown(), Announce(Because(reasons.RELEASED, words)), ReleaseFinalizer())
+    return scene.answer(because, phase=reasons.DELETING, effects=effects)

@@ -52,7 +52,10 @@ def homeward(seen: Observation, version: str, settle: timedelta, drain: timedelt
         return Relabel(version, (subsets and subsets.canary) or version)
     if route is None:
         left = remaining(subsets.since, settle, seen.now)
-        return Wait(left) if left else Shift(0)
+        if left or not seen.attached:
+            return Wait(left) if left else Shift(0)
+        # No route of the user's can be given a weight, so none is created either.
+        return None if subsets.stable == subsets.canary == version else Relabel(version, version)
     return _with_route(seen.now, route, subsets, version, settle, max(settle, drain))
 
 

@@ -21,7 +21,7 @@ def adopt(scene: Scene) -> Decision:
     because = Because(reasons.ADOPTING, f"the route of Service {spec.service.name} is taken over; {stable.revision} serves")
     finalizer = () if seen.finalizer else (EnsureFinalizer(),)
     state = scene.counted()
-    match homeward(seen, stable.version, spec.settle, spec.drain):
+    match _needed(scene, homeward(seen, stable.version, spec.settle, spec.drain)):
         case Wait(time):
             return scene.answer(because, again=time)
         case Shift(canary):
@@ -66,12 +66,17 @@ def _first_stable(scene: Scene) -> Serving | Because:
 def rest(scene: Scene) -> Decision:
     """Keeps the route, and starts a release when another revision is wanted."""
     move = homeward(scene.seen, version_of(scene.seen.stable), scene.spec.settle, scene.spec.drain)
-    decision = _keep(scene, move) or _wanted(scene, move)
+    decision = _keep(scene, _needed(scene, move)) or _wanted(scene, move)
     if isinstance(move, Wait) and (decision.look_again_in is None or decision.look_again_in > move.time):
         decision = replace(decision, look_again_in=move.time)
     serving = scene.serving(scene.seen.stable)
     # Stable deployed anew is no release: the version stays, its revision is what serves.
     return replace(decision, stable=serving.revision) if serving and decision.state.state is State.STABLE else decision
+
+
+def _needed(scene: Scene, move: Move | Wait | None) -> Move | Wait | None:
+    """The move, unless it is for a release only: in a user's routes any weight is right while both subsets select stable."""
+    return None if scene.seen.attached and isinstance(move, Shift) else move
 
 
 def _keep(scene: Scene, move: Move | Wait | None) -> Decision | None:
@@ -119,6 +124,10 @@ def _wanted(scene: Scene, move: Move | Wait | None) -> Decision:
         return scene.answer(seen.findings[0], phase="Blocked")
     if not scene.ready(seen.stable):
         return scene.stable_gone()
+    if isinstance(move, Shift):
+        state, words = scene.counted(), "the attached routes get weight 0 before the release starts"
+        shift = scene.shift(state, reasons.PREPARING, move.canary)
+        return scene.answer(Because(reasons.SETTLING, words), state=state, effects=(shift,), again=spec.settle)
     if move is not None:
         return scene.answer(Because(reasons.SETTLING, "the routing is settling before the release starts"), again=spec.settle)
     return _start(scene, canary)

@@ -45,6 +45,9 @@ def labels(scene: Scene) -> Decision | None:
         left = remaining(subsets.since, spec.settle, seen.now)
         if left:
             return scene.answer(Because(reasons.SETTLING, "the DestinationRule was put back; the VirtualService follows"), again=left)
+        if seen.attached:
+            missing = Because(reasons.DRIFT, "none of the attached routes can be given a weight")
+            return scene.answer(seen.findings[0] if seen.findings else missing, phase="Blocked")
         return lose(scene, reasons.DRIFT, "the VirtualService was missing; it was put back with all traffic on stable", lost=False)
     if subsets.stable != stable:
         # Nearly everything goes to the wrong version: mended at once, before the canary's label, which waits for weight 0.

@@ -5,12 +5,16 @@ from datetime import timedelta
 import pytest
 
 from canary_operator.release import reasons
-from canary_operator.release.model import Disown, EnsureSubsets, EnsureWeights, ReleaseFinalizer, RemoveRoute, RemoveSubsets
-from tests.builders import NOW, Situation, release, weights
+from canary_operator.release.model import Disown, EnsureSubsets, EnsureWeights, ReleaseFinalizer, RemoveRoute, RemoveSubsets, RouteSeen
+from tests.builders import LONG_AGO, NOW, Situation, release, weights
 
 ALONE = release().at_rest().observing(deleting=True)
 BOTH = release().at_step(2, since=60).observing(deleting=True)
+ATTACHED = {"attached": True}
 GONE = {"route": None, "route_gone_since": NOW - timedelta(seconds=10)}
+
+
+GIVEN_BACK: list[object] = [Disown, "Announce", ReleaseFinalizer]
 
 
 @pytest.mark.parametrize(
@@ -31,6 +35,23 @@ GONE = {"route": None, "route_gone_since": NOW - timedelta(seconds=10)}
         pytest.param(ALONE.deployed("v2"), [Disown, "Announce", ReleaseFinalizer], id="home, two versions: pinned and given away"),
         pytest.param(BOTH.pods("v1", 0), [], id="stable has no pods: traffic stays"),
         pytest.param(ALONE.deployed("v2", pods=0), [RemoveRoute], id="the other version is scaled to nothing"),
+        pytest.param(ALONE.routing(stays=True).observing(**ATTACHED), GIVEN_BACK, id="the user's routes stay, though one version serves"),
+        pytest.param(BOTH.routing(stays=True).observing(**ATTACHED), [EnsureWeights], id="the user's routes at a weight: to stable first"),
+        pytest.param(ALONE.routing(stays=True), GIVEN_BACK, id="a user's root delegates to ours: it stays"),
+        pytest.param(ALONE.observing(**GONE, **ATTACHED), GIVEN_BACK, id="the user's routes are gone: none is created"),
+        pytest.param(
+            release().observing(deleting=True, finalizer=True, route=RouteSeen(50, True, None, LONG_AGO, stays=True), **ATTACHED),
+            GIVEN_BACK,
+            id="the user's routes were not taken over yet",
+        ),
+        pytest.param(
+            ALONE.observing(**GONE).selecting(stays=True),
+            [RemoveSubsets, ReleaseFinalizer],
+            id="our subsets leave a user's DestinationRule",
+        ),
+        pytest.param(
+            ALONE.observing(**GONE).selecting(stays=True, mark=None), [ReleaseFinalizer], id="a user's DestinationRule without our mark"
+        ),
     ],
 )
 def test_the_next_step_of_a_deletion(situation: Situation, effects: list[object]) -> None:
