@@ -8,7 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from canary_operator.api.names import CANARY, FINALIZER, KIND, MANAGED_BY, MANAGER, MARK, OWNER, ROUTE, STABLE
+from canary_operator.api.names import CANARY, FINALIZER, KIND, MANAGED_BY, MANAGER, MARK, OWNER, PREVIEW, ROUTE, STABLE
 from canary_operator.api.quantities import parse_duration
 from canary_operator.release.model import Mark
 
@@ -36,6 +36,8 @@ class Stored:
     release: Document | None = None
     route: Document | None = None
     rule: Document | None = None
+    attached: tuple[str, ...] | None = None
+    """The user's routes that are managed in the VirtualService, by name; empty: its only one; None: it is the operator's."""
 
     @property
     def record(self) -> Document:
@@ -46,7 +48,7 @@ class Stored:
     @property
     def shares(self) -> dict[str, Any]:
         """Weight per subset in the managed route; empty without one."""
-        route = managed_route(self.route)
+        route = managed_route(self.route, self.attached)
         return {share["destination"].get("subset", ""): share.get("weight", 0) for share in route.get("route") or ()}
 
     @property
@@ -79,8 +81,13 @@ class Stored:
     def broken(self) -> set[str]:
         """Subsets that the VirtualService names and the DestinationRule lacks."""
         named = (share["destination"] for http in _routes(self.route) for share in http.get("route") or ())
-        host = ((self.rule or {}).get("spec") or {}).get("host")
-        return {each["subset"] for each in named if "subset" in each and (each["subset"] not in self.labels or each["host"] != host)}
+        hosts = {_full(self.rule["spec"]["host"], self.rule)} if self.rule else set()
+        lost = (
+            each
+            for each in named
+            if "subset" in each and (each["subset"] not in self.labels or _full(each["host"], self.route) not in hosts)
+        )
+        return {each["subset"] for each in lost}
 
     @property
     def versions(self) -> set[str]:
@@ -130,16 +137,53 @@ class Moment:
 
 
 def histories(revisions: Iterable[Revision]) -> list[list[Moment]]:
-    """Per CanaryRelease, by name, all moments in the order of writing. Other VirtualServices and DestinationRules are left out."""
-    found: dict[tuple[str, str], list[Moment]] = {}
+    """Per CanaryRelease, by name, all moments in the order of writing; one that attaches several VirtualServices has a history for each.
+
+    Other VirtualServices are left out, and the DestinationRules of other hosts.
+    """
+    found: dict[_Story, list[Moment]] = {}
     ordered = sorted(revisions, key=lambda revision: revision.number)
-    names = {_name(revision) for revision in ordered if revision.object["kind"] == KIND}
+    stories = {story for revision in ordered if revision.object["kind"] == KIND for story in _stories(revision.object)}
     for revision in ordered:
-        if _name(revision) in names:
-            moments = found.setdefault(_name(revision), [])
-            before = moments[-1].after if moments else Stored()
-            moments.append(_moment(revision, before))
+        for story in sorted(stories, key=lambda story: story.route):
+            if story.tells(revision.object):
+                moments = found.setdefault(story, [])
+                before = moments[-1].after if moments else Stored(attached=story.attached)
+                moments.append(_moment(revision, before))
     return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """Which objects belong to one CanaryRelease and one of its VirtualServices."""
+
+    namespace: str
+    name: str
+    service: str
+    route: str
+    attached: tuple[str, ...] | None
+
+    def tells(self, document: Document) -> bool:
+        metadata, kind = document["metadata"], document["kind"]
+        if metadata["namespace"] != self.namespace:
+            return False
+        if kind == "DestinationRule" and metadata["name"] != self.name:
+            return _full(document["spec"]["host"], document) == f"{self.service}.{self.namespace}.svc.cluster.local"
+        return bool(metadata["name"] == (self.route if kind == "VirtualService" else self.name))
+
+
+def _stories(release: Document) -> Iterator[_Story]:
+    metadata, spec = release["metadata"], release["spec"]
+    attach = (spec.get("traffic") or {}).get("attach")
+    for each in attach or [{"virtualService": metadata["name"]}]:
+        routes = tuple(each.get("routes") or ()) if attach else None
+        service = (spec.get("service") or {}).get("name", metadata["name"])
+        yield _Story(metadata["namespace"], metadata["name"], service, each["virtualService"], routes)
+
+
+def _full(host: str, document: Document | None) -> str:
+    namespace = (document or {}).get("metadata", {}).get("namespace", "")
+    return host if "." in host else f"{host}.{namespace}.svc.cluster.local"
 
 
 def owned(document: Document | None) -> bool:
@@ -147,28 +191,37 @@ def owned(document: Document | None) -> bool:
     return document is not None and OWNER in (document["metadata"].get("labels") or {})
 
 
-def managed_route(route: Document | None) -> Document:
-    """The HTTP route of our name; empty when there is none."""
-    return next((http for http in _routes(route) if http.get("name") == ROUTE), {})
+def managed_route(route: Document | None, attached: tuple[str, ...] | None = None) -> Document:
+    """The managed HTTP route, of several the first; empty when there is none."""
+    names = (ROUTE,) if attached is None else attached
+    return next((http for http in _routes(route) if http.get("name") in names or not names), {})
 
 
-def foreign(document: Document) -> Document:
-    """The document without what the operator manages."""
+def foreign(document: Document, attached: tuple[str, ...] | None = None) -> Document:
+    """The document without what the operator manages: of a user's VirtualService that is the weights alone."""
     spec, metadata = deepcopy(document["spec"]), document["metadata"]
+    ours = managed_route({"spec": spec}, attached)
+    if attached is not None and document["kind"] == "VirtualService":
+        for share in ours.get("route") or ():
+            share.pop("weight", None)
+        return {**spec, "metadata": _kept(metadata)}
     for field in ("hosts", "gateways", "host"):
         spec.pop(field, None)
-    ours = managed_route({"spec": spec})
-    for field in ("route", "redirect", "directResponse", "delegate"):
+    for field in ("route", "redirect", "directResponse", "delegate", "mirrors"):
         ours.pop(field, None)
-    spec["http"] = [http for http in spec.get("http") or () if http != {"name": ROUTE}]
+    spec["http"] = [http for http in spec.get("http") or () if http != {"name": ROUTE} and http.get("name") != PREVIEW]
     for subset in (subsets := spec.get("subsets") or []):
         if subset["name"] in (STABLE, CANARY):
             subset.pop("labels", None)
     spec["subsets"] = [subset for subset in subsets if subset not in ({"name": STABLE}, {"name": CANARY})]
+    return {**_kept(metadata), "spec": spec}
+
+
+def _kept(metadata: Document) -> Document:
     kept: Document = {field: metadata.get(field) for field in ("finalizers", "ownerReferences")}
     for field in ("labels", "annotations"):
         kept[field] = {key: value for key, value in (metadata.get(field) or {}).items() if key not in (MARK, OWNER, MANAGED_BY)}
-    return {**kept, "spec": spec}
+    return kept
 
 
 def _routes(route: Document | None) -> Iterator[Document]:

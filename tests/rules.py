@@ -87,9 +87,12 @@ def _relabelled(moment: Moment, subset: str, idle: float | None) -> Iterator[str
 def additions(moments: Sequence[Moment]) -> Iterator[str]:
     """5: of an object that exists the operator changes only what it manages; what users added stays."""
     for moment in moments:
-        before, after = moment.pair
-        if moment.kind != KIND and moment.ours and before and after and foreign(before) != foreign(after):
-            yield f"rule 5: {moment.what} differs in more than the operator's own fields: {foreign(before)} became {foreign(after)}"
+        (before, after), attached = moment.pair, moment.before.attached
+        if moment.kind == KIND or not moment.ours or not before or not after:
+            continue
+        was, became = foreign(before, attached), foreign(after, attached)
+        if was != became:
+            yield f"rule 5: {moment.what} differs in more than the operator's own fields: {was} became {became}"
 
 
 def marks(moments: Sequence[Moment]) -> Iterator[str]:

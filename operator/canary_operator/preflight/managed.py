@@ -7,7 +7,7 @@ from canary_operator.api.names import CANARY, STABLE
 from canary_operator.mesh.routes import chosen, http_of, names_delegate, subset_of
 from canary_operator.preflight.facts import Attachment, Check, Facts
 from canary_operator.preflight.finding import ROOT_MISSING, ROUTE_MISSING, ROUTE_NOT_HTTP, ROUTE_UNFIT, Finding
-from canary_operator.preflight.scope import is_ours, namespace_of, spec_of, title
+from canary_operator.preflight.scope import is_ours, namespace_of, rules_of_our_host, spec_of, title
 from canary_operator.preflight.service import port_of
 
 LONGEST = 300
@@ -15,8 +15,11 @@ LONGEST = 300
 
 
 def attached_routes_exist(facts: Facts) -> Iterator[Finding]:
-    """Weights can only be written into a VirtualService and an HTTP route that are there, and of which there is no doubt."""
-    for each in facts.attachments:
+    """Weights can only be written into a VirtualService and an HTTP route that are there, and of which there is no doubt.
+
+    It is told once the subsets are there: a route that names them before would answer 503.
+    """
+    for each in facts.attachments if _has_subsets(facts) else ():
         document = _attached(each, facts)
         if document is None:
             yield Finding(
@@ -57,7 +60,7 @@ def attached_routes_exist(facts: Facts) -> Iterator[Finding]:
 def attached_routes_fit(facts: Facts) -> Iterator[Finding]:
     """Exactly the two subsets: a third destination would take requests that nobody compares."""
     port = port_of(facts.service, facts.service_port) if facts.service else None
-    for each in facts.attachments:
+    for each in facts.attachments if _has_subsets(facts) else ():
         document = _attached(each, facts)
         if document is None:
             continue
@@ -88,6 +91,12 @@ def a_root_delegates(facts: Facts) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (attached_routes_exist, attached_routes_fit, a_root_delegates)
+
+
+def _has_subsets(facts: Facts) -> bool:
+    return any(
+        {STABLE, CANARY} <= {subset.get("name") for subset in spec_of(rule).get("subsets") or []} for rule in rules_of_our_host(facts)
+    )
 
 
 def _attached(each: Attachment, facts: Facts) -> Mapping[str, Any] | None:

@@ -20,6 +20,14 @@ def web(*http: Document, **spec: Any) -> Document:
     return named("shop/web", hosts=["web.example.com"], gateways=["infra/public"], http=list(http), **spec)
 
 
+RULE = named("shop/policies", host="reviews", subsets=[{"name": "stable"}, {"name": "canary"}])
+
+
+def attached(*documents: Document, by: Attachment = ATTACHED[0], **more: Any) -> list[tuple[str, str]]:
+    """What is found when the subsets are there."""
+    return told(inspect(facts(attachments=(by,), virtual_services=documents, destination_rules=(RULE,), **more)))
+
+
 BOTH = to("stable", "canary", name="primary")
 MISSING, UNFIT, NOT_HTTP = ("RouteMissing", ERROR), ("RouteUnfit", ERROR), ("RouteNotHttp", ERROR)
 
@@ -45,12 +53,18 @@ MISSING, UNFIT, NOT_HTTP = ("RouteMissing", ERROR), ("RouteUnfit", ERROR), ("Rou
     ],
 )
 def test_attached_routes(attachment: Attachment, document: Document, found: list[tuple[str, str]]) -> None:
-    findings = inspect(facts(attachments=(attachment,), virtual_services=(document,)))
-    assert [each for each in told(findings) if each[1] == ERROR and each[0] not in ("SubsetMissing",)] == found
+    assert [each for each in attached(document, by=attachment) if each[1] == ERROR and each[0] not in ("SubsetMissing",)] == found
+
+
+@pytest.mark.parametrize("rules", [(), (named("shop/policies", host="reviews", trafficPolicy={}),)], ids=["no rule", "a rule without them"])
+def test_until_the_subsets_are_there_no_route_is_asked_for(rules: tuple[Document, ...]) -> None:
+    # Whoever wrote it now would get 503.
+    assert told(inspect(facts(attachments=ATTACHED, destination_rules=rules))) == []
 
 
 def test_an_unfit_route_is_told_what_to_write() -> None:
-    found = inspect(facts(attachments=ATTACHED, virtual_services=(web(to("stable", name="primary")),)))
+    unfit = web(to("stable", name="primary"))
+    found = inspect(facts(attachments=ATTACHED, virtual_services=(unfit,), destination_rules=(RULE,)))
     assert next(each for each in found if each.reason == "RouteUnfit").message == (
         f"VirtualService shop/web, route primary, does not lead to the subsets stable and canary of {HOST} alone: write exactly these two lines "
         f"under its `route:`, and leave the rest as it is: `- {{destination: {{host: {HOST}, subset: stable, port: {{number: 9080}}}}, weight: "
@@ -60,12 +74,11 @@ def test_an_unfit_route_is_told_what_to_write() -> None:
 
 def test_hosts_and_gateways_of_an_attached_virtual_service_are_the_users_business() -> None:
     other = named("shop/other", hosts=[HOST], http=[to("stable")])
-    assert told(inspect(facts(attachments=ATTACHED, virtual_services=(web(BOTH), other)))) == []
+    assert attached(web(BOTH), other) == []
 
 
 def test_another_route_of_it_that_ignores_the_subsets_is_a_warning() -> None:
-    document = web(to(None, name="old", match=[{"uri": {"prefix": "/old"}}]), BOTH)
-    assert told(inspect(facts(attachments=ATTACHED, virtual_services=(document,)))) == [("RouteBypassesSubsets", "Warning")]
+    assert attached(web(to(None, name="old", match=[{"uri": {"prefix": "/old"}}]), BOTH)) == [("RouteBypassesSubsets", "Warning")]
 
 
 @pytest.mark.parametrize(
@@ -81,10 +94,9 @@ def test_of_two_that_attach_one_route_the_older_works(theirs: Attachment, confli
     older = Peer("shop", "ratings", "2026-01-01T00:00:00Z", "ratings", (theirs,))
     younger = Peer("shop", "reviews", "2026-01-02T00:00:00Z", "reviews", ATTACHED)
     for peers in ((older, younger), (younger, older)):
-        found = told(inspect(facts(attachments=ATTACHED, virtual_services=(web(BOTH),), releases=peers)))
-        assert (("Conflict", ERROR) in found) is conflict
+        assert (("Conflict", ERROR) in attached(web(BOTH), releases=peers)) is conflict
     younger_one = Peer("shop", "ratings", "2026-01-03T00:00:00Z", "ratings", (theirs,))
-    assert told(inspect(facts(attachments=ATTACHED, virtual_services=(web(BOTH),), releases=(younger, younger_one)))) == []
+    assert attached(web(BOTH), releases=(younger, younger_one)) == []
 
 
 DELEGATE = named("shop/reviews", "reviews", http=[to("stable", "canary", name="canary-release")])
