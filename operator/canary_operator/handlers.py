@@ -6,21 +6,32 @@ nothing: no change handlers, timers, daemons, annotations, finalizers or Events 
 """
 
 import asyncio
-import base64
 import logging
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import kopf
 
 from canary_operator.api.names import GROUP
 from canary_operator.clients.kinds import WATCHED, Kind
-from canary_operator.clients.login import bearer, log_in
+from canary_operator.clients.login import log_in
+from canary_operator.clients.session import Pace, session
 
-Tell = Callable[[Kind, str | None, Mapping[str, Any]], None]
-"""Kind, ADDED, MODIFIED, DELETED or None (the object is on a list), document."""
+
+class Ear(Protocol):
+    """Who is told what the watches bring."""
+
+    def tell(self, kind: Kind, event: str | None, document: Mapping[str, Any]) -> None:
+        """ADDED, MODIFIED, DELETED or None (the object is on a list), and the document."""
+
+    def listing(self, kind: Kind, namespace: str | None) -> None:
+        """A whole list is asked for, of a namespace or of all."""
+
+    def heard(self, kind: Kind, namespace: str | None) -> None:
+        """The stream of a kind lives."""
+
 
 LONGEST_PAUSE = 5.0
 """Seconds between two tries while the API server is away; also how late its return is noticed at most."""
@@ -42,46 +53,32 @@ class Backoffs:
             pause = min(pause * 2, LONGEST_PAUSE)
 
 
-def registry(tell: Tell, kubeconfig: str | None) -> kopf.OperatorRegistry:
+def registry(ear: Ear, kubeconfig: str | None) -> kopf.OperatorRegistry:
     """One handler per kind, and one that logs in."""
     found = kopf.OperatorRegistry()
     for kind in WATCHED:
-        kopf.on.event(group=kind.group, version=kind.version, plural=kind.plural, id=kind.plural, registry=found)(_handler(kind, tell))
+        kopf.on.event(group=kind.group, version=kind.version, plural=kind.plural, id=kind.plural, registry=found)(_handler(kind, ear))
+    streams, logins = Pace(), Pace()
 
-    async def login(**_: object) -> kopf.ConnectionInfo:
-        return await connection(kubeconfig)
+    async def login(**_: object) -> kopf.AiohttpSession:
+        await asyncio.sleep(logins.pause("login"))  # Kopf asks anew whenever credentials are refused
+        logins.began("login")
+        configuration = await log_in(kubeconfig)
+        talk = session(configuration, listing=ear.listing, heard=ear.heard, pace=streams)
+        return kopf.AiohttpSession(server=configuration.host, aiohttp_session=talk)
 
     kopf.on.login(registry=found, errors=kopf.ErrorsMode.PERMANENT)(login)
     return found
 
 
-def _handler(kind: Kind, tell: Tell) -> Callable[..., Any]:
+def _handler(kind: Kind, ear: Ear) -> Callable[..., Any]:
     async def handle(event: Mapping[str, Any], **_: object) -> None:
-        tell(kind, event["type"], event["object"])
+        ear.tell(kind, event["type"], event["object"])
 
     return handle
 
 
-async def connection(kubeconfig: str | None) -> kopf.ConnectionInfo:
-    """The credentials of our own client, in Kopf's words."""
-    configuration = await log_in(kubeconfig)
-    scheme, _, token = (await bearer(configuration) or "").partition(" ")
-    basic = base64.b64decode(token).decode().partition(":") if scheme.lower() == "basic" else None
-    return kopf.ConnectionInfo(
-        server=configuration.host,
-        ca_path=configuration.ssl_ca_cert,
-        insecure=not configuration.verify_ssl,
-        certificate_path=configuration.cert_file,
-        private_key_path=configuration.key_file,
-        scheme=None if basic else scheme.capitalize() or None,
-        token=None if basic else token.strip() or None,
-        username=basic[0] if basic else None,
-        password=basic[2] if basic else None,
-        proxy_url=configuration.proxy,
-    )
-
-
-def settings() -> kopf.OperatorSettings:
+def settings(silence: float = SILENCE) -> kopf.OperatorSettings:
     """Kopf as an informer: bounded requests, endless tries, nothing written."""
     found = kopf.OperatorSettings()
     found.posting.enabled = False
@@ -91,7 +88,7 @@ def settings() -> kopf.OperatorSettings:
     found.watching.server_timeout = SERVER_TIMEOUT
     found.watching.client_timeout = SERVER_TIMEOUT + 30
     found.watching.connect_timeout = 5
-    found.watching.inactivity_timeout = SILENCE
+    found.watching.inactivity_timeout = silence
     found.watching.chunk_size = 500
     found.queueing.idle_timeout = 1
     found.queueing.exit_timeout = 0.5
@@ -111,15 +108,18 @@ class Watches:
     """One run of Kopf in its thread.
 
     Args:
-        tell: Called in the loop that creates this object, for every event.
+        ear: Called in the loop that creates this object.
         kubeconfig: As given on the command line.
         namespaces: Those that are watched; empty: all.
+        silence: Seconds without a word after which a stream is dropped.
     """
 
-    def __init__(self, tell: Tell, *, kubeconfig: str | None, namespaces: Sequence[str]) -> None:
+    def __init__(self, ear: Ear, *, kubeconfig: str | None, namespaces: Sequence[str], silence: float = SILENCE) -> None:
         self._home = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._home.create_future()
-        self._registry = registry(lambda *event: self._call(tell, *event), kubeconfig)
+        self._ear = ear
+        self._registry = registry(self, kubeconfig)
+        self._settings = settings(silence)
         self._namespaces = list(namespaces)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -136,6 +136,18 @@ class Watches:
         if self._loop is not None and self._stop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop.set)
 
+    def tell(self, kind: Kind, event: str | None, document: Mapping[str, Any]) -> None:
+        """From Kopf's thread to the other."""
+        self._call(self._ear.tell, kind, event, document)
+
+    def listing(self, kind: Kind, namespace: str | None) -> None:
+        """From Kopf's thread to the other."""
+        self._call(self._ear.listing, kind, namespace)
+
+    def heard(self, kind: Kind, namespace: str | None) -> None:
+        """From Kopf's thread to the other."""
+        self._call(self._ear.heard, kind, namespace)
+
     def _main(self) -> None:
         error: BaseException | None = None
         try:
@@ -149,7 +161,7 @@ class Watches:
         if self._stopping:
             return
         where: dict[str, Any] = {"namespaces": self._namespaces} if self._namespaces else {"clusterwide": True}
-        await kopf.operator(registry=self._registry, settings=settings(), stop_flag=self._stop, **where)
+        await kopf.operator(registry=self._registry, settings=self._settings, stop_flag=self._stop, **where)
 
     def _end(self, error: BaseException | None) -> None:
         if self._ended.done():

@@ -48,6 +48,12 @@ class Metrics:
         )
         self.events = Counter("canary_operator_watch_events", "Events that the watches brought.", ["kind"], registry=self.registry)
         self.restarts = Counter("canary_operator_watch_restarts", "Restarts of all watches after a failure.", registry=self.registry)
+        self.age = Gauge(
+            "canary_operator_watch_age_seconds",
+            "Seconds since the watch of a kind said anything; bookmarks come about every minute.",
+            ["kind"],
+            registry=self.registry,
+        )
         self.depth = Gauge("canary_operator_queue_depth", "CanaryReleases that wait for a worker.", registry=self.registry)
         self.leader = Gauge("canary_operator_leader", "1 while this replica works, 0 while it stands by.", registry=self.registry)
         self.lag = Gauge("canary_operator_loop_lag_seconds", "How late the event loop ran in the last second.", registry=self.registry)

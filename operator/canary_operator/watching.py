@@ -9,6 +9,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from canary_operator.cache import Cache, Key
@@ -18,7 +19,10 @@ from canary_operator.instrumentation import Metrics, log
 
 QUIET = 3.0
 """Seconds without an object from a list, after which the list has ended."""
-LONGEST_PAUSE = 15.0
+LISTING = 8.0
+"""The same from when a list is asked for: it may be empty, or slow."""
+LONGEST_PAUSE = 8.0
+"""Seconds between two starts of watches that end at once."""
 
 
 class Lists(Protocol):
@@ -58,7 +62,11 @@ class Intake:
         self._metrics = metrics
         self._namespaces = namespaces
         self._missing: dict[Kind, set[tuple[str, str]]] = {}
-        self._listed: dict[Kind, float] = {}
+        self._due: dict[Kind, float] = {}
+        self._heard: dict[Kind, dict[str | None, float]] = {kind: {} for kind in WATCHED}
+        self._began = clock()
+        for kind in WATCHED:
+            metrics.age.labels(kind.kind).set_function(partial(self._age, kind))
         self._watches: Running | None = None
         self._stopped = False
 
@@ -71,13 +79,21 @@ class Intake:
         """One event of a watch; None: the object is on a list."""
         self._metrics.events.labels(kind.kind).inc()
         metadata = document["metadata"]
-        if event is None and kind not in self._missing:
-            self._expect(kind)
         if kind in self._missing:
             self._missing[kind].discard((metadata.get("namespace", ""), metadata["name"]))
             if event is None:
-                self._listed[kind] = self._clock()
+                self._due[kind] = self._clock() + QUIET
         self._wake(self._cache.remove(kind, document) if event == "DELETED" else self._cache.store(kind, document))
+
+    def listing(self, kind: Kind, namespace: str | None = None) -> None:
+        """The watches ask for a whole list, of this namespace or of all: what it will not name has vanished."""
+        known = {(each["metadata"].get("namespace", ""), each["metadata"]["name"]) for each in self._cache.all(kind, namespace)}
+        self._missing[kind] = self._missing.get(kind, set()) | known
+        self._due[kind] = self._clock() + LISTING
+
+    def heard(self, kind: Kind, namespace: str | None = None) -> None:
+        """The watch of a kind lives."""
+        self._heard[kind][namespace] = self._clock()
 
     async def supervise(self, start: Callable[[], Running], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Runs the watches again and again until `stop`."""
@@ -85,8 +101,6 @@ class Intake:
         while not self._stopped:
             began = self._clock()
             self._watches = start()
-            for kind in WATCHED:
-                self._expect(kind)
             try:
                 await self._watches.run()
                 reason: object = "ended"
@@ -109,9 +123,9 @@ class Intake:
         """Looks for what lists did not name, until it is cancelled."""
         while True:
             await asyncio.sleep(1)
-            for kind in [kind for kind, at in self._listed.items() if self._clock() - at > QUIET]:
+            for kind in [kind for kind, at in self._due.items() if self._clock() > at]:
                 if not await self._sought(kind):
-                    self._listed[kind] = self._clock()  # later again
+                    self._due[kind] = self._clock() + QUIET  # later again
 
     async def _sought(self, kind: Kind) -> bool:
         missing = {name for name in self._missing.get(kind, ()) if self._cache.get(kind, *name) is not None}
@@ -122,15 +136,14 @@ class Intake:
                 log(logging.WARNING, "objects that a list did not name could not be looked for", kind=kind.kind, error=str(error))
                 return False
         self._missing.pop(kind, None)
-        self._listed.pop(kind, None)
+        self._due.pop(kind, None)
         return True
 
     def _ended(self) -> bool:
         return self._stopped
 
-    def _expect(self, kind: Kind) -> None:
-        self._missing[kind] = {(each["metadata"].get("namespace", ""), each["metadata"]["name"]) for each in self._cache.all(kind)}
-        self._listed[kind] = self._clock()
+    def _age(self, kind: Kind) -> float:
+        return self._clock() - min(self._heard[kind].values(), default=self._began)
 
     def _wake(self, keys: frozenset[Key]) -> None:
         if self._cache.synced:

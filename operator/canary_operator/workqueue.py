@@ -11,14 +11,16 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from canary_operator.cache import Key
-from canary_operator.clients.errors import ClusterError, TooManyRequests
+from canary_operator.clients.errors import ClusterError, Conflict, TooManyRequests
 
 Pass = Callable[[Key], Awaitable[timedelta | None]]
 """One pass over a key; answers when to look again at the latest. None: when something changes."""
 
 FIRST_BACKOFF = 0.25
-LONGEST_BACKOFF = 30.0
-"""Seconds. Doubled with each failure in a row, and spread by half."""
+LONGEST_BACKOFF = 10.0
+"""Seconds. Doubled with each failure in a row, and spread by half. Also how late the return of the API server is noticed at most."""
+CALM = 1.0
+"""Seconds after a failure for which news of a key does not shorten its back-off below them."""
 
 
 class WorkQueue:
@@ -54,6 +56,7 @@ class WorkQueue:
         self._active: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._failures: dict[Key, int] = {}
+        self._calm: dict[Key, float] = {}
         self._wanted = asyncio.Semaphore(0)
         self._workers: list[asyncio.Task[None]] = []
         self._idle = asyncio.Event()
@@ -66,8 +69,12 @@ class WorkQueue:
         return len(self._ready)
 
     def add(self, key: Key) -> None:
-        """Look at this key as soon as a worker is free."""
+        """Look at this key as soon as a worker is free, or when it is calm again after a failure."""
         if self._stopped or key in self._dirty:
+            return
+        calm = self._calm.get(key, 0.0) - asyncio.get_running_loop().time()
+        if calm > 0:
+            self.add_after(key, calm)
             return
         self._dirty.add(key)
         if key not in self._active:
@@ -92,6 +99,7 @@ class WorkQueue:
         """No deadline and no failures any more."""
         self._cancel(key)
         self._failures.pop(key, None)
+        self._calm.pop(key, None)
 
     def start(self) -> None:
         """Starts the workers; what was added before is worked on now."""
@@ -126,14 +134,18 @@ class WorkQueue:
                 if not self._active:
                     self._idle.set()
                 if key in self._dirty:
-                    self._enqueue(key)
+                    self._dirty.discard(key)
+                    self.add(key)
 
     async def _pass(self, key: Key) -> None:
         try:
             again = await self._look(key)
         except Exception as error:  # noqa: BLE001  (the one place: a key that fails must not end the worker)
             least = error.retry_after if isinstance(error, TooManyRequests) else 0
-            self._failed(key, error, self.add_with_backoff(key, least))
+            delay = self.add_with_backoff(key, least)
+            if not isinstance(error, Conflict):  # after which what is known is new
+                self._calm[key] = asyncio.get_running_loop().time() + max(least, min(delay, CALM))
+            self._failed(key, error, delay)
             return
         self.forget(key)
         if not self._known(key):

@@ -55,6 +55,8 @@ class Watches:
         self._stopped = asyncio.Event()
 
     async def run(self) -> None:
+        for kind in WATCHED:
+            self._rig.intake.listing(kind)
         for kind, event, document in self._events:
             self._rig.intake.tell(kind, event, document)
         if self._lives is None:
@@ -130,7 +132,8 @@ def test_what_vanished_while_the_stream_had_expired_is_found() -> None:
         task = asyncio.create_task(supervised(rig, [Watches(rig, [(CANARY_RELEASE, None, release(name)) for name in ("a", "b")])], 60))
         await asyncio.sleep(30)
         rig.lists.names, rig.lists.version = ["b"], 20
-        rig.intake.tell(CANARY_RELEASE, None, release("b"))  # 410: a new list, without "a"
+        rig.intake.listing(CANARY_RELEASE)  # 410: a new list, without "a"
+        rig.intake.tell(CANARY_RELEASE, None, release("b"))
         await task
         assert rig.cache.keys() == {B} and rig.woken == [A] and len(rig.lists.asked) == 1
 
@@ -176,5 +179,39 @@ def test_a_vanished_service_wakes_its_release() -> None:
         await supervised(rig, [Watches(rig, [(CANARY_RELEASE, None, release("a"))])], 20)
         assert rig.woken == [A]
         assert sorted(kind.kind for _, kind in rig.lists.asked) == ["Service", "VirtualService"]
+
+    run(main())
+
+
+def test_the_last_object_of_a_kind_is_missed_too() -> None:
+    """An empty list tells of no object: that it was asked for is enough."""
+
+    async def main() -> None:
+        rig = Rig("a")
+        await rig.fill()
+        task = asyncio.create_task(supervised(rig, [Watches(rig, [(CANARY_RELEASE, None, release("a"))])], 60))
+        await asyncio.sleep(30)
+        rig.lists.names, rig.lists.version = [], 20
+        rig.intake.listing(CANARY_RELEASE)
+        await task
+        assert rig.cache.keys() == frozenset() and rig.woken == [A] and len(rig.lists.asked) == 1
+
+    run(main())
+
+
+def test_the_age_of_a_stream_is_that_of_its_last_word() -> None:
+    async def main() -> None:
+        metrics = Metrics()
+        intake = Intake(Lists(), Cache(), lambda key: None, metrics, (), clock=now)
+
+        def age() -> float | None:
+            return metrics.registry.get_sample_value("canary_operator_watch_age_seconds", {"kind": "CanaryRelease"})
+
+        await asyncio.sleep(5)
+        assert age() == 5
+        intake.heard(CANARY_RELEASE, "shop")
+        await asyncio.sleep(3)
+        intake.heard(CANARY_RELEASE, "infra")
+        assert age() == 3, "of several namespaces the one that says least counts"
 
     run(main())

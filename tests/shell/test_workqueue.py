@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from canary_operator.cache import Key
-from canary_operator.clients.errors import Conflict, TooManyRequests
+from canary_operator.clients.errors import Conflict, TooManyRequests, Unavailable
 from canary_operator.workqueue import WorkQueue
 from tests.shell.virtual_time import now, run
 
@@ -123,8 +123,8 @@ def test_failures_are_tried_again_with_growing_pauses_and_success_resets_them() 
 def test_backoff_is_bounded_and_spread() -> None:
     async def main() -> None:
         low, high = queue(Passes(), chance=lambda: 0), queue(Passes(), chance=lambda: 1)
-        assert [low.add_with_backoff(A) for _ in range(20)][-1] == 15
-        assert [high.add_with_backoff(A) for _ in range(20)][-1] == 30
+        assert [low.add_with_backoff(A) for _ in range(20)][-1] == 5
+        assert [high.add_with_backoff(A) for _ in range(20)][-1] == 10
         low.forget(A)
         assert low.add_with_backoff(A) == 0.125
 
@@ -164,3 +164,25 @@ def test_stopping_waits_for_passes_in_work_but_no_longer_than_the_grace() -> Non
 
     assert run(main(1, 3)) == (1, [(0, A)])
     assert run(main(60, 3)) == (3.5, [(0, A)])
+
+
+def test_news_does_not_drive_a_key_that_fails() -> None:
+    """Samples come while the API server is away: no more than about one try a second."""
+
+    async def script(work: WorkQueue) -> None:
+        work.add(A)
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            work.add(A)
+
+    found = play(Passes(0.15, {A: [Unavailable("away")] * 1000}), script, 0)
+    assert 8 <= len(found) <= 12
+
+
+def test_news_is_looked_at_at_once_after_a_conflict() -> None:
+    async def script(work: WorkQueue) -> None:
+        work.add(A)
+        await asyncio.sleep(0.01)
+        work.add(A)
+
+    assert play(Passes(0, {A: [Conflict("changed"), None]}), script, 1) == [(0, A), (0.01, A)]

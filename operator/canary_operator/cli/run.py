@@ -153,9 +153,7 @@ class Process:
 
     async def _watch(self, intake: Intake) -> None:
         handlers = await _load("canary_operator.handlers")
-        await intake.supervise(
-            lambda: handlers.Watches(intake.tell, kubeconfig=self._settings.kubeconfig, namespaces=self._settings.namespaces)
-        )
+        await intake.supervise(lambda: handlers.Watches(intake, kubeconfig=self._settings.kubeconfig, namespaces=self._settings.namespaces))
 
     async def _fill(self, intake: Intake) -> None:
         """All first lists; tries again and again while the API does not answer."""

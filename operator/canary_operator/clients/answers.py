@@ -16,6 +16,9 @@ from canary_operator.clients.errors import (
     Unavailable,
 )
 
+MOST_PATIENCE = 60.0
+"""Seconds that an answer may ask for before the next try."""
+
 
 def json_object(content: bytes) -> dict[str, Any] | None:
     """The JSON object in an answer; None: it holds none."""
@@ -52,4 +55,4 @@ def refusal(what: str, status: int, document: dict[str, Any] | None, headers: Ma
 
 
 def _seconds(text: str | None) -> float:
-    return float(text) if text and text.isdecimal() else 1.0
+    return min(float(text), MOST_PATIENCE) if text and text.isdecimal() else 1.0

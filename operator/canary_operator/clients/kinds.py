@@ -44,3 +44,18 @@ LEASE = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 
 WATCHED = (CANARY_RELEASE, VIRTUAL_SERVICE, DESTINATION_RULE, SERVICE, REPLICA_SET, ENDPOINT_SLICE)
 """What the cache holds. Deployments are not among them: their ReplicaSets carry owner, labels and hash."""
+
+
+def kind_of(path: str) -> Kind | None:
+    """The watched kind that a list or watch of this path is about."""
+    for kind in WATCHED:
+        root, _, plural = kind.path().rpartition("/")
+        if f"{root}/" in path and path.endswith(f"/{plural}"):
+            return kind
+    return None
+
+
+def namespace_of(path: str) -> str | None:
+    """The namespace in the path of a list; None: all."""
+    _, found, rest = path.partition("/namespaces/")
+    return rest.partition("/")[0] if found else None

@@ -12,6 +12,7 @@ from canary_operator.api.names import MANAGER
 from canary_operator.clients.answers import json_object, refusal
 from canary_operator.clients.errors import ClusterError, Conflict, NotLeading, Unavailable
 from canary_operator.clients.kinds import Kind
+from canary_operator.clients.login import distrust
 
 PAGE = 500
 """Objects per page of a list."""
@@ -168,6 +169,8 @@ class Cluster:
         except (aiohttp.ClientError, ApiException, OSError) as error:
             raise Unavailable(f"{what}: {error or type(error).__name__}") from error
         status = int(answer.status)
+        if status == 401:
+            distrust(self._client.configuration)
         document = json_object(content)
         if status >= 300 or status < 200:
             raise refusal(what, status, document, answer.headers, json_patch=content_type == JSON_PATCH)
