@@ -85,7 +85,14 @@ def reconciler(shell: Shell) -> Pass:
 def _question(it: Subject, decision: Decision) -> Question | None:
     if decision.ask is None:
         return None
-    return Question(provider=it.spec.analysis.prometheus, reporter="source", service=it.spec.service.name, ask=decision.ask)
+    analysis, latency = it.spec.analysis, it.spec.analysis.latency
+    return Question(
+        provider=analysis.prometheus,
+        reporter=analysis.reporter,
+        service=it.spec.service.name,
+        ask=decision.ask,
+        threshold=latency.threshold if latency else None,
+    )
 
 
 def _rises(decision: Decision, seen: Observation) -> bool:

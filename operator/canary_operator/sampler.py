@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from canary_operator.analysis import promql
+from canary_operator.analysis.latency import lacks_bound, with_bounds
 from canary_operator.analysis.samples import Answer, QueryFailed, Samples
 from canary_operator.cache import Cache, Key
 from canary_operator.release.model import Ask
@@ -26,7 +27,8 @@ UNKNOWN = 2.0
 """Seconds to the next look while the scrape interval is unknown."""
 FAILING = 5.0
 """Seconds to the next look after a query that failed."""
-FIRST_WINDOW = 300.0
+FIRST_WINDOW = 900.0
+"""Seconds to ask for while nothing is recorded: how clumpy stable's failures are shows only in a longer time."""
 LEAST_WINDOW = 60.0
 SLACK = 5.0
 """Seconds by which the clocks of Prometheus and of this process may differ."""
@@ -41,10 +43,12 @@ class Question:
     provider: str
     """Name of the Prometheus provider."""
     reporter: str
-    """source, destination or waypoint."""
+    """Source, Destination, Waypoint or Auto."""
     service: str
     """Name of the Service."""
     ask: Ask
+    threshold: timedelta | None = None
+    """An answer that takes longer is slow; None: latency is not judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +100,17 @@ def next_look(answer: Answer, seen: Rhythm, now: float) -> float:
     return min(max(coming, RETRY), seen.spacing + LAG)
 
 
-def window(since: float | None, spacing: float | None, now: float) -> timedelta:
-    """How far back to ask: two scrapes further than what is recorded, since counters are compared with their predecessors."""
+def window(since: float | None, spacing: float | None, now: float, first: float = FIRST_WINDOW) -> timedelta:
+    """How far back to ask: two scrapes further than what is recorded, since counters are compared with their predecessors.
+
+    Args:
+        since: Unix seconds up to which samples are recorded; None: none are.
+        spacing: Seconds between two scrapes; None: unknown.
+        now: Unix seconds.
+        first: Seconds to ask for while nothing is recorded.
+    """
     if since is None:
-        return timedelta(seconds=FIRST_WINDOW)
+        return timedelta(seconds=first)
     return timedelta(seconds=round(max(LEAST_WINDOW, now - since + 2 * (spacing or UNKNOWN) + SLACK)))
 
 
@@ -109,6 +120,8 @@ class _Line:
 
     question: Question
     rhythm: Rhythm = Rhythm()
+    first: float = FIRST_WINDOW
+    """Seconds to ask for while nothing is recorded; less after each answer that failed: it may have been too large."""
     timer: asyncio.TimerHandle | None = None
     busy: bool = False
 
@@ -179,8 +192,10 @@ class Sampler:
 
     async def _look(self, key: Key, line: _Line) -> None:
         question = line.question
-        answer = await self._ask(key, question, line.rhythm.spacing)
+        answer = await self._ask(key, question, line)
         line.busy = False
+        if isinstance(answer, QueryFailed):
+            line.first = max(LEAST_WINDOW, line.first / 2)
         self._count(question.provider, type(answer).__name__)
         if self._lines.get(key) is not line:
             return  # something else is asked by now, or nothing
@@ -193,15 +208,19 @@ class Sampler:
         if news:
             self._wake(key)
 
-    async def _ask(self, key: Key, question: Question, spacing: float | None) -> Answer:
+    async def _ask(self, key: Key, question: Question, line: _Line) -> Answer:
         ask = question.ask
-        workloads = sorted({*ask.canary, *ask.stable})
+        workloads = tuple(sorted({*ask.canary, *ask.stable}))
         if not workloads:
             return QueryFailed("no workload is known to ask for")
-        text = promql.requests_total(
-            question.reporter, question.service, key.namespace, workloads, window(ask.since, spacing, self._wall())
-        )
-        return await self._prometheus.query(question.provider, text)
+        subject = promql.Subject(question.reporter, question.service, key.namespace, workloads)
+        text = promql.counters(subject, window(ask.since, line.rhythm.spacing, self._wall(), line.first), question.threshold)
+        answer = await self._prometheus.query(question.provider, text)
+        if question.threshold is None or not lacks_bound(answer, question.threshold):
+            return answer
+        # Rare, and nothing moves until it is mended: what the histogram has instead is worth a second question.
+        bounds = await self._prometheus.query(question.provider, promql.bounds(subject))
+        return with_bounds(answer, bounds)
 
 
 def _same(one: Question, other: Question) -> bool:

@@ -127,6 +127,10 @@ GOOD = [
     pytest.param(owned(hosts=["a.example.com"], gateways=["public", "infra/public", "mesh"]), id="gateways here, elsewhere and the mesh"),
     pytest.param(spec(analysis={"confidence": 80, "minRequests": 1_000_000}), id="the least confidence, the most requests"),
     pytest.param(spec(analysis={"insufficientData": "Hold", "noData": "Withdraw"}), id="the other answer to missing data"),
+    pytest.param(spec(analysis={"reporter": "Auto", "latency": {"threshold": "250ms"}}), id="slow answers, whoever counts"),
+    pytest.param(
+        spec(analysis={"latency": {"threshold": "1h", "tolerance": "0%", "ruleOut": "0.0001%", "warmup": "0s"}}), id="the bounds of latency"
+    ),
     pytest.param(spec(steps=[{"weight": 5, "hold": {}}]), id="an empty hold"),
 ]
 
@@ -332,6 +336,18 @@ BAD = [
     pytest.param(spec(analysis={"deadline": "9s"}), "spec.analysis.deadline", "from 10s to 720h", id="the deadline is too short"),
     pytest.param(spec(analysis={"deadline": "721h"}), "spec.analysis.deadline", "from 10s to 720h", id="the deadline is too long"),
     pytest.param(spec(analysis={"deadline": "never"}), "spec.analysis.deadline", DURATION_ADVICE, id="the deadline is a word"),
+    pytest.param(spec(analysis={"latency": {}}), "spec.analysis.latency.threshold", "Required value", id="slower than what"),
+    pytest.param(
+        spec(analysis={"latency": {"threshold": "0s"}}), "spec.analysis.latency.threshold", "from 1ms to 1h", id="everything is slow"
+    ),
+    pytest.param(spec(analysis={"latency": {"threshold": 250}}), "spec.analysis.latency.threshold", "must be of type string", id="no unit"),
+    pytest.param(
+        spec(analysis={"latency": {"threshold": "1s", "tolerance": "5%"}}),
+        "spec.analysis.latency",
+        "latency.ruleOut (5% when left out)",
+        id="latency.tolerance as large as ruleOut",
+    ),
+    pytest.param(spec(analysis={"reporter": "source"}), "spec.analysis.reporter", '"Source", "Destination"', id="a reporter in lower case"),
     pytest.param(errors(tolerance="0,1%"), "spec.analysis.errors.tolerance", SHARE_ADVICE, id="tolerance has a decimal comma"),
     pytest.param(errors(ruleOut="1"), "spec.analysis.errors.ruleOut", SHARE_ADVICE, id="ruleOut has no percent sign"),
     pytest.param(errors(limit="half"), "spec.analysis.errors.limit", SHARE_ADVICE, id="limit is a word"),

@@ -3,6 +3,8 @@
 import asyncio
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -17,7 +19,7 @@ EPOCH = 1_000_000.0
 
 
 def question(since: float | None = None, canary: str = "reviews-v2", provider: str = "default") -> Question:
-    return Question(provider, "source", "reviews", Ask((canary,), ("reviews-v1",), since))
+    return Question(provider, "Source", "reviews", Ask((canary,), ("reviews-v1",), since))
 
 
 class World:
@@ -168,7 +170,29 @@ def test_a_newer_record_keeps_the_rhythm_and_narrows_the_window() -> None:
 
     play(world, 8, script)
     assert world.asked == pytest.approx([0, 2.25, 7.25], abs=0.05)
-    assert [found[1] for text in world.texts if (found := re.search(r"\[(\w+)\]", text))] == ["300s", "60s", "60s"]
+    assert [found[1] for text in world.texts if (found := re.search(r"\[(\w+)\]", text))] == ["900s", "60s", "60s"]
+
+
+def test_a_first_question_that_fails_is_asked_for_half_the_time() -> None:
+    world = World()
+    world.broken = lambda: QueryFailed("the answer is larger than 32 MiB") if len(world.asked) < 3 else None
+    play(world, 12)
+    assert [found[1] for text in world.texts if (found := re.search(r"\[(\w+)\]", text))][:3] == ["900s", "450s", "225s"]
+
+
+def test_a_threshold_that_is_no_bound_is_asked_about() -> None:
+    world = World()
+    labels = {"destination_workload": "reviews-v1", "le": "+Inf"}
+    world.broken = lambda: Samples((Series({"le": "250"} if "group by" in world.texts[-1] else labels, (Point(EPOCH, 1.0),)),))
+    found: list[Answer | None] = []
+
+    def script(sampler: Sampler, cache: Cache) -> None:
+        sampler.want(KEY, replace(question(), threshold=timedelta(milliseconds=300)))
+        asyncio.get_running_loop().call_later(1, lambda: found.append(cache.answer(KEY)))
+
+    play(world, 1.5, script)
+    (answer,) = found
+    assert isinstance(answer, Samples) and [series.labels["le"] for series in answer.series] == ["+Inf", "250"]
 
 
 def test_no_more_than_the_bound_is_in_flight() -> None:
@@ -194,7 +218,7 @@ def test_clocks_that_differ_delay_looks_by_little() -> None:
 @pytest.mark.parametrize(
     ("since", "spacing", "seconds"),
     [
-        pytest.param(None, None, 300, id="first look: five minutes"),
+        pytest.param(None, None, 900, id="first look: a quarter of an hour"),
         pytest.param(EPOCH - 10, 5.0, 60, id="at least a minute"),
         pytest.param(EPOCH - 100, 15.0, 135, id="two spacings further than the record"),
         pytest.param(EPOCH - 3600, None, 3609, id="after a long restart: all of it"),

@@ -6,10 +6,12 @@ count keeps the time span it belongs to. Refuses to judge; knows nothing of weig
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isinf, nan
 from statistics import median
 
 from canary_operator.analysis.failures import FailureCodes, Outcome
 from canary_operator.analysis.odds import NOTHING, Counts
+from canary_operator.analysis.promql import NOWHERE, REPORTERS
 from canary_operator.analysis.samples import Samples, Series
 
 __all__ = ["TARGET_LABELS", "FailureCodes", "Interval", "intervals", "spacing"]
@@ -34,6 +36,12 @@ class Interval:
     """At `until` the target showed at least one series of the canary."""
     stable_seen: bool
     """At `until` the target showed at least one series of stable."""
+    lost: int = 0
+    """Failed requests that reached no workload (no healthy endpoint, no cluster): nobody can tell whose they were."""
+    canary_timed: Counts = NOTHING
+    """Answers of the canary whose time is known, and those of them that were slow. Nothing unless latency is judged."""
+    stable_timed: Counts = NOTHING
+    """The same of stable."""
 
     @property
     def both(self) -> bool:
@@ -52,6 +60,7 @@ def intervals(
     canary: frozenset[str],
     stable: frozenset[str],
     failing: FailureCodes,
+    slow_above: float | None = None,
     since: float | None = None,
 ) -> tuple[Interval, ...]:
     """All intervals in the samples, in order of time.
@@ -66,20 +75,38 @@ def intervals(
         canary: Names of the workloads of the canary; series of other workloads are left out.
         stable: The same for stable; the two sets share no name.
         failing: What counts as failed.
+        slow_above: Milliseconds; an answer that takes longer is slow. It must be a bound of the histogram, else no answer counts as timed.
+            None: latency is not judged.
         since: Seconds since 1970: only intervals that end later. None: all. `evidence.fold` wants them all: it skips
             what it has counted, and learns from the rest which targets live.
     """
     targets: dict[str, list[Series]] = {}
     for series in samples.series:
-        if series.labels.get("destination_workload") in canary | stable:
+        if series.labels.get("destination_workload") in {*canary, *stable, NOWHERE}:
             targets.setdefault(_target(series.labels), []).append(series)
     found = (
         interval
         for target, members in targets.items()
-        for interval in _of_target(target, members, canary, failing)
+        for interval in _of_target(target, members, canary, failing, slow_above)
         if since is None or interval.until > since
     )
     return tuple(sorted(found, key=lambda interval: (interval.until, interval.target)))
+
+
+def counted_by(reporter: str, samples: Samples, stable: frozenset[str]) -> Samples:
+    """The samples of one reporter: never the sum of two, which would count each request twice.
+
+    Args:
+        reporter: A key of `promql.REPORTERS`; of several the first that has counted requests of stable.
+        samples: Of all of them. A series without the label `reporter` belongs to any.
+        stable: Names of stable's workloads.
+    """
+    choices = REPORTERS[reporter]
+    counted = {
+        series.labels.get("reporter", choices[0]) for series in samples.series if series.labels.get("destination_workload") in stable
+    }
+    chosen = next((choice for choice in choices if choice in counted), choices[0])
+    return Samples(tuple(series for series in samples.series if series.labels.get("reporter", chosen) == chosen))
 
 
 def spacing(of: Sequence[Interval]) -> float | None:
@@ -97,41 +124,97 @@ class _Arm:
 
     requests: list[int]
     failures: list[int]
+    timed: list[int]
+    slow: list[int]
     seen: set[int]
+
+    @classmethod
+    def over(cls, scrapes: int) -> "_Arm":
+        return cls([0] * scrapes, [0] * scrapes, [0] * scrapes, [0] * scrapes, set())
 
     def counts(self, scrape: int) -> Counts:
         return Counts(self.requests[scrape], self.failures[scrape])
 
+    def times(self, scrape: int) -> Counts:
+        return Counts(self.timed[scrape], max(0, min(self.slow[scrape], self.timed[scrape])))
 
-def _of_target(target: str, members: Sequence[Series], canary: frozenset[str], failing: FailureCodes) -> Iterable[Interval]:
+
+def _of_target(
+    target: str, members: Sequence[Series], canary: frozenset[str], failing: FailureCodes, slow_above: float | None
+) -> Iterable[Interval]:
     times = sorted({point.time for series in members for point in series.points})
     scrapes = {time: scrape for scrape, time in enumerate(times)}
-    arms = {ours: _Arm([0] * len(times), [0] * len(times), set()) for ours in (True, False)}
+    ours, theirs, nobody = (_Arm.over(len(times)) for _ in range(3))
+    timed = _timed(members, slow_above)
     for series in members:
-        _add(series, arms[series.labels["destination_workload"] in canary], scrapes, failing.outcome(series.labels))
+        workload = series.labels["destination_workload"]
+        arm = nobody if workload == NOWHERE else ours if workload in canary else theirs
+        outcome = failing.outcome(series.labels)
+        if "le" in series.labels:
+            if outcome is Outcome.SUCCEEDED and _without_bound(series.labels) in timed:
+                _add_times(series, arm, scrapes, slow_above)
+        elif workload != NOWHERE or failing.found_nobody(series.labels):
+            _add(series, arm, scrapes, outcome)
     for scrape in range(1, len(times)):  # The first scrape of a target is its baseline: what it adds is left out.
         yield Interval(
             target,
             since=times[scrape - 1],
             until=times[scrape],
-            canary=arms[True].counts(scrape),
-            stable=arms[False].counts(scrape),
-            canary_seen=scrape in arms[True].seen,
-            stable_seen=scrape in arms[False].seen,
+            canary=ours.counts(scrape),
+            stable=theirs.counts(scrape),
+            canary_seen=scrape in ours.seen,
+            stable_seen=scrape in theirs.seen,
+            lost=nobody.failures[scrape],
+            canary_timed=ours.times(scrape),
+            stable_timed=theirs.times(scrape),
         )
 
 
-def _add(series: Series, arm: _Arm, scrapes: Mapping[float, int], outcome: Outcome) -> None:
-    """Adds the increments of one series to its arm."""
+def _increments(series: Series, scrapes: Mapping[float, int]) -> Iterable[tuple[int, int]]:
+    """The number of each scrape, and by how much the series grew there."""
     before = 0
     for point in series.points:
-        scrape, value = scrapes[point.time], round(point.value)
-        grown = value - before if value >= before else value
+        value = round(point.value)
+        yield scrapes[point.time], value - before if value >= before else value
         before = value
+
+
+def _add(series: Series, arm: _Arm, scrapes: Mapping[float, int], outcome: Outcome) -> None:
+    """Adds the increments of one counter to its arm."""
+    for scrape, grown in _increments(series, scrapes):
         arm.seen.add(scrape)
         if outcome is not Outcome.NOT_COUNTED:
             arm.requests[scrape] += grown
             arm.failures[scrape] += grown if outcome is Outcome.FAILED else 0
+
+
+def _add_times(series: Series, arm: _Arm, scrapes: Mapping[float, int], slow_above: float | None) -> None:
+    """Adds one bucket of a histogram: all answers, or those that were not slow."""
+    every = isinf(bound(series.labels["le"]))
+    if not every and bound(series.labels["le"]) != slow_above:
+        return
+    for scrape, grown in _increments(series, scrapes):
+        arm.timed[scrape] += grown if every else 0
+        arm.slow[scrape] += grown if every else -grown
+
+
+def _timed(members: Sequence[Series], slow_above: float | None) -> set[frozenset[tuple[str, str]]]:
+    """The histograms that have the bound in question."""
+    if slow_above is None:
+        return set()
+    return {_without_bound(series.labels) for series in members if bound(series.labels.get("le", "")) == slow_above}
+
+
+def _without_bound(labels: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    return frozenset((label, value) for label, value in labels.items() if label != "le")
+
+
+def bound(le: str) -> float:
+    """The upper bound of a bucket; NaN when the text is none."""
+    try:
+        return float(le)
+    except ValueError:
+        return nan
 
 
 def total(of: Iterable[Counts]) -> Counts:

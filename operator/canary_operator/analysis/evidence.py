@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from canary_operator.analysis.counters import Interval, spacing, total
+from canary_operator.analysis.nobody import attributed
 from canary_operator.analysis.odds import Counts, Segment
 from canary_operator.analysis.record import Blame, Evidence, Folded, Suspect
 from canary_operator.analysis.witnesses import FULL, Rules, Why, hear, plainly_down, stable_of
@@ -70,7 +71,11 @@ def fold(  # noqa: PLR0913 - the facts of one look, each by its name
             continue
         now = replace(now, reached=until, last=total(each.canary for each in newest), coming=_coming(newest, since))
         if since is not None:
-            now = _with_counts(now, scrape) if until <= since else _counted(now, scrape, since, settled_at)
+            warm_at = since + (rules.slowness.warmup if rules.slowness else 0.0)
+            if until <= since:
+                now = _with_counts(now, scrape, warm_at)
+            else:
+                now = _covered(_counted(now, scrape, since, settled_at, warm_at), _covering(scrape, newest, weight, rules), since)
             now = _suspected(now, scrape, rules, stable_of(now.segments) if stable is None else stable)
         committed = now if until <= cut else committed
     return Folded(committed, now)
@@ -106,29 +111,40 @@ def _coming(newest: Sequence[Interval], since: float | None) -> float:
     )
 
 
-def _with_counts(evidence: Evidence, scrape: Sequence[Interval]) -> Evidence:
+def _with_counts(evidence: Evidence, scrape: Sequence[Interval], warm_at: float) -> Evidence:
     """Adds a scrape to the newest segment, if there is one."""
     if not evidence.segments:
         return evidence
     *closed, open_ = evidence.segments
-    canary = total((open_.canary, *(interval.canary for interval in scrape)))
-    stable = total((open_.stable, *(interval.stable for interval in scrape)))
-    return replace(evidence, segments=(*closed, Segment(open_.weight, canary, stable)))
+    return replace(evidence, segments=(*closed, _sum(open_, scrape, warm_at)))
 
 
-def _counted(evidence: Evidence, scrape: Sequence[Interval], since: float, settled_at: float | None) -> Evidence:
+def _counted(evidence: Evidence, scrape: Sequence[Interval], since: float, settled_at: float | None, warm_at: float) -> Evidence:
     until = scrape[0].until
     opened = max(evidence.opened, _segments_at(until - since))
     segments = evidence.segments + (Segment(evidence.weight),) * (opened - evidence.opened)
     settled = [interval for interval in scrape if settled_at is not None and interval.since >= settled_at]
+    step = _sum(evidence.step, settled, warm_at)
     evidence = replace(
         evidence,
         segments=segments,
         opened=opened,
-        settled_canary=total((evidence.settled_canary, *(interval.canary for interval in settled))),
-        settled_stable=total((evidence.settled_stable, *(interval.stable for interval in settled))),
+        settled_canary=step.canary,
+        settled_stable=step.stable,
+        settled_lost=step.lost,
+        settled_canary_timed=step.canary_timed,
+        settled_stable_timed=step.stable_timed,
     )
-    return _covered(_with_counts(evidence, scrape), scrape, since)
+    return _with_counts(evidence, scrape, warm_at)
+
+
+def _sum(segment: Segment, scrape: Sequence[Interval], warm_at: float) -> Segment:
+    """The segment with these intervals; answers are timed only in those that begin when the canary is warm."""
+    for each in scrape:
+        warm = each.since >= warm_at
+        timed = (each.canary_timed, each.stable_timed) if warm else ()
+        segment += Segment(segment.weight, each.canary, each.stable, each.lost, *timed)
+    return segment
 
 
 def _segments_at(age: float) -> int:
@@ -139,18 +155,19 @@ def _segments_at(age: float) -> int:
     return opened
 
 
-def _covered(evidence: Evidence, scrape: Sequence[Interval], since: float) -> Evidence:
-    """Adds the time that this scrape covers after all covered before: at most the union over the targets."""
-    covering = [
-        interval.since
-        for interval in scrape
-        if interval.length <= LONGEST_COVER and (interval.both or (evidence.weight == FULL and interval.canary_seen))
-    ]
+def _covering(scrape: Sequence[Interval], newest: Sequence[Interval], weight: int, rules: Rules) -> list[Interval]:
+    """The intervals of a scrape that show both arms, or the only one there is; counted apart, each shows one while another shows the other."""
+    apart = not rules.same_scrape and any(each.canary_seen for each in newest) and any(each.stable_seen for each in newest)
+    return [each for each in scrape if each.length <= LONGEST_COVER and (each.both or apart or (weight == FULL and each.canary_seen))]
+
+
+def _covered(evidence: Evidence, covering: Sequence[Interval], since: float) -> Evidence:
+    """Adds the time that these intervals of one scrape cover after all covered before: at most the union over the targets."""
     if not covering:
         return evidence
-    until = scrape[0].until
+    until = covering[0].until
     # Sample times are whole milliseconds, but differences of floats are not: 60 s must not come out as 59.9999999.
-    added = max(0.0, until - max(min(covering), since, evidence.covered_to or since))
+    added = max(0.0, until - max(min(each.since for each in covering), since, evidence.covered_to or since))
     covered, observed = round(evidence.covered + added, 3), round(evidence.observed + added, 3)
     return replace(evidence, covered=covered, covered_to=until, observed=observed)
 
@@ -158,7 +175,8 @@ def _covered(evidence: Evidence, scrape: Sequence[Interval], since: float) -> Ev
 def _suspected(evidence: Evidence, scrape: Sequence[Interval], rules: Rules, stable: Counts) -> Evidence:
     """Raises, confirms or drops the suspicion."""
     failures = sum(segment.canary.failures for segment in evidence.segments)
-    if evidence.blame is not None or not failures:
+    bad = failures + sum(segment.lost + segment.canary_timed.failures for segment in evidence.segments)
+    if evidence.blame is not None or not bad:
         return evidence
     accusations = hear(evidence.segments, rules, weight=evidence.weight, stable=stable).accusations(rules)
     blame = _blame(evidence, scrape, accusations, rules, stable)
@@ -177,15 +195,19 @@ def _blame(evidence: Evidence, scrape: Sequence[Interval], accusations: Sequence
         return Why.PLAINLY_DOWN
     if full and Why.LIMIT in accusations:
         return Why.LIMIT
-    if accusations and evidence.suspect and any(_confirms(interval, evidence.suspect) for interval in scrape):
-        return accusations[0]
-    return None
+    if evidence.suspect is None:
+        return None
+    later = [interval for interval in scrape if interval.until - evidence.suspect.at >= CONFIRMING * interval.length]
+    return next((why for why in accusations if _confirmed(why, later, evidence)), None)
 
 
-def _confirms(interval: Interval, suspect: Suspect) -> bool:
-    """The canary failed again, and (nearly) all of the interval lies after the suspicion.
+def _confirmed(why: Why, later: Sequence[Interval], evidence: Evidence) -> bool:
+    """The canary failed again, or was slow again, in an interval of which (nearly) all lies after the suspicion.
 
     True for the next scrape of the same target, and for one of another target that is at least 0.9 of its own spacing
     later; a proxy that was away and brings old failures confirms nothing.
     """
-    return interval.canary.failures > 0 and interval.until - suspect.at >= CONFIRMING * interval.length
+    if why is Why.SLOW:
+        return any(interval.canary_timed.failures for interval in later)
+    lost = bool(evidence.segments) and not attributed(evidence.segments[-1]).lost
+    return any(interval.canary.failures or (lost and interval.lost) for interval in later)

@@ -31,6 +31,10 @@ GRPC_CODES: Mapping[str, int] = {
 """The names a CanaryRelease may use, with the numbers Envoy reports."""
 
 
+_NOBODY = frozenset({"UH", "NC", "NR", "UO", "UF", "NFCF"})
+"""Envoy response flags of a request for which no upstream answered: no healthy host, no cluster, no route, overflow, no connection."""
+
+
 class Outcome(StrEnum):
     """What a request counts as."""
 
@@ -80,6 +84,11 @@ class FailureCodes:
         if not code:  # A Telemetry resource removed the label: nothing can be said.
             return Outcome.NOT_COUNTED
         return _failed_if(any(_matches(code, pattern) for pattern in self.http))
+
+    @staticmethod
+    def found_nobody(labels: Mapping[str, str]) -> bool:
+        """No workload was asked to answer the requests behind this series."""
+        return not _NOBODY.isdisjoint(labels.get("response_flags", "-").split(","))
 
 
 def _failed_if(failed: bool) -> Outcome:

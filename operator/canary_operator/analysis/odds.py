@@ -42,6 +42,28 @@ class Segment:
     """The canary's configured share of the traffic, 0 to 100 percent."""
     canary: Counts = NOTHING
     stable: Counts = NOTHING
+    lost: int = 0
+    """Failed requests that reached no workload: nobody can tell whose they were."""
+    canary_timed: Counts = NOTHING
+    """Answers of the canary whose time is known, and those of them that were slow."""
+    stable_timed: Counts = NOTHING
+    """The same of stable."""
+
+    @property
+    def timed(self) -> "Segment":
+        """The same stretch, with slow answers in the place of failures."""
+        return Segment(self.weight, self.canary_timed, self.stable_timed)
+
+    def __add__(self, other: "Segment") -> "Segment":
+        """Both stretches together, at the weight of this one."""
+        return Segment(
+            self.weight,
+            self.canary + other.canary,
+            self.stable + other.stable,
+            self.lost + other.lost,
+            self.canary_timed + other.canary_timed,
+            self.stable_timed + other.stable_timed,
+        )
 
 
 def _log_evidence_at(share: float, segment: Segment, rho: float, allowance: float) -> float:

@@ -6,6 +6,7 @@ Raw counters are asked as a range vector, so that each sample has its own time a
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 _REGEX_META = re.compile(r"[\\.+*?()|\[\]{}^$]")
@@ -49,23 +50,67 @@ def duration(span: timedelta) -> str:
     return f"{milliseconds}ms" if milliseconds % 1000 else f"{milliseconds // 1000}s"
 
 
-def requests_total(reporter: str, service: str, namespace: str, workloads: Sequence[str], window: timedelta) -> str:
-    """Raw request counters of these workloads, as they were called through one service.
+NOWHERE = "unknown"
+"""What Istio's telemetry calls the workload of a request that reached none, and its namespace."""
+REQUESTS = "istio_requests_total"
+BUCKETS = "istio_request_duration_milliseconds_bucket"
+REPORTERS = {
+    "Source": ("source",),
+    "Destination": ("destination",),
+    "Waypoint": ("waypoint",),
+    "Auto": ("source", "waypoint", "destination"),
+}
+"""The words of a CanaryRelease, with the values of the label `reporter`; of several the first that has counted is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose requests are asked for."""
+
+    reporter: str
+    """A key of `REPORTERS`."""
+    service: str
+    """Name of the Service."""
+    namespace: str
+    """Namespace of the Service and of the workloads."""
+    workloads: tuple[str, ...]
+    """Names of the workloads (Deployments) of both arms, at least one."""
+
+    @property
+    def selector(self) -> str:
+        """Label matchers. A request that found no healthy endpoint names the Service, but no workload."""
+        return ",".join(
+            (
+                f"reporter=~{any_of(REPORTERS[self.reporter])}",
+                f"destination_service_name={quote(self.service)}",
+                f"destination_service_namespace={quote(self.namespace)}",
+                f"destination_workload_namespace=~{any_of((self.namespace, NOWHERE))}",
+                f"destination_workload=~{any_of((*self.workloads, NOWHERE))}",
+            )
+        )
+
+
+def counters(subject: Subject, window: timedelta, threshold: timedelta | None = None) -> str:
+    """Raw request counters of these workloads, as they were called through one service, and with a threshold what tells slow answers.
+
+    One question brings both: of the histogram only two buckets are asked for, the threshold's and the last.
 
     Args:
-        reporter: Who counted: `source`, `destination` or `waypoint` (Istio standard metrics).
-        service: Name of the Service.
-        namespace: Namespace of the Service and of the workloads.
-        workloads: Names of the workloads (Deployments) of both arms, at least one.
+        subject: Whose.
         window: How far back to ask. It must reach two scrape intervals further back than the evidence.
+        threshold: An answer that takes longer is slow. None: no histogram is asked for.
     """
-    labels = ",".join(
-        (
-            f"reporter={quote(reporter)}",
-            f"destination_service_name={quote(service)}",
-            f"destination_service_namespace={quote(namespace)}",
-            f"destination_workload_namespace={quote(namespace)}",
-            f"destination_workload=~{any_of(workloads)}",
-        )
-    )
-    return f"istio_requests_total{{{labels}}}[{duration(window)}]"
+    if threshold is None:
+        return f"{REQUESTS}{{{subject.selector}}}[{duration(window)}]"
+    names, bounds = f"{REQUESTS}|{BUCKETS}", f"|{milliseconds(threshold)}([.]0)?|[+]Inf"
+    return f"{{__name__=~{quote(names)},{subject.selector},le=~{quote(bounds)}}}[{duration(window)}]"
+
+
+def bounds(subject: Subject) -> str:
+    """The bounds that the histogram has: one series for each, which carries `le` alone."""
+    return f"(group by (le) ({BUCKETS}{{{subject.selector}}}))[60s:30s]"
+
+
+def milliseconds(span: timedelta) -> str:
+    """A span as a bound of Istio's histograms."""
+    return f"{span / timedelta(milliseconds=1):g}"

@@ -56,11 +56,24 @@ class Evidence:
     """Failures of the canary that the next scrape would bring if it went on as in `last`: what waiting for it costs."""
     suspect: Suspect | None = None
     blame: Blame | None = None
+    settled_lost: int = 0
+    """Failed requests of the present step since its weight has settled that reached no workload."""
+    settled_canary_timed: Counts = NOTHING
+    """Answers of the canary in that span whose time is known, and those of them that were slow."""
+    settled_stable_timed: Counts = NOTHING
+    """The same of stable."""
 
     @property
     def step(self) -> Segment:
         """The present step's settled counts as one segment."""
-        return Segment(self.weight, self.settled_canary, self.settled_stable)
+        return Segment(
+            self.weight,
+            self.settled_canary,
+            self.settled_stable,
+            self.settled_lost,
+            self.settled_canary_timed,
+            self.settled_stable_timed,
+        )
 
 
 @dataclass(frozen=True, slots=True)

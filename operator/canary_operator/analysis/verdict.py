@@ -9,6 +9,7 @@ from math import log
 
 from canary_operator.analysis.counters import total
 from canary_operator.analysis.incident import incident
+from canary_operator.analysis.nobody import attributed, blamed_on_canary
 from canary_operator.analysis.odds import Counts, excess_at_least, excess_at_most, log_odds_not_worse
 from canary_operator.analysis.record import Blame, Evidence
 from canary_operator.analysis.witnesses import FULL, Rules, Testimony, Why, hear, stable_of
@@ -29,6 +30,8 @@ __all__ = [
 
 LN_ADVANCE = log(20.0)
 """Log of the odds at which a step need not wait for `hold_max`."""
+LARGE_NOISE = 1.05
+"""A noise factor from which it is told."""
 LN_SUSPECT = log(2.0)
 """Log of the odds from which the canary is more likely worse than not: it gets no more traffic for now."""
 
@@ -56,7 +59,7 @@ class Verdict:
     testimony: Testimony
     """What the witnesses say."""
     ln_not_worse: float
-    """Log of the odds that the canary is not worse by `rules.rule_out`, in this step since it settled."""
+    """Log of the odds that the canary is not worse by `rules.rule_out`, in this step since it settled; of slow answers, if these are smaller."""
     missing: str | None
     """The one condition still missing for the next step; None when it may begin, or when the canary must go back."""
     blame: Blame | None
@@ -122,7 +125,7 @@ def judge_bake(evidence: Evidence, stable: Counts | None, rules: Rules) -> Verdi
 
 def _verdict(evidence: Evidence, rules: Rules, stable: Counts, incident_for: float) -> Verdict:
     testimony = hear(evidence.segments, rules, weight=evidence.weight, stable=stable)
-    ln_not_worse = 0.0 if evidence.weight == FULL else log_odds_not_worse(evidence.step, rules.rule_out, rules.noise)
+    ln_not_worse = 0.0 if evidence.weight == FULL else _not_worse(evidence, rules)
     missing = _missing(evidence, rules, incident_for, testimony, ln_not_worse)
     word = Word.NOT_WORSE if ln_not_worse >= LN_ADVANCE else Word.UNOPPOSED
     if missing is not None:
@@ -134,6 +137,14 @@ def _verdict(evidence: Evidence, rules: Rules, stable: Counts, incident_for: flo
     return Verdict(word, testimony, ln_not_worse, missing, evidence.blame, rules, stable, evidence)
 
 
+def _not_worse(evidence: Evidence, rules: Rules) -> float:
+    """What reached no workload counts as the canary's here: in doubt no weight rises."""
+    failures = log_odds_not_worse(blamed_on_canary(evidence.step), rules.rule_out, rules.noise)
+    if rules.slowness is None:
+        return failures
+    return min(failures, log_odds_not_worse(evidence.step.timed, rules.slowness.rule_out, rules.slowness.noise))
+
+
 def _missing(evidence: Evidence, rules: Rules, incident_for: float, testimony: Testimony, ln_not_worse: float) -> str | None:
     """The first condition that is not met, read from top to bottom; None: the step may end."""
     clock = rules.insufficient_data_advances and evidence.covered >= rules.hold_max
@@ -142,11 +153,19 @@ def _missing(evidence: Evidence, rules: Rules, incident_for: float, testimony: T
     conditions = (
         (evidence.suspect is not None, "odds are over the bar: another failure at the next scrape rolls it back"),
         (testimony.loudest >= LN_SUSPECT, f"odds against the canary are {loudest} and must fall below 2:1"),
+        (
+            testimony.ln_lost >= LN_SUSPECT,
+            f"{sum(part.lost for part in evidence.segments)} requests found no healthy endpoint, and nobody can tell whose they were",
+        ),
         (incident_for > 0.0, f"stable itself fails more than before the release, for {seconds_text(incident_for)}"),
         (evidence.covered < rules.hold_min, covered.format(seconds_text(rules.hold_min))),
         (requests < rules.min_requests, f"the canary had {requests} of {rules.min_requests} requests"),
         # Counts of one arm alone are no comparison, however long they are: never a pass.
         (evidence.weight != FULL and not evidence.settled_stable.requests, "stable had no requests to compare the canary with"),
+        (
+            rules.slowness is not None and evidence.weight != FULL and not _both_timed(evidence),
+            "no answer of this step is timed for both versions yet",
+        ),
         (
             ln_not_worse < LN_ADVANCE and not clock,
             f"odds that it is not worse are {odds_text(ln_not_worse)} of 20:1"
@@ -154,6 +173,10 @@ def _missing(evidence: Evidence, rules: Rules, incident_for: float, testimony: T
         ),
     )
     return next((sentence for unmet, sentence in conditions if unmet), None)
+
+
+def _both_timed(evidence: Evidence) -> bool:
+    return bool(evidence.settled_canary_timed.requests and evidence.settled_stable_timed.requests)
 
 
 def sentence(verdict: Verdict, evidence: Evidence) -> str:
@@ -164,18 +187,41 @@ def sentence(verdict: Verdict, evidence: Evidence) -> str:
     against = f"it is worse by more than {points_text(rules.tolerance)}"
     if verdict.ln_limit is not None and verdict.ln_limit > ln:
         ln, against = verdict.ln_limit, f"it fails more than {100 * (rules.limit or 0.0):.3g} % of its requests"
+    if rules.slowness is not None and _slow_is_loudest(verdict):
+        ln, against = verdict.testimony.loudest, f"it is slow more often, by more than {points_text(rules.slowness.tolerance)}"
+        text = _timed_arms(verdict, evidence)
     if verdict.blame is not None and verdict.blame.why is Why.PLAINLY_DOWN:
         text = f"canary failed {evidence.last.failures} of its last {evidence.last.requests} requests; {text}"
     least = f"{verdict.least:.2g}"
-    least = f"; at least {points_text(float(least))} worse" if float(least) > 0.0 else ""
-    return f"{text}; odds {odds_text(ln)} (needed {odds_text(rules.ln_bar)}) that {against}{least}"
+    least = f"; at least {points_text(float(least))} worse" if float(least) > 0.0 and not _slow_is_loudest(verdict) else ""
+    noise = rules.slowness.noise if rules.slowness and _slow_is_loudest(verdict) else rules.noise
+    clumps = f"; stable's own come in clumps of {noise:.2g}, so as many count as one" if noise >= LARGE_NOISE else ""
+    return f"{text}; odds {odds_text(ln)} (needed {odds_text(rules.ln_bar)}) that {against}{least}{clumps}"
+
+
+def _slow_is_loudest(verdict: Verdict) -> bool:
+    """Slow answers are what speaks against the canary; what it is blamed for goes first."""
+    if verdict.blame is not None:
+        return verdict.blame.why is Why.SLOW
+    return verdict.testimony.ln_slow is not None and verdict.testimony.ln_slow >= max(
+        verdict.ln_worse, verdict.ln_limit or verdict.ln_worse
+    )
+
+
+def _timed_arms(verdict: Verdict, evidence: Evidence) -> str:
+    canary, stable = (total(arms) for arms in zip(*((each.canary_timed, each.stable_timed) for each in evidence.segments), strict=True))
+    where = f"in the same {seconds_text(evidence.observed)}"
+    if evidence.weight == FULL:
+        canary, where = total(each.canary_timed for each in evidence.segments if each.weight == FULL), "before"
+    return f"canary was slow in {canary.failures} of {canary.requests} answers, stable in {stable.failures} of {stable.requests} {where}"
 
 
 def _arms(verdict: Verdict, evidence: Evidence) -> str:
     """The counts of both arms: of the release if they speak against the canary, else of the settled step."""
     canary, stable, span = evidence.settled_canary, evidence.settled_stable, evidence.covered
     if verdict.word in (Word.WORSE, Word.SUSPECT):
-        canary, stable, span = total(part.canary for part in evidence.segments), verdict.stable, evidence.observed
+        told = [attributed(part) for part in evidence.segments]
+        canary, stable, span = total(part.canary for part in told), verdict.stable, evidence.observed
     where = f"in the same {seconds_text(span)}"
     if evidence.weight == FULL:
         canary, stable = total(part.canary for part in evidence.segments if part.weight == FULL), verdict.stable

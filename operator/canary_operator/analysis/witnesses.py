@@ -8,12 +8,27 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import inf, log
 
+from canary_operator.analysis.nobody import attributed, left_over
 from canary_operator.analysis.odds import NOTHING, Counts, Segment, log_odds_above_since, log_odds_worse
 
 FULL = 100
 """The weight, in percent, at which stable serves no traffic to compare with."""
 DOWN_FAILURES = 15.0
 """Plainly down: half of the requests of the newest scrape failed, and waiting for the next one would cost so many more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slowness:
+    """How the time of answers is judged: `spec.analysis.latency` in plain numbers."""
+
+    tolerance: float = 0.01
+    """Share (0 to 1) of answers that the canary may always give more slowly than stable."""
+    rule_out: float = 0.05
+    """Share (0 to 1): a step may end early once a worsening this large is ruled out."""
+    warmup: float = 30.0
+    """Seconds after each rise whose answers are not timed."""
+    noise: float = 1.0
+    """`odds.noise_factor` of stable's slow answers before the release, 1 or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +55,10 @@ class Rules:
     """`odds.noise_factor` of stable before the release, 1 or more."""
     same_scrape: bool = True
     """Both arms are counted by the same proxy. False (reporter `destination`): no shortcut for plainly down."""
+    slowness: Slowness | None = None
+    """None: the time of answers is not judged."""
+    lost_before: float = 0.0
+    """Share (0 to 1) of requests that reached no workload before the release."""
 
     @property
     def ln_bar(self) -> float:
@@ -49,8 +68,8 @@ class Rules:
 
     @property
     def witnesses(self) -> int:
-        """How many witnesses are heard, 1 or more: failures beside stable, and the limit if there is one."""
-        return 1 if self.limit is None else 2
+        """How many witnesses are heard, 1 or more: failures beside stable; the limit and slow answers, if they are judged."""
+        return 1 + (self.limit is not None) + (self.slowness is not None)
 
 
 class Why(StrEnum):
@@ -60,6 +79,8 @@ class Why(StrEnum):
     """It fails more often than stable."""
     LIMIT = "Limit"
     """It fails more often than the absolute limit."""
+    SLOW = "Slow"
+    """It answers slowly more often than stable."""
     PLAINLY_DOWN = "PlainlyDown"
     """It failed at least half of its requests at one scrape, and the next would bring 15 failures or more."""
 
@@ -72,16 +93,20 @@ class Testimony:
     """Log of the odds that the canary is worse than stable by more than the tolerance."""
     ln_limit: float | None = None
     """Log of the odds that it fails more than the limit; None: no limit."""
+    ln_slow: float | None = None
+    """Log of the odds that it answers slowly more often than stable, by more than the tolerance; None: not judged."""
+    ln_lost: float = 0.0
+    """Log of the odds that more requests reach no workload than before the release. Blames nobody, but no weight rises on it."""
 
     def accusations(self, rules: Rules) -> tuple[Why, ...]:
         """The witnesses whose odds are at or over the bar."""
-        said = ((Why.ODDS, self.ln_worse), (Why.LIMIT, self.ln_limit))
+        said = ((Why.ODDS, self.ln_worse), (Why.LIMIT, self.ln_limit), (Why.SLOW, self.ln_slow))
         return tuple(why for why, ln in said if ln is not None and ln >= rules.ln_bar)
 
     @property
     def loudest(self) -> float:
-        """The largest ln of all witnesses."""
-        return self.ln_worse if self.ln_limit is None else max(self.ln_worse, self.ln_limit)
+        """The largest ln of all witnesses against the canary."""
+        return max(ln for ln in (self.ln_worse, self.ln_limit, self.ln_slow) if ln is not None)
 
 
 def hear(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: Counts) -> Testimony:
@@ -94,21 +119,37 @@ def hear(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: Coun
             against `stable`'s share.
         stable: Counts of stable to judge a bake by; not used below 100 percent.
     """
-    canary = tuple(segment.canary for segment in segments)
-    if weight == FULL:
-        baked = tuple(segment.canary for segment in segments if segment.weight == FULL)
-        worse = log_odds_above_since(allowed_share(stable, rules), baked, rules.noise)
-    else:
-        worse = log_odds_worse(segments, rules.tolerance, rules.noise)
-    return Testimony(worse, None if rules.limit is None else log_odds_above_since(rules.limit, canary, rules.noise))
+    told = tuple(attributed(segment) for segment in segments)
+    lost = log_odds_above_since(min(1.0, rules.lost_before + rules.tolerance), left_over(told), rules.noise)
+    return Testimony(
+        ln_worse=_beside(told, stable, rules.tolerance, rules.noise, weight),
+        ln_limit=None if rules.limit is None else log_odds_above_since(rules.limit, [each.canary for each in told], rules.noise),
+        ln_slow=_slow(segments, rules.slowness, weight),
+        ln_lost=lost,
+    )
 
 
-def allowed_share(stable: Counts, rules: Rules) -> float:
+def _slow(segments: Sequence[Segment], slowness: Slowness | None, weight: int) -> float | None:
+    if slowness is None:
+        return None
+    timed = tuple(segment.timed for segment in segments)
+    return _beside(timed, stable_of(timed), slowness.tolerance, slowness.noise, weight)
+
+
+def _beside(segments: Sequence[Segment], stable: Counts, tolerance: float, noise: float, weight: int) -> float:
+    """Log of the odds that the canary is worse than stable beside it, or at full weight than `stable` was."""
+    if weight != FULL:
+        return log_odds_worse(segments, tolerance, noise)
+    baked = [segment.canary for segment in segments if segment.weight == FULL]
+    return log_odds_above_since(allowed_share(stable, tolerance), baked, noise)
+
+
+def allowed_share(stable: Counts, tolerance: float) -> float:
     """The share (0 to 1) a baking canary may fail: stable's, counted as one failure worse, plus the tolerance.
 
     Nothing known of stable gives 1.0: no share can speak against the canary.
     """
-    return min(1.0, (stable.failures + 1) / (stable.requests + 1) + rules.tolerance)
+    return min(1.0, (stable.failures + 1) / (stable.requests + 1) + tolerance)
 
 
 def stable_of(segments: Sequence[Segment]) -> Counts:

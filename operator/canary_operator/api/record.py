@@ -81,6 +81,10 @@ class Tally:
     """Requests that were answered."""
     failures: int = 0
     """Those of them that failed."""
+    timed: int | None = None
+    """Successful answers whose time is known; absent when latency is not judged."""
+    slow: int | None = None
+    """Those of them that took longer than `analysis.latency.threshold`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
@@ -93,6 +97,8 @@ class EvidenceSegment:
     """The canary's requests and failures."""
     stable: Tally
     """Stable's requests and failures."""
+    lost: int | None = None
+    """Failed requests that reached no version (no healthy endpoint, no cluster); absent when there were none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
@@ -117,6 +123,8 @@ class EvidenceRecord:
     """The canary in the present step, since the weight was served everywhere."""
     stable: Tally = Tally()
     """Stable in the present step, over the same span."""
+    lost: int | None = None
+    """Failed requests of that span that reached no version; absent when there were none."""
     reached: ExactTime | None = None
     """Time of the newest sample that is counted; absent before the first."""
     covered_to: ExactTime | None = None
@@ -125,6 +133,20 @@ class EvidenceRecord:
     """Seconds of the whole release that accepted samples of both versions cover."""
     suspect: SuspectMark | None = None
     """Present while the odds for worse stand above the bar, unconfirmed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
+class BaselineRecord:
+    """Stable in the minutes before the canary had any traffic."""
+
+    stable: Tally
+    """Its requests and failures."""
+    lost: int = 0
+    """Failed requests that reached no version."""
+    noise: float = 1
+    """How clumpy its failures are: so many count as one in the odds. 1: they come singly."""
+    slow_noise: float = 1
+    """The same of its slow answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
@@ -193,8 +215,8 @@ class ReleaseRecord:
     """Counts of both versions so far."""
     incident_since: Time | None = None
     """Since when stable itself fails far more often than before the release."""
-    base_share: float | None = None
-    """Stable's share of failed requests just before the release; unknown when absent."""
+    baseline: BaselineRecord | None = None
+    """Stable just before the release; unknown when absent."""
     asked: Asked = Asked()
     """What people have asked for by action."""
     ending: Ending | None = None

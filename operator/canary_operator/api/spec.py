@@ -207,6 +207,29 @@ class Errors:
     """gRPC codes that are failures."""
 
 
+_LATENCY = with_rules(
+    (
+        compare_shares("self.tolerance", "<", "self.ruleOut"),
+        "latency.tolerance (1% when left out) must be smaller than latency.ruleOut (5% when left out): lower tolerance or raise ruleOut",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_LATENCY)
+class Latency:
+    """How much more often than stable the canary may answer slowly."""
+
+    threshold: Annotated[Duration, span("1ms", "1h", "latency.threshold")]
+    """A successful answer that takes longer is slow. It must be a bound of the histogram in the proxies, by Istio's default 1, 5, 10, 25, 50,
+    100, 250, 500 ms, 1, 2.5, 5, 10, 30 s, 1 m...; for another one the release waits and its message names the nearest."""
+    tolerance: Share = 0.01
+    """The canary may always answer this much more often slowly than stable, in points."""
+    rule_out: Share = 0.05
+    """A step ends early once a worsening this large is ruled out, in points."""
+    warmup: Annotated[Duration, span("0s", "1h", "latency.warmup")] = timedelta(seconds=30)
+    """After each rise, for so long no answer is timed: caches fill, code is compiled."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
 class Analysis:
     """What decides whether the canary is good."""
@@ -217,6 +240,11 @@ class Analysis:
     """A provider named in the operator's configuration. Never an address."""
     errors: Errors = Errors()
     """Failed requests, compared with stable's."""
+    latency: Latency | None = None
+    """Slow answers, compared with stable's; not judged when left out."""
+    reporter: Literal["Source", "Destination", "Waypoint", "Auto"] = "Source"
+    """Who counted: the callers' proxies and gateways (Source), the versions' own proxies (Destination: failures to reach a pod are not
+    seen), or a waypoint. Auto: the first of source, waypoint and destination that has counted requests of stable; costs more samples."""
     confidence: Annotated[int, Field(ge=80, le=99)] = 99
     """Percent. At 99 at most 1 of 100 good versions is rolled back by mistake: the bar is odds of 100:1."""
     min_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 5

@@ -79,7 +79,7 @@ def _finish(scene: Scene, ending: Ending) -> Decision:
         asked=Asked(n=state.asked.n, retry=state.asked.retry),
         evidence=EvidenceRecord(),
         incident_since=None,
-        base_share=None,
+        baseline=None,
         ending=None,
     )
     decision = scene.answer(Because(ending.reason, ending.message), state=rest, effects=(RecordState(),))

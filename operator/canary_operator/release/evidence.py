@@ -3,18 +3,22 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from canary_operator.analysis.counters import Interval, intervals, spacing, total
+from canary_operator.analysis.baseline import as_counted, baseline
+from canary_operator.analysis.counters import Interval, counted_by, intervals, spacing
 from canary_operator.analysis.evidence import fold
 from canary_operator.analysis.failures import FailureCodes
+from canary_operator.analysis.latency import cannot_tell
+from canary_operator.analysis.odds import Counts
 from canary_operator.analysis.record import Evidence
 from canary_operator.analysis.samples import NoData, QueryFailed, Samples
 from canary_operator.analysis.verdict import Verdict, Word, incident, judge, judge_bake, odds_text, sentence
-from canary_operator.analysis.witnesses import FULL, Rules
+from canary_operator.analysis.witnesses import FULL, Rules, Slowness, Why, stable_of
+from canary_operator.api.record import BaselineRecord
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import ReleaseRecord, State
 from canary_operator.release import reasons
 from canary_operator.release.model import Because, Observation
-from canary_operator.release.record import evidence_of
+from canary_operator.release.record import baseline_of, baseline_record, evidence_of
 
 STALE_SPACINGS = 3
 """Samples are stale when the newest is this many scrape spacings old: a Prometheus that is frozen still answers."""
@@ -36,8 +40,8 @@ class Look:
     verdict: Verdict
     missing: Because | None
     """Why no samples are accepted; None: they are."""
-    base_share: float | None
-    """Stable's failing share before the release, 0 to 1; None: unknown."""
+    baseline: BaselineRecord | None
+    """Stable before the release; None: unknown."""
     incident_since: datetime | None
     """Since when stable itself fails far more often; None: it does not."""
     patience_is_over: bool = False
@@ -49,6 +53,12 @@ class Look:
     def worse(self) -> str | None:
         """Why the canary is to be blamed, with the numbers; None: it is not."""
         return sentence(self.verdict, self.now) if self.verdict.word is Word.WORSE else None
+
+    @property
+    def blamed_for(self) -> str:
+        """The reason to roll back with, when there is one."""
+        blame = self.verdict.blame
+        return reasons.SLOWER if blame and blame.why is Why.SLOW else reasons.MORE_FAILURES
 
     @property
     def passed(self) -> bool:
@@ -75,7 +85,8 @@ class Look:
 
 def rules_of(spec: CanaryReleaseSpec, state: ReleaseRecord) -> Rules:
     """How the canary is judged in the present step."""
-    analysis = spec.analysis
+    analysis, before = spec.analysis, baseline_of(state.baseline)
+    latency = analysis.latency
     hold = state.plan[max(state.step - 1, 0)].hold if state.plan else None
     return Rules(
         tolerance=analysis.errors.tolerance,
@@ -86,6 +97,11 @@ def rules_of(spec: CanaryReleaseSpec, state: ReleaseRecord) -> Rules:
         hold_min=spec.bake.total_seconds() if state.weight == FULL or hold is None else hold.min.total_seconds(),
         hold_max=hold.max.total_seconds() if hold else 0.0,
         insufficient_data_advances=analysis.insufficient_data == "Advance",
+        noise=before.noise if before else 1.0,
+        slowness=Slowness(latency.tolerance, latency.rule_out, latency.warmup.total_seconds(), before.slow_noise if before else 1.0)
+        if latency
+        else None,
+        lost_before=before.lost_share if before else 0.0,
     )
 
 
@@ -93,8 +109,10 @@ def look(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Lo
     """Folds the newest samples into the stored evidence and judges. Nothing running: nothing is folded."""
     rules, stored = rules_of(spec, state), evidence_of(state)
     if state.state not in (State.PROGRESSING, State.PROMOTING):
-        return Look(stored, stored, judge(stored, rules), None, state.base_share, None)
+        return Look(stored, stored, judge(stored, rules), None, state.baseline, None)
     found, missing, stale_in = _intervals(spec, state, seen)
+    rules = as_counted(rules, found)
+    yardstick = _yardstick(state, stored)
     folded = fold(
         stored,
         found,
@@ -102,12 +120,13 @@ def look(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Lo
         since=state.weight_since.timestamp() if state.weight and state.weight_since else None,
         settled_at=_settled_at(spec, state, seen),
         rules=rules,
+        stable=yardstick,
     )
-    base = _base_share(state, found)
+    base = _baseline(state, found)
     since = _incident_since(state, seen, found, base)
     lasted = seen.now - since if since else timedelta(0)
     verdict = (
-        judge_bake(folded.now, None, rules)
+        judge_bake(folded.now, yardstick, rules)
         if state.weight == FULL
         else judge(folded.now, rules, incident_for=lasted.total_seconds() + (1e-3 if since else 0))
     )
@@ -131,19 +150,26 @@ def _intervals(
             pass
     versions = seen.versions or {}
     canary, stable = (versions.get(text.rpartition("@")[0]) if text else None for text in (state.to, state.from_))
-    errors = spec.analysis.errors
+    arms = [frozenset(arm.workloads if arm else ()) for arm in (canary, stable)]
+    errors, latency = spec.analysis.errors, spec.analysis.latency
+    samples = counted_by(spec.analysis.reporter, samples, arms[1])
     found = intervals(
         samples,
-        canary=frozenset(canary.workloads if canary else ()),
-        stable=frozenset(stable.workloads if stable else ()),
+        canary=arms[0],
+        stable=arms[1],
         failing=FailureCodes.from_names(errors.http, [str(code) for code in errors.grpc]),
+        slow_above=latency.threshold / timedelta(milliseconds=1) if latency else None,
     )
-    newest = max(point.time for series in samples.series for point in series.points[-1:])
+    newest = max((series.points[-1].time for series in samples.series if "destination_workload" in series.labels), default=0.0)
+    if not newest:
+        return (), Because(reasons.METRICS_UNAVAILABLE, f"no proxy has counted a request as reporter {spec.analysis.reporter}"), None
     age, usual = seen.now.timestamp() - newest, spacing(found)
     allowed = STALE_UNKNOWN.total_seconds() if usual is None else max(STALE_AT_LEAST.total_seconds(), STALE_SPACINGS * usual)
     if age > allowed:
         words = f"the newest sample in Prometheus is {age:.0f} s old, so nothing is known of the present"
         return found, Because(reasons.METRICS_UNAVAILABLE, words), None
+    if latency and (unknown := cannot_tell(samples, latency.threshold)):
+        return found, Because(reasons.LATENCY_UNKNOWN, unknown), None
     return found, None, timedelta(seconds=allowed - age + 0.001)
 
 
@@ -153,16 +179,22 @@ def _settled_at(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation
     return (seen.route.since + spec.settle).timestamp()
 
 
-def _base_share(state: ReleaseRecord, found: tuple[Interval, ...]) -> float | None:
-    """Stable's failing share in the minutes before the first weight; kept for the release."""
-    if state.step or state.base_share is not None:
-        return state.base_share
-    stable = total(interval.stable for interval in found)
-    return round(stable.failures / stable.requests, 6) if stable.requests else None
+def _baseline(state: ReleaseRecord, found: tuple[Interval, ...]) -> BaselineRecord | None:
+    """Stable in the minutes before the first weight; kept for the release."""
+    if state.step or state.baseline is not None:
+        return state.baseline
+    return baseline_record(baseline(found))
 
 
-def _incident_since(state: ReleaseRecord, seen: Observation, found: tuple[Interval, ...], base: float | None) -> datetime | None:
-    if base is None or not state.step or not incident(found, base):
+def _yardstick(state: ReleaseRecord, stored: Evidence) -> Counts | None:
+    """What a bake is judged by where stable had no request beside the canary: what it did before. None: what it did beside the canary."""
+    before = baseline_of(state.baseline)
+    return before.stable if before and not stable_of(stored.segments).requests else None
+
+
+def _incident_since(state: ReleaseRecord, seen: Observation, found: tuple[Interval, ...], base: BaselineRecord | None) -> datetime | None:
+    known = baseline_of(base)
+    if known is None or not state.step or not incident(found, known.share):
         # Without news an incident neither begins nor ends.
         return state.incident_since if not found else None
     return state.incident_since or seen.now

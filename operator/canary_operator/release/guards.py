@@ -47,7 +47,7 @@ def canary_failed(scene: Scene) -> Decision | None:
         return lose(scene, reasons.CANARY_LOST, words, lost=True)
     serving = scene.serving(state.to)
     if scene.look.worse and serving and serving.revision == state.to:
-        return scene.end(reasons.MORE_FAILURES, f"at {scene.weight} % {scene.look.worse}")
+        return scene.end(scene.look.blamed_for, f"at {scene.weight} % {scene.look.worse}")
     return None
 
 

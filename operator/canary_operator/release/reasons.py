@@ -23,6 +23,8 @@ BAKING = "Baking"
 FINISHING = "Finishing"
 PROMOTED = "Promoted"
 MORE_FAILURES = "MoreFailures"
+SLOWER = "Slower"
+LATENCY_UNKNOWN = "LatencyUnknown"
 CANARY_UNAVAILABLE = "CanaryUnavailable"
 CANARY_LOST = "CanaryLost"
 ABORTED = "Aborted"
@@ -81,6 +83,14 @@ MEANING: dict[str, tuple[str, str]] = {
     BAKING: ("The canary serves everything; the old version is still the way back.", "Wait."),
     FINISHING: ("The release is decided; routes are brought home.", "Wait."),
     PROMOTED: ("The canary passed all steps and is stable now.", "Nothing."),
+    SLOWER: (
+        "The canary answered slowly more often than stable; all traffic went back.",
+        "Mend the version and deploy it; the new revision starts a new release.",
+    ),
+    LATENCY_UNKNOWN: (
+        "`analysis.latency.threshold` is no bound of the histogram in the proxies, or there is no histogram; the weight does not rise.",
+        "Write one of the bounds that the message names, or leave `analysis.latency` out.",
+    ),
     MORE_FAILURES: (
         "The canary failed more often than stable; all traffic went back.",
         "Mend the version and deploy it; the new revision starts a new release.",
@@ -125,6 +135,7 @@ MEANING: dict[str, tuple[str, str]] = {
 
 OUTCOMES: dict[str, Outcome] = {
     MORE_FAILURES: Outcome.ROLLED_BACK,
+    SLOWER: Outcome.ROLLED_BACK,
     CANARY_UNAVAILABLE: Outcome.ROLLED_BACK,
     ABORTED: Outcome.WITHDRAWN,
     RETARGETED: Outcome.WITHDRAWN,

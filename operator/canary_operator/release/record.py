@@ -2,17 +2,44 @@
 
 from datetime import UTC, datetime
 
+from canary_operator.analysis.baseline import Baseline
 from canary_operator.analysis.odds import Counts, Segment
 from canary_operator.analysis.record import Evidence, Suspect
-from canary_operator.api.status import EvidenceRecord, EvidenceSegment, ReleaseRecord, SuspectMark, Tally
+from canary_operator.api.record import BaselineRecord, EvidenceRecord, EvidenceSegment, ReleaseRecord, SuspectMark, Tally
 
 
-def _tally(counts: Counts) -> Tally:
-    return Tally(requests=counts.requests, failures=counts.failures)
+def _tally(counts: Counts, timed: Counts) -> Tally:
+    if not timed.requests:
+        return Tally(requests=counts.requests, failures=counts.failures)
+    return Tally(requests=counts.requests, failures=counts.failures, timed=timed.requests, slow=timed.failures)
 
 
 def _counts(tally: Tally) -> Counts:
     return Counts(tally.requests, tally.failures)
+
+
+def _times(tally: Tally) -> Counts:
+    return Counts(tally.timed or 0, tally.slow or 0)
+
+
+def _segment(each: EvidenceSegment) -> Segment:
+    arms = _counts(each.canary), _counts(each.stable)
+    return Segment(each.weight, *arms, each.lost or 0, _times(each.canary), _times(each.stable))
+
+
+def baseline_of(stored: BaselineRecord | None) -> Baseline | None:
+    """The stored baseline of a release."""
+    if stored is None:
+        return None
+    return Baseline(_counts(stored.stable), _times(stored.stable), stored.lost, stored.noise, stored.slow_noise)
+
+
+def baseline_record(known: Baseline | None) -> BaselineRecord | None:
+    """A baseline in the shape of status."""
+    if known is None:
+        return None
+    stable = _tally(known.stable, known.timed)
+    return BaselineRecord(stable=stable, lost=known.lost, noise=round(known.noise, 3), slow_noise=round(known.slow_noise, 3))
 
 
 def _time(seconds: float | None) -> datetime | None:
@@ -28,7 +55,7 @@ def evidence_of(state: ReleaseRecord) -> Evidence:
     stored = state.evidence
     return Evidence(
         weight=state.weight,
-        segments=tuple(Segment(each.weight, _counts(each.canary), _counts(each.stable)) for each in stored.segments),
+        segments=tuple(_segment(each) for each in stored.segments),
         opened=stored.opened,
         settled_canary=_counts(stored.canary),
         settled_stable=_counts(stored.stable),
@@ -37,6 +64,9 @@ def evidence_of(state: ReleaseRecord) -> Evidence:
         covered_to=_seconds(stored.covered_to),
         observed=stored.seconds,
         suspect=None if stored.suspect is None else Suspect(stored.suspect.at.timestamp(), stored.suspect.failures),
+        settled_lost=stored.lost or 0,
+        settled_canary_timed=_times(stored.canary),
+        settled_stable_timed=_times(stored.stable),
     )
 
 
@@ -45,11 +75,18 @@ def record_of(evidence: Evidence) -> EvidenceRecord:
     suspect = evidence.suspect
     return EvidenceRecord(
         segments=tuple(
-            EvidenceSegment(weight=each.weight, canary=_tally(each.canary), stable=_tally(each.stable)) for each in evidence.segments
+            EvidenceSegment(
+                weight=each.weight,
+                canary=_tally(each.canary, each.canary_timed),
+                stable=_tally(each.stable, each.stable_timed),
+                lost=each.lost or None,
+            )
+            for each in evidence.segments
         ),
         opened=evidence.opened,
-        canary=_tally(evidence.settled_canary),
-        stable=_tally(evidence.settled_stable),
+        canary=_tally(evidence.settled_canary, evidence.settled_canary_timed),
+        stable=_tally(evidence.settled_stable, evidence.settled_stable_timed),
+        lost=evidence.settled_lost or None,
         reached=_time(evidence.reached),
         covered_to=_time(evidence.covered_to),
         seconds=evidence.observed,

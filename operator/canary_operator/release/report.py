@@ -72,7 +72,7 @@ def _news(status: CanaryReleaseStatus) -> CanaryReleaseStatus:
         message=None,
         since=None,
         verdict=None,
-        release=release and replace(release, evidence=EvidenceRecord(), observed_seconds=0, seq=0, base_share=None),
+        release=release and replace(release, evidence=EvidenceRecord(), observed_seconds=0, seq=0, baseline=None),
         conditions=tuple(
             replace(condition, reason=_CALM.get(condition.reason, condition.reason), message="") for condition in status.conditions
         ),

@@ -148,7 +148,7 @@ class Scene:
             self.state,
             evidence=self.recorded,
             observed_seconds=look.committed.covered,
-            base_share=look.base_share,
+            baseline=look.baseline,
             incident_since=look.incident_since,
         )
 

@@ -27,7 +27,7 @@ def _stable_changed(scene: Scene) -> Decision | None:
         return None
     because = Because(reasons.STABLE_CHANGED, f"stable was deployed anew as {serving.revision}; evidence starts again")
     fresh = replace(
-        scene.checked(), from_=serving.revision, observed_seconds=0, evidence=record_of(restart(scene.look.committed)), base_share=None
+        scene.checked(), from_=serving.revision, observed_seconds=0, evidence=record_of(restart(scene.look.committed)), baseline=None
     )
     decision = scene.answer(because, state=fresh, effects=(RecordState(), Announce(because)), again=scene.spec.settle)
     return replace(decision, stable=serving.revision)

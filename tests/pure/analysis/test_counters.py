@@ -1,11 +1,13 @@
 """From raw counters to what happened between two scrapes."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canary_operator.analysis.counters import spacing, total
+from canary_operator.analysis.counters import counted_by, spacing, total
 from canary_operator.analysis.odds import Counts
-from tests.pure.analysis.worlds import EPOCH, canary, few, interval, read, series, stable, worlds
+from canary_operator.analysis.samples import Samples
+from tests.pure.analysis.worlds import EPOCH, STABLE, canary, few, interval, read, series, stable, worlds
 
 
 def canary_counts(*members):
@@ -144,3 +146,22 @@ def test_a_series_that_appears_with_its_first_request_changes_no_count(world):
         labels = one.labels
         late.append(series(labels["destination_workload"], grown, labels["response_code"], labels["instance"]))
     assert read(*late) == world.intervals(world.end)
+
+
+@pytest.mark.parametrize(
+    ("reporter", "counted"),
+    [
+        pytest.param("Source", 0, id="nobody has counted as source"),
+        pytest.param("Destination", 10, id="the one that is named"),
+        pytest.param("Auto", 10, id="the only one that has counted"),
+    ],
+)
+def test_one_reporter_is_counted(reporter, counted):
+    samples = Samples((stable({0: 0, 15: 10}, reporter="destination"),))
+    found = read(*counted_by(reporter, samples, STABLE).series)
+    assert sum(each.stable.requests for each in found) == counted
+
+
+def test_two_reporters_are_never_added_up():
+    samples = Samples(tuple(stable({0: 0, 15: 10}, reporter=each) for each in ("destination", "source")))
+    assert [each.stable for each in read(*counted_by("Auto", samples, STABLE).series)] == [Counts(10, 0)]

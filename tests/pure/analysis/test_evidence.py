@@ -134,6 +134,12 @@ def test_at_full_weight_the_canary_alone_covers():
     assert folded(interval(0, 15, stable_seen=False), weight=100).now.covered == 15
 
 
+def test_arms_that_are_counted_apart_cover_together():
+    own = interval(2, 17, canary=(5, 0), target="own", stable_seen=False)
+    found = [interval(0, 15, canary_seen=False), own, interval(15, 30, canary_seen=False)]
+    assert [folded(*found, rules=Rules(same_scrape=same)).now.covered for same in (True, False)] == [0, 28]
+
+
 def test_sixty_seconds_are_sixty_seconds_in_floats():
     assert folded(interval(0, 15.6), interval(20.9, 65.3)).now.covered == 60.0  # 59.99999976 without rounding
 

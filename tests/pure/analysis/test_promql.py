@@ -1,13 +1,14 @@
 """No value leaves its place in a query."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canary_operator.analysis.promql import any_of, duration, quote, requests_total
+from canary_operator.analysis.promql import Subject, any_of, bounds, counters, duration, quote
 from tests.pure.analysis.worlds import few
 
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
@@ -21,11 +22,37 @@ def unquote(literal: str) -> str:
     return ESCAPE.sub(lambda m: chr(int(m[1][1:], 16)) if m[1][0] == "x" else m[1], whole[1])
 
 
-def test_asks_for_the_raw_counters_of_both_arms_at_the_caller():
-    assert requests_total("source", "reviews", "shop", ["reviews-v1", "reviews-v2"], timedelta(seconds=75)) == (
-        'istio_requests_total{reporter="source",destination_service_name="reviews",destination_service_namespace="shop",'
-        'destination_workload_namespace="shop",destination_workload=~"reviews-v1|reviews-v2"}[75s]'
+SUBJECT = Subject("Source", "reviews", "shop", ("reviews-v1", "reviews-v2"))
+SELECTED = (
+    'reporter=~"source",destination_service_name="reviews",destination_service_namespace="shop",'
+    'destination_workload_namespace=~"shop|unknown",destination_workload=~"reviews-v1|reviews-v2|unknown"'
+)
+
+
+def test_asks_for_the_raw_counters_of_both_arms_at_the_caller_and_of_what_reached_nobody():
+    assert counters(SUBJECT, timedelta(seconds=75)) == f"istio_requests_total{{{SELECTED}}}[75s]"
+
+
+def test_one_question_brings_failures_and_slow_answers():
+    assert counters(SUBJECT, timedelta(seconds=75), timedelta(milliseconds=250)) == (
+        f'{{__name__=~"istio_requests_total|istio_request_duration_milliseconds_bucket",{SELECTED},le=~"|250([.]0)?|[+]Inf"}}[75s]'
     )
+
+
+def test_asks_which_bounds_the_histogram_has():
+    assert bounds(SUBJECT) == f"(group by (le) (istio_request_duration_milliseconds_bucket{{{SELECTED}}}))[60s:30s]"
+
+
+@pytest.mark.parametrize(
+    ("reporter", "asked"),
+    [
+        pytest.param("Destination", '"destination"', id="the versions' own proxies"),
+        pytest.param("Waypoint", '"waypoint"', id="a waypoint"),
+        pytest.param("Auto", '"source|waypoint|destination"', id="whoever counts"),
+    ],
+)
+def test_asks_the_reporter_that_is_named(reporter, asked):
+    assert counters(replace(SUBJECT, reporter=reporter), timedelta(seconds=75)).startswith(f"istio_requests_total{{reporter=~{asked},")
 
 
 def test_a_dot_in_a_workload_matches_a_dot_only():
@@ -69,13 +96,13 @@ hostile = st.text(alphabet=st.sampled_from('"\\}{[]()^$+?,=~|.*\n\x00ab'), max_s
 
 
 @few
-@given(hostile, hostile, hostile, st.lists(hostile, min_size=1, max_size=3))
-def test_no_value_breaks_out_of_the_selector(reporter, service, namespace, workloads):
-    query = requests_total(reporter, service, namespace, workloads, timedelta(seconds=75))
+@given(hostile, hostile, st.lists(hostile, min_size=1, max_size=3))
+def test_no_value_breaks_out_of_the_selector(service, namespace, workloads):
+    query = counters(Subject("Source", service, namespace, tuple(workloads)), timedelta(seconds=75))
     skeleton = LITERAL.sub("@", query)
     assert skeleton == (
-        "istio_requests_total{reporter=@,destination_service_name=@,destination_service_namespace=@,"
-        "destination_workload_namespace=@,destination_workload=~@}[75s]"
+        "istio_requests_total{reporter=~@,destination_service_name=@,destination_service_namespace=@,"
+        "destination_workload_namespace=~@,destination_workload=~@}[75s]"
     )
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from canary_operator.api.record import BaselineRecord, Tally
 from canary_operator.api.status import Outcome, State
 from canary_operator.release import reasons
 from canary_operator.release.model import RecordState
@@ -152,7 +153,7 @@ def test_samples_that_become_stale_wake_the_operator() -> None:
 
 
 def test_an_incident_of_stable_withdraws_after_three_minutes() -> None:
-    situation = RUNNING.failing(0.3, stable=0.3).recorded(base_share=0.0)
+    situation = RUNNING.failing(0.3, stable=0.3).recorded(baseline=BaselineRecord(stable=Tally(requests=5000)))
     first = situation.decide()
     assert first.state.incident_since == situation.seen.now
     assert first.state.state is State.PROGRESSING
