@@ -211,6 +211,8 @@ class ReleaseRecord:
     """Counts routing writes; the mark on the routing objects carries it."""
     lost: bool = False
     """The canary has lost all its ready pods once in this release."""
+    drifts: int = 0
+    """How often the routing was set right in this release, after somebody else had changed it."""
     evidence: EvidenceRecord = EvidenceRecord()
     """Counts of both versions so far."""
     incident_since: Time | None = None

@@ -76,6 +76,7 @@ def _finish(scene: Scene, ending: Ending) -> Decision:
         waited_seconds=0,
         observed_seconds=0,
         lost=False,
+        drifts=0,
         asked=Asked(n=state.asked.n, retry=state.asked.retry),
         evidence=EvidenceRecord(),
         incident_since=None,

@@ -8,6 +8,7 @@ from canary_operator.api.status import State
 from canary_operator.release import reasons
 from canary_operator.release.actions import taken
 from canary_operator.release.deletion import delete
+from canary_operator.release.drift import corrected, give_way, told
 from canary_operator.release.model import Announce, Because, Decision, RecordState
 from canary_operator.release.record import record_of
 from canary_operator.release.scene import Scene, running, step_age, version_of
@@ -55,8 +56,10 @@ def lose(scene: Scene, reason: str, words: str, *, lost: bool) -> Decision:
     """Takes the weight away inside a release: the canary rises again from step 1."""
     if scene.weight > 0 and not scene.ready(scene.state.from_):
         return scene.stable_gone(f"{words}; but nothing can go back: ")
+    if reason == reasons.DRIFT and (decision := give_way(scene, words)):
+        return decision
     state = replace(
-        scene.counted(),
+        scene.counted() if reason != reasons.DRIFT else corrected(scene.counted()),
         state=State.PROGRESSING,
         step=0,
         weight=0,
@@ -68,6 +71,8 @@ def lose(scene: Scene, reason: str, words: str, *, lost: bool) -> Decision:
         waited_seconds=0,
         evidence=record_of(start_step(scene.look.committed, 0)),
     )
+    if reason == reasons.DRIFT:
+        words = f"{told(scene.seen, words)}; all traffic is on stable, and the canary rises again from step 1"
     because = Because(reason, words)
     effects = (scene.shift(state, reason, 0), RecordState(), Announce(because, warning=True))
     return scene.answer(because, state=state, effects=effects, again=scene.spec.settle)

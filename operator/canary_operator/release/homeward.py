@@ -40,6 +40,14 @@ def remaining(since: datetime, span: timedelta, now: datetime) -> timedelta:
     return max(timedelta(0), since + span - now)
 
 
+def harmless(seen: Observation, version: str) -> bool:
+    """At rest, every request goes to this version, though the routing is not as it will be: any weight is right while both subsets select it."""
+    route, subsets = seen.route, seen.subsets
+    if route is None or subsets is None or subsets.stable != version or subsets.canary is None:
+        return False
+    return subsets.canary == version and (route.intact or seen.attached)
+
+
 def homeward(seen: Observation, version: str, settle: timedelta, drain: timedelta) -> Move | Wait | None:
     """The next write on the way home to `version`; None: home, and settled.
 
@@ -50,12 +58,14 @@ def homeward(seen: Observation, version: str, settle: timedelta, drain: timedelt
         # A route that names a missing subset answers 503: mended at once, whatever else is under way. A canary subset that is there
         # keeps its label: it may have served a moment ago.
         return Relabel(version, (subsets and subsets.canary) or version)
-    if route is None:
+    if route is None and not seen.attached:
         left = remaining(subsets.since, settle, seen.now)
-        if left or not seen.attached:
-            return Wait(left) if left else Shift(0)
-        # No route of the user's can be given a weight, so none is created either.
-        return None if subsets.stable == subsets.canary == version else Relabel(version, version)
+        return Wait(left) if left else Shift(0)
+    if route is None:  # the user's, and it is not there: nothing is created in its place
+        if (subsets.stable, subsets.canary) != (version, version):
+            return Relabel(version, version)
+        left = remaining(subsets.since, settle, seen.now)
+        return Wait(left) if left else None
     return _with_route(seen.now, route, subsets, version, settle, max(settle, drain))
 
 

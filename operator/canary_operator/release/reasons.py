@@ -37,6 +37,8 @@ RECORD_LOST = "RecordLost"
 STABLE_GONE = "StableGone"
 STABLE_CHANGED = "StableChanged"
 DRIFT = "Drift"
+DRIFT_FIGHT = "DriftFight"
+ROUTE_MISSING = "RouteMissing"
 ROUTE_SHADOWED = "RouteShadowed"
 STALE_RECORD = "StaleRecord"
 DELETING = "Deleting"
@@ -122,6 +124,14 @@ MEANING: dict[str, tuple[str, str]] = {
         "Somebody else changed the routing; it was set right.",
         "Do not edit the operator's VirtualService and DestinationRule; see the event for what was found.",
     ),
+    DRIFT_FIGHT: (
+        "Somebody else kept changing the weights or subsets during the release; traffic went back to stable.",
+        "Let the other manager, named in the message, leave them alone as docs/gitops.md says; then annotate `retry/<number>/<n>`.",
+    ),
+    ROUTE_MISSING: (
+        "A VirtualService or route that `spec.traffic.attach` names does not exist; the operator never creates one of the user's.",
+        "Apply it, or correct `spec.traffic.attach`.",
+    ),
     ROUTE_SHADOWED: ("A route that somebody added before ours takes every request.", "Give it a match, or remove it."),
     STALE_RECORD: ("The routing is newer than the record at hand; it is read again.", "Nothing."),
     DELETING: ("The CanaryRelease is being deleted; traffic goes to stable first.", "Wait."),
@@ -143,6 +153,7 @@ OUTCOMES: dict[str, Outcome] = {
     NO_DATA: Outcome.WITHDRAWN,
     GLOBAL_INCIDENT: Outcome.WITHDRAWN,
     RECORD_LOST: Outcome.WITHDRAWN,
+    DRIFT_FIGHT: Outcome.WITHDRAWN,
     SUPERSEDED: Outcome.SUPERSEDED,
 }
 """How a release ends for each reason that takes the traffic back. A mark carries the reason, so a crash cannot lose the outcome."""

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 from canary_operator.api.status import Asked, EvidenceRecord, Outcome, PastRelease, State
 from canary_operator.release import reasons
-from canary_operator.release.homeward import Move, Relabel, Shift, Wait, homeward
-from canary_operator.release.model import Announce, Because, Decision, EnsureFinalizer, RecordState, Serving
+from canary_operator.release.drift import REST_SPACING, told
+from canary_operator.release.homeward import Move, Relabel, Shift, Wait, harmless, homeward, remaining
+from canary_operator.release.model import Announce, Because, Decision, Effect, EnsureFinalizer, RecordState, Serving
 from canary_operator.release.plan import plan_of
 from canary_operator.release.scene import Scene, version_of
+from canary_operator.release.steps import missing_route
 
 
 def adopt(scene: Scene) -> Decision:
@@ -21,7 +23,10 @@ def adopt(scene: Scene) -> Decision:
     because = Because(reasons.ADOPTING, f"the route of Service {spec.service.name} is taken over; {stable.revision} serves")
     finalizer = () if seen.finalizer else (EnsureFinalizer(),)
     state = scene.counted()
-    match _needed(scene, homeward(seen, stable.version, spec.settle, spec.drain)):
+    move = homeward(seen, stable.version, spec.settle, spec.drain)
+    if seen.attached and isinstance(move, Shift) and harmless(seen, stable.version):
+        move = None
+    match move:
         case Wait(time):
             return scene.answer(because, again=time)
         case Shift(canary):
@@ -30,6 +35,8 @@ def adopt(scene: Scene) -> Decision:
             return scene.answer(
                 because, state=state, effects=(*finalizer, scene.relabel(state, reasons.ADOPTING, one, other)), again=spec.settle
             )
+        case None if seen.route is None:  # the subsets come first: a route that names them before would answer 503
+            return scene.answer(missing_route(seen), phase="Blocked")
         case None:
             words = f"the route is taken over; {stable.revision} is stable"
             rest, adopted = replace(scene.state, state=State.STABLE), Announce(Because(reasons.ADOPTED, words))
@@ -65,8 +72,8 @@ def _first_stable(scene: Scene) -> Serving | Because:
 
 def rest(scene: Scene) -> Decision:
     """Keeps the route, and starts a release when another revision is wanted."""
-    move = homeward(scene.seen, version_of(scene.seen.stable), scene.spec.settle, scene.spec.drain)
-    decision = _keep(scene, _needed(scene, move)) or _wanted(scene, move)
+    move = _move(scene)
+    decision = _keep(scene, move) or _wanted(scene, move)
     if isinstance(move, Wait) and (decision.look_again_in is None or decision.look_again_in > move.time):
         decision = replace(decision, look_again_in=move.time)
     serving = scene.serving(scene.seen.stable)
@@ -74,9 +81,18 @@ def rest(scene: Scene) -> Decision:
     return replace(decision, stable=serving.revision) if serving and decision.state.state is State.STABLE else decision
 
 
-def _needed(scene: Scene, move: Move | Wait | None) -> Move | Wait | None:
-    """The move, unless it is for a release only: in a user's routes any weight is right while both subsets select stable."""
-    return None if scene.seen.attached and isinstance(move, Shift) else move
+def _move(scene: Scene) -> Move | Wait | None:
+    """The next write at rest. Weights that harm nobody are left alone in the user's routes, and corrected after a while in ours."""
+    seen, spec, home = scene.seen, scene.spec, version_of(scene.seen.stable)
+    move = homeward(seen, home, spec.settle, spec.drain)
+    if not isinstance(move, Shift) or seen.route is None or seen.subsets is None or not harmless(seen, home):
+        return move
+    if seen.attached or spec.version != home:
+        # The start of a release takes the weight to 0; only the subsets must have settled.
+        left = remaining(seen.subsets.since, spec.settle, seen.now)
+        return Wait(left) if left else None
+    left = remaining(max(seen.route.since, seen.subsets.since), REST_SPACING, seen.now)
+    return Wait(left) if left else move
 
 
 def _keep(scene: Scene, move: Move | Wait | None) -> Decision | None:
@@ -86,7 +102,7 @@ def _keep(scene: Scene, move: Move | Wait | None) -> Decision | None:
         return scene.answer(because, effects=(EnsureFinalizer(),), again=spec.settle * 0)
     match move:
         case Shift(canary):
-            because = Because(reasons.DRIFT, "the VirtualService was not as it should be at rest; it was set right")
+            because = Because(reasons.DRIFT, told(scene.seen, "the VirtualService was not as it should be at rest; it was set right"))
             return scene.answer(
                 because,
                 state=state,
@@ -94,7 +110,7 @@ def _keep(scene: Scene, move: Move | Wait | None) -> Decision | None:
                 again=spec.settle,
             )
         case Relabel(stable, canary):
-            because = Because(reasons.DRIFT, "the DestinationRule was not as it should be at rest; it was set right")
+            because = Because(reasons.DRIFT, told(scene.seen, "the DestinationRule was not as it should be at rest; it was set right"))
             return scene.answer(
                 because,
                 state=state,
@@ -107,6 +123,8 @@ def _keep(scene: Scene, move: Move | Wait | None) -> Decision | None:
 
 def _wanted(scene: Scene, move: Move | Wait | None) -> Decision:
     seen, spec, past = scene.seen, scene.spec, scene.seen.last_release
+    if seen.attached and seen.route is None:
+        return scene.answer(missing_route(seen), phase="Blocked")
     if spec.version == version_of(seen.stable):
         if not scene.ready(seen.stable) and seen.versions is not None:
             return scene.stable_gone()
@@ -124,10 +142,6 @@ def _wanted(scene: Scene, move: Move | Wait | None) -> Decision:
         return scene.answer(seen.findings[0], phase="Blocked")
     if not scene.ready(seen.stable):
         return scene.stable_gone()
-    if isinstance(move, Shift):
-        state, words = scene.counted(), "the attached routes get weight 0 before the release starts"
-        shift = scene.shift(state, reasons.PREPARING, move.canary)
-        return scene.answer(Because(reasons.SETTLING, words), state=state, effects=(shift,), again=spec.settle)
     if move is not None:
         return scene.answer(Because(reasons.SETTLING, "the routing is settling before the release starts"), again=spec.settle)
     return _start(scene, canary)
@@ -154,10 +168,14 @@ def _start(scene: Scene, canary: Serving) -> Decision:
         waited_seconds=0,
         observed_seconds=0,
         lost=False,
+        drifts=0,
         asked=Asked(),
         evidence=EvidenceRecord(),
     )
     because = Because(reasons.RELEASE_STARTED, f"release {state.number} moves {state.from_} to {state.to}")
-    relabel = scene.relabel(state, reasons.RELEASE_STARTED, version_of(state.from_), canary.version)
+    if scene.weight > 0:
+        first: Effect = scene.shift(state, reasons.RELEASE_STARTED, 0)
+    else:
+        first = scene.relabel(state, reasons.RELEASE_STARTED, version_of(state.from_), canary.version)
     preparing = Because(reasons.PREPARING, because.message)
-    return scene.answer(preparing, state=state, effects=(RecordState(), relabel, Announce(because)), again=scene.spec.settle)
+    return scene.answer(preparing, state=state, effects=(RecordState(), first, Announce(because)), again=scene.spec.settle)

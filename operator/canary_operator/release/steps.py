@@ -6,9 +6,10 @@ from canary_operator.analysis.evidence import restart, start_step
 from canary_operator.api.status import ReleaseRecord, State
 from canary_operator.release import reasons
 from canary_operator.release.actions import taken
+from canary_operator.release.drift import MOST_CORRECTIONS, corrected, give_way, told, too_soon
 from canary_operator.release.guards import lose
 from canary_operator.release.homeward import remaining
-from canary_operator.release.model import Announce, Because, Decision, RecordState, RouteSeen
+from canary_operator.release.model import Announce, Because, Decision, Observation, RecordState, RouteSeen, SubsetsSeen
 from canary_operator.release.plan import FULL, rungs
 from canary_operator.release.record import record_of
 from canary_operator.release.scene import Scene, clocked, version_of
@@ -42,13 +43,7 @@ def labels(scene: Scene) -> Decision | None:
         # One that is there keeps its label, even a wrong one: it may be serving.
         return _relabel(scene, reasons.DRIFT, "a subset was missing; it was put back", stable, (subsets and subsets.canary) or canary)
     if route is None:
-        left = remaining(subsets.since, spec.settle, seen.now)
-        if left:
-            return scene.answer(Because(reasons.SETTLING, "the DestinationRule was put back; the VirtualService follows"), again=left)
-        if seen.attached:
-            missing = Because(reasons.DRIFT, "none of the attached routes can be given a weight")
-            return scene.answer(seen.findings[0] if seen.findings else missing, phase="Blocked")
-        return lose(scene, reasons.DRIFT, "the VirtualService was missing; it was put back with all traffic on stable", lost=False)
+        return _no_route(scene, subsets)
     if subsets.stable != stable:
         # Nearly everything goes to the wrong version: mended at once, before the canary's label, which waits for weight 0.
         return _relabel(scene, reasons.DRIFT, f"subset stable selected {subsets.stable}; it was put right", stable, subsets.canary)
@@ -60,19 +55,59 @@ def labels(scene: Scene) -> Decision | None:
             Because(reasons.PREPARING, f"subset canary selects {canary} now; proxies are given {spec.settle.total_seconds():g} s"),
             again=left,
         )
+    return _point(scene, route, subsets)
+
+
+def _no_route(scene: Scene, subsets: SubsetsSeen) -> Decision:
+    if scene.seen.attached:
+        return scene.answer(missing_route(scene.seen), phase="Blocked")
+    left = remaining(subsets.since, scene.spec.settle, scene.seen.now)
+    if left:
+        return scene.answer(Because(reasons.SETTLING, "the DestinationRule was put back; the VirtualService follows"), again=left)
+    return lose(scene, reasons.DRIFT, "the VirtualService was missing", lost=False)
+
+
+def missing_route(seen: Observation) -> Because:
+    """A route of the user's is not there: nothing is created in its place. Preflight may know which."""
+    known = next((each for each in seen.findings if each.reason == reasons.ROUTE_MISSING), None)
+    return known or Because(
+        reasons.ROUTE_MISSING, "a VirtualService or route of spec.traffic.attach does not exist; apply it, or correct the spec"
+    )
+
+
+def _point(scene: Scene, route: RouteSeen, subsets: SubsetsSeen) -> Decision:
+    """The canary subset selects another version than the one under test: it is pointed at it, without traffic."""
+    state, spec, canary = scene.state, scene.spec, version_of(scene.state.to)
+    if route.weight > 0 and state.weight == 0 and subsets.canary == subsets.stable:
+        # Both select stable, so any weight was right until now; a release begins at 0.
+        preparing, begun = Because(reasons.PREPARING, f"the canary's weight goes from {route.weight} % to 0 before"), scene.counted()
+        return scene.answer(preparing, state=begun, effects=(scene.shift(begun, reasons.PREPARING, 0),), again=spec.settle)
     if route.weight > 0:
-        words = f"subset canary selects {subsets.canary} instead of {canary}: the canary rises again from step 1"
+        words = f"subset canary selects {subsets.canary} instead of {canary}"
         return lose(scene, reasons.DRIFT, words, lost=False)
-    left = remaining(route.since, max(spec.settle, spec.drain), seen.now)
+    left = remaining(route.since, max(spec.settle, spec.drain), scene.seen.now)
     if left:
         return scene.answer(Because(reasons.PREPARING, "weight 0 is settling before the canary subset changes"), again=left)
-    return _relabel(scene, reasons.PREPARING, f"subset canary is pointed at {canary}", stable, canary)
+    mark, stable = subsets.mark, version_of(state.from_)
+    if mark is not None and mark.uid == scene.seen.uid and mark.release == state.number:
+        words = f"subset canary selected {subsets.canary} instead of {canary}; it was put right"
+        return _relabel(scene, reasons.DRIFT, words, stable, canary)
+    # Without a mark nobody knows whether it was pointed there before: it counts, so that it cannot go on for ever.
+    known = scene if mark is not None else replace(scene, state=corrected(state))
+    return _relabel(known, reasons.PREPARING, f"subset canary is pointed at {canary}", stable, canary)
 
 
 def _relabel(scene: Scene, reason: str, words: str, stable: str, canary: str) -> Decision:
-    because, state = Because(reason, words), scene.counted()
-    announce = (Announce(because, warning=True),) if reason == reasons.DRIFT else ()
-    return scene.answer(because, state=state, effects=(scene.relabel(state, reason, stable, canary), *announce), again=scene.spec.settle)
+    if reason != reasons.DRIFT and scene.state.drifts <= MOST_CORRECTIONS:
+        state = scene.counted()
+        return scene.answer(
+            Because(reason, words), state=state, effects=(scene.relabel(state, reason, stable, canary),), again=scene.spec.settle
+        )
+    if decision := give_way(scene, words):
+        return decision
+    because, state = Because(reason, told(scene.seen, words)), corrected(scene.counted())
+    effects = (scene.relabel(state, reason, stable, canary), RecordState(), Announce(because, warning=True))
+    return scene.answer(because, state=state, effects=effects, again=scene.spec.settle)
 
 
 def unserved(scene: Scene) -> Decision | None:
@@ -82,17 +117,23 @@ def unserved(scene: Scene) -> Decision | None:
         return None
     if route.weight >= state.weight:
         words = f"the route gave the canary {route.weight} % instead of {state.weight} %, or led elsewhere; it was set right"
-        return _begin_again(scene, Because(reasons.DRIFT, words), Announce(Because(reasons.DRIFT, words), warning=True))
+        because = Because(reasons.DRIFT, told(scene.seen, words))
+        return give_way(scene, words) or _begin_again(replace(scene, state=corrected(state)), because, Announce(because, warning=True))
     if not _is_due(scene, route):
-        words = f"the route gave the canary {route.weight} % instead of {state.weight} %: it rises again from step 1"
+        words = f"the route gave the canary {route.weight} % instead of {state.weight} %"
         return lose(scene, reasons.DRIFT, words, lost=False)
     if hold := first(HANDBRAKES, scene):
         return held(scene, hold)
-    if decision := _unsettled(scene):
+    if decision := too_soon(scene) or _unsettled(scene):
         return decision
     if short := capacity_missing(scene, state.weight):
         return scene.answer(short)
-    return _begin_again(scene, Because(reasons.STEP_PASSED, f"the recorded weight {state.weight} % is written"))
+    again = scene
+    if route.touched_by:  # it looks as if it had never been written, but somebody else has written there
+        if decision := give_way(scene, f"the route gave the canary {route.weight} % again"):
+            return decision
+        again = replace(scene, state=corrected(state))
+    return _begin_again(again, Because(reasons.STEP_PASSED, f"the recorded weight {state.weight} % is written"))
 
 
 def _begin_again(scene: Scene, because: Because, *announce: Announce) -> Decision:
@@ -104,11 +145,7 @@ def _begin_again(scene: Scene, because: Because, *announce: Announce) -> Decisio
 def _is_due(scene: Scene, route: RouteSeen) -> bool:
     """The recorded rise was not written yet: the route still is what it was before."""
     state = scene.state
-    promoting = state.state is State.PROMOTING
-    passed = rungs(state.plan)[: state.step if promoting else max(state.step - 1, 0)]
-    if not passed and not promoting:
-        # The first step may be written in any case: it is where the canary would begin again.
-        return route.weight == 0
+    passed = rungs(state.plan)[: state.step if state.state is State.PROMOTING else max(state.step - 1, 0)]
     before = passed[-1].weight if passed else 0
     return route.weight == before and route.mark is not None and route.mark.weight != state.weight
 
@@ -132,9 +169,9 @@ def _climb(scene: Scene) -> Decision:
         case Hold() as hold:
             return held(scene, hold)
         case Rise(step, weight):
-            return _unsettled(scene) or _rise(scene, replace(scene.checked(), step=step, weight=weight))
+            return too_soon(scene) or _unsettled(scene) or _rise(scene, replace(scene.checked(), step=step, weight=weight))
         case Promote():
-            return _unsettled(scene) or _rise(scene, replace(scene.checked(), state=State.PROMOTING, weight=FULL))
+            return too_soon(scene) or _unsettled(scene) or _rise(scene, replace(scene.checked(), state=State.PROMOTING, weight=FULL))
 
 
 def _begun(scene: Scene, state: ReleaseRecord) -> ReleaseRecord:

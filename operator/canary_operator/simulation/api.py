@@ -73,9 +73,13 @@ class Api:
         self.reads += 1
         present = self.cluster.now.route
         _refuse_stale(present.mark if present else None, mark)
-        if present and present.mark and (present.weight, present.intact, present.owned) == (canary, True, True):
+        attached = self.cluster.attached
+        if attached and present is None:
+            raise AssertionError("a route of the user's is never created")
+        if present and present.mark and (present.weight, present.intact, present.owned or attached) == (canary, True, True):
             return
-        self._write("route", lambda: self.cluster.put(OPERATOR, "route", Route(canary, mark=mark), mark.decision))
+        route = Route(canary, mark=mark, owned=not attached)
+        self._write("route", lambda: self.cluster.put(OPERATOR, "route", route, mark.decision))
 
     def subsets(self, stable: str, canary: str, mark: Mark) -> None:
         """Reads the subsets afresh and lets them select these versions."""
@@ -95,7 +99,7 @@ class Api:
     def disown(self, what: str) -> None:
         """Gives the route or the subsets away."""
         present = getattr(self.cluster.now, what)
-        if present is not None and present.owned:
+        if present is not None and (present.owned or present.mark):
             self._write(what, lambda: self.cluster.put(OPERATOR, what, replace(present, owned=False, mark=None)))
 
     def _write(self, what: str, write: Callable[[], None]) -> None:

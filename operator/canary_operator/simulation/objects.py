@@ -34,7 +34,9 @@ class Route:
     """Hosts, gateways and destinations are as the spec wants them."""
     mark: Mark | None = None
     owned: bool = True
-    """It carries our label; False: it was given away."""
+    """It carries our label; False: it was given away, or it is the user's."""
+    touched_by: str | None = None
+    """Field manager that wrote it last, when that was not us."""
     version: int = 0
     """The revision of the world that changed it last."""
 
@@ -48,6 +50,7 @@ class Subsets:
     canary: str | None
     mark: Mark | None = None
     owned: bool = True
+    touched_by: str | None = None
     version: int = 0
 
 
@@ -94,7 +97,9 @@ class Stored:
 class Cluster:
     """The API server: the present revision, and all that were."""
 
-    def __init__(self, time: float) -> None:
+    def __init__(self, time: float, *, attached: bool = False) -> None:
+        self.attached = attached
+        """The route is the user's."""
         self.now = Stored(0, time, CLUSTER, "nothing")
         self.log = [self.now]
         self.time = time

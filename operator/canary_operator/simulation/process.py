@@ -30,7 +30,7 @@ from canary_operator.release.model import (
 )
 from canary_operator.release.report import status_of, worth_writing
 from canary_operator.simulation.api import Api, Failed
-from canary_operator.simulation.objects import UID, Resource, Stored, moment, tick
+from canary_operator.simulation.objects import UID, Resource, Route, Stored, Subsets, moment, tick
 
 BACK_OFF = timedelta(seconds=1)
 """After a pass that failed."""
@@ -80,7 +80,7 @@ class Process:
         if stored.resource is None:
             self.due = None
             return None
-        seen = self._observe(stored, stored.resource, now)
+        seen = self._observe(stored, stored.resource, now, attached=api.cluster.attached)
         resource, before = stored.resource, stored.resource.status or CanaryReleaseStatus()
         decision = decide(resource.spec, resource.record, seen)
         self.due = None if decision.look_again_in is None else tick(now + decision.look_again_in.total_seconds())
@@ -100,8 +100,8 @@ class Process:
 
     # ---------------------------------------------------------------------------------------------------------------- observing
 
-    def _observe(self, stored: Stored, resource: Resource, now: float) -> Observation:
-        route = stored.route if stored.route and stored.route.owned else None
+    def _observe(self, stored: Stored, resource: Resource, now: float, *, attached: bool) -> Observation:
+        route = stored.route if stored.route and (stored.route.owned or attached) else None
         subsets = stored.subsets if stored.subsets and stored.subsets.owned else None
         route_since = self._since("route", route and (route.weight, route.intact), now)
         subsets_since = self._since("subsets", subsets and (subsets.stable, subsets.canary), now)
@@ -118,9 +118,10 @@ class Process:
             last_release=status.last_release,
             stable=status.stable,
             versions=stored.versions,
-            route=RouteSeen(route.weight, route.intact, route.mark, moment(route_since)) if route else None,
+            route=_route_seen(route, route_since, attached=attached) if route else None,
             route_gone_since=None if route else moment(route_since),
-            subsets=SubsetsSeen(subsets.stable, subsets.canary, subsets.mark, moment(subsets_since)) if subsets else None,
+            subsets=_subsets_seen(subsets, subsets_since) if subsets else None,
+            attached=attached,
             fresh=all(self._is_older(part.mark, part.version) for part in (route, subsets) if part),
             findings=stored.findings,
             samples=self.answer,
@@ -176,3 +177,11 @@ class Process:
                 api.disown("subsets")
             case _:
                 assert_never(effect)
+
+
+def _route_seen(route: Route, since: float, *, attached: bool) -> RouteSeen:
+    return RouteSeen(route.weight, route.intact, route.mark, moment(since), stays=attached, touched_by=route.touched_by)
+
+
+def _subsets_seen(subsets: Subsets, since: float) -> SubsetsSeen:
+    return SubsetsSeen(subsets.stable, subsets.canary, subsets.mark, moment(since), touched_by=subsets.touched_by)

@@ -23,15 +23,20 @@ class Stage:
         spacing: Seconds between two scrapes.
         draw: What is left to chance; expected values when left out.
         targets: Number of proxies that count.
+        attached: The canary's weight in the user's own route, to which the release is attached, percent; None: the operator owns the route.
     """
 
-    def __init__(self, spec: CanaryReleaseSpec, *, rate: float, spacing: float, draw: Draw | None, targets: int) -> None:
-        self.cluster = Cluster(EPOCH)
+    def __init__(  # noqa: PLR0913 (what makes a stage, each by its name)
+        self, spec: CanaryReleaseSpec, *, rate: float, spacing: float, draw: Draw | None, targets: int, attached: int | None
+    ) -> None:
+        self.cluster = Cluster(EPOCH, attached=attached is not None)
         self.traffic = Traffic(draw or expected(), rate, tuple(f"gateway-{number}" for number in range(targets)))
         self.prometheus = Prometheus(spacing, EPOCH + spacing / 2)
         self.dirty = True
         """Something has changed that the operator has not looked at yet."""
         self.cluster.put(PERSON, "resource", Resource(spec))
+        if attached is not None:
+            self.cluster.put(PERSON, "route", Route(attached, owned=False))
 
     # ----------------------------------------------------------------------------------------------------- what people and pods do
 
@@ -77,10 +82,10 @@ class Stage:
             self._put(PERSON, "resource", replace(resource, deleting=True) if resource.finalizer else None)
 
     def drift(self, *, route: Route | None | str = "", subsets: Subsets | None | str = "") -> None:
-        """A person writes the route or the subsets; None deletes."""
+        """A person writes the route or the subsets, with kubectl; None deletes."""
         for what, value in (("route", route), ("subsets", subsets)):
             if not isinstance(value, str):
-                self._put(PERSON, what, value)
+                self._put(PERSON, what, value and replace(value, touched_by="kubectl"))
 
     def find(self, *findings: Because) -> None:
         """Preflight finds this, and nothing else."""

@@ -30,6 +30,7 @@ class World(Stage):
         draw: What is left to chance; expected values when left out.
         targets: Number of proxies that count.
         restart: Seconds until a dead process is replaced.
+        attached: The canary's weight in the user's own route, percent; None: the operator owns the route.
     """
 
     def __init__(
@@ -41,8 +42,9 @@ class World(Stage):
         draw: Draw | None = None,
         targets: int = 1,
         restart: float = 2.0,
+        attached: int | None = None,
     ) -> None:
-        super().__init__(spec, rate=rate, spacing=spacing, draw=draw, targets=targets)
+        super().__init__(spec, rate=rate, spacing=spacing, draw=draw, targets=targets, attached=attached)
         self.api = Api(self.cluster)
         self.process: Process | None = Process(EPOCH)
         self.passes: list[Pass] = []

@@ -7,6 +7,7 @@ from typing import Any
 
 from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
 from canary_operator.simulation.api import Fault
+from canary_operator.simulation.objects import Subsets
 from canary_operator.simulation.prometheus import Mode
 from canary_operator.simulation.world import World
 
@@ -21,11 +22,13 @@ SPEC = CanaryReleaseSpec(
 Script = Callable[[World], None]
 
 
-def begin(faults: dict[int, Fault] | None = None, fails: float = 0.0, **spec: Any) -> World:
+def begin(faults: dict[int, Fault] | None = None, fails: float = 0.0, attached: int | None = None, **spec: Any) -> World:
     """A world with v1 in service and v2 deployed beside it; the first write of the adoption is number 0."""
-    world = World(replace(SPEC, **spec))
+    world = World(replace(SPEC, **spec), attached=attached)
     world.api.faults = dict(faults or {})
     world.deploy("v1")
+    if attached is not None:  # whoever has a route of his own to these subsets has the subsets, too
+        world.drift(subsets=Subsets("v1", "v1"))
     world.run(30)
     world.deploy("v2", fails=fails)
     world.edit(version="v2")
@@ -73,6 +76,16 @@ def by_hand(faults: dict[int, Fault] | None = None) -> World:
     return world
 
 
+def attached(faults: dict[int, Fault] | None = None) -> World:
+    world = begin(faults, attached=20)
+    reaches(world, 10)
+    reaches(world, 100)
+    world.run(200)
+    world.delete()
+    world.run(60)
+    return world
+
+
 def withdrawn(faults: dict[int, Fault] | None = None) -> World:
     world = begin(faults, analysis=replace(SPEC.analysis, deadline=timedelta(seconds=60)))
     reaches(world, 10)
@@ -113,6 +126,7 @@ SCRIPTS: dict[str, Callable[[dict[int, Fault] | None], World]] = {
     "bad": bad,
     "aborted": aborted,
     "by hand": by_hand,
+    "attached": attached,
     "withdrawn": withdrawn,
     "superseded": superseded,
     "deleted": deleted,

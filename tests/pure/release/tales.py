@@ -25,8 +25,8 @@ STAMP = 12
 class Story:
     """A world, and what a reader sees of it."""
 
-    def __init__(self, *, fails: float = 0.0, **spec: object) -> None:
-        self.world = World(replace(SPEC, **spec))  # type: ignore[arg-type]
+    def __init__(self, *, fails: float = 0.0, attached: int | None = None, **spec: object) -> None:
+        self.world = World(replace(SPEC, **spec), attached=attached)  # type: ignore[arg-type]
         self.lines: list[str] = []
         self._told = 0
         self.world.deploy("v1")
@@ -190,6 +190,51 @@ def drift() -> Story:
     return story
 
 
+def attached() -> Story:
+    story = Story(attached=30)
+    story.tell("the route is the user's, and Git gives the canary 30 % of it")
+    story.reach(5)
+    story.play(900)
+    route = story.world.cluster.now.route
+    assert route
+    story.tell("Git is applied again: 30 %; both subsets select v2, so nobody minds")
+    story.world.drift(route=replace(route, weight=30))
+    story.play(600)
+    story.tell("the CanaryRelease is deleted")
+    story.world.delete()
+    story.play(120)
+    return story
+
+
+def attached_route_goes_missing() -> Story:
+    story = Story(attached=0)
+    story.reach(25)
+    route = story.world.cluster.now.route
+    assert route
+    story.tell("the user's VirtualService is deleted")
+    story.world.drift(route=None)
+    story.play(60)
+    story.tell("it is applied again, as it is in Git")
+    story.world.drift(route=replace(route, weight=0, mark=None))
+    story.play(60)
+    return story
+
+
+def drift_fight() -> Story:
+    story = Story()
+    story.reach(25)
+    story.tell("somebody applies the Git copy of the routes every 5 s")
+
+    def apply(world: World) -> None:
+        if (route := world.cluster.now.route) is not None:
+            world.drift(route=replace(route, weight=0))
+        world.at(world.now + 5, apply)
+
+    story.world.at(story.world.now, apply)
+    story.play(300)
+    return story
+
+
 def operator_restarts_mid_step() -> Story:
     story = Story()
     story.reach(25)
@@ -323,6 +368,9 @@ TALES: tuple[Callable[[], Story], ...] = (
     skipped_by_hand_without_prometheus,
     suspended,
     drift,
+    attached,
+    attached_route_goes_missing,
+    drift_fight,
     operator_restarts_mid_step,
     superseded,
     deleted_mid_way,

@@ -64,6 +64,7 @@ def day(seed: int) -> list[Move]:
         "settle": r.choice((5, 20)),
         "reached": r.choice((10, 40, 100)),
         "gated": r.random() < 0.3,
+        "attached": r.choice((None, None, 0, 30)),
     }
     moves = _moves(r)
     trouble = r.sample(sorted(set(moves) - set(TIME)), r.randint(1, 6))

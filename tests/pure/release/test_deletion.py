@@ -37,6 +37,16 @@ GIVEN_BACK: list[object] = [Disown, "Announce", ReleaseFinalizer]
         pytest.param(ALONE.deployed("v2", pods=0), [RemoveRoute], id="the other version is scaled to nothing"),
         pytest.param(ALONE.routing(stays=True).observing(**ATTACHED), GIVEN_BACK, id="the user's routes stay, though one version serves"),
         pytest.param(BOTH.routing(stays=True).observing(**ATTACHED), [EnsureWeights], id="the user's routes at a weight: to stable first"),
+        pytest.param(
+            ALONE.routing(stays=True, weight=30).observing(**ATTACHED),
+            [EnsureWeights],
+            id="Git's weights in the user's routes: stable 100 first",
+        ),
+        pytest.param(
+            ALONE.routing(stays=True).selecting(canary="v2").observing(**ATTACHED),
+            [EnsureSubsets],
+            id="the user's routes: pinned, then given back",
+        ),
         pytest.param(ALONE.routing(stays=True), GIVEN_BACK, id="a user's root delegates to ours: it stays"),
         pytest.param(ALONE.observing(**GONE, **ATTACHED), GIVEN_BACK, id="the user's routes are gone: none is created"),
         pytest.param(

@@ -54,13 +54,23 @@ class Rules(RuleBasedStateMachine):
         settle=st.sampled_from([5, 20]),
         reached=st.sampled_from([10, 40, 100]),
         gated=st.sampled_from([False, False, True]),
+        attached=st.sampled_from([None, None, 0, 30]),
     )
     def begin(  # noqa: PLR0913 (what may differ between two days)
-        self, insufficient: str, no_data: str, deadline: timedelta, proxies: int, rate: float, settle: int, reached: int, gated: bool
+        self,
+        insufficient: str,
+        no_data: str,
+        deadline: timedelta,
+        proxies: int,
+        rate: float,
+        settle: int,
+        reached: int,
+        gated: bool,
+        attached: int | None,
     ) -> None:
         analysis = replace(SPEC.analysis, insufficient_data=insufficient, no_data=no_data, deadline=deadline)
         spec = replace(SPEC, analysis=analysis, settle=timedelta(seconds=settle), steps=GATED if gated else SPEC.steps)
-        self.world = World(spec, rate=rate, targets=proxies)
+        self.world = World(spec, rate=rate, targets=proxies, attached=attached)
         self.watcher = Watcher(self.world)
         self.hanging: Process | None = None
         self.n = 0
@@ -131,7 +141,7 @@ class Rules(RuleBasedStateMachine):
 
     @rule(weight=st.sampled_from([0, 1, 10, 40, 99, 100]), intact=st.booleans(), marked=st.booleans())
     def weights_drift(self, weight: int, intact: bool, marked: bool) -> None:
-        if (route := self.world.cluster.now.route) is not None and route.owned:
+        if (route := self.world.cluster.now.route) is not None and (route.owned or self.world.cluster.attached):
             self.world.drift(route=replace(route, weight=weight, intact=intact, mark=route.mark if marked else None))
 
     @rule(stable=st.sampled_from([None, *VERSIONS]), canary=st.sampled_from([None, *VERSIONS]), marked=st.booleans())
@@ -218,6 +228,8 @@ def end_of_trouble(world: World) -> None:
     world.prometheus_is(Mode.WORKING)
     world.traffic.rate = 100.0
     resource = world.cluster.now.resource
+    if world.cluster.attached and world.cluster.now.route is None:
+        world.drift(route=Route(0, owned=False))
     for version in VERSIONS:
         if version not in (world.cluster.now.versions or {}):
             world.deploy(version)
@@ -249,8 +261,9 @@ def at_rest(world: World) -> None:
     if stored.resource is None:
         assert not stored.route or not stored.route.owned, "rule 12: the route is still ours"
         assert not stored.subsets or not stored.subsets.owned, "rule 12: the subsets are still ours"
-        if stored.route is not None and world.cluster.log[-1].by == OPERATOR:
+        if stored.route is not None and world.cluster.log[-1].by == OPERATOR and stored.subsets is not None:
             assert stored.route.weight == 0, "rule 12: given away with weight at the canary"
+            assert stored.route.mark is None, "rule 12: given away with our mark"
         return
     assert not stored.resource.deleting, "rule 12: the deletion does not end"
     assert stored.resource.record.state is State.STABLE, f"rule 13: {stored.resource.record} {world.passes[-1].decision}"
