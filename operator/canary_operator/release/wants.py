@@ -75,7 +75,10 @@ def too_small(scene: Scene) -> Hold | None:
 
 def blind(scene: Scene) -> Hold | None:
     """No samples are accepted, so nobody would notice a failure."""
-    return Hold(scene.look.missing) if scene.look.missing and not scene.by_hand else None
+    missing = scene.look.missing
+    if missing is None or scene.by_hand:
+        return None
+    return Hold(missing, "Blocked" if missing.reason == reasons.LATENCY_UNKNOWN else None)
 
 
 def unapproved(scene: Scene) -> Hold | None:

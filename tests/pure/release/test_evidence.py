@@ -83,7 +83,7 @@ def test_a_canary_as_fast_as_stable_gets_more() -> None:
 
 def test_without_a_histogram_no_traffic_moves_and_the_missing_series_is_named() -> None:
     decision = SLOW.at_step(0).healthy().decide()
-    assert (decision.because.reason, weights(decision)) == (reasons.LATENCY_UNKNOWN, [])
+    assert (decision.because.reason, decision.phase, weights(decision)) == (reasons.LATENCY_UNKNOWN, "Blocked", [])
     assert "istio_request_duration_milliseconds_bucket" in decision.because.message
 
 
