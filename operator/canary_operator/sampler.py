@@ -14,7 +14,7 @@ from typing import Protocol
 
 from canary_operator.analysis import promql
 from canary_operator.analysis.latency import lacks_bound, with_bounds
-from canary_operator.analysis.samples import Answer, QueryFailed, Samples
+from canary_operator.analysis.samples import Answer, NoData, QueryFailed, Samples
 from canary_operator.cache import Cache, Key
 from canary_operator.release.model import Ask
 
@@ -216,6 +216,8 @@ class Sampler:
         subject = promql.Subject(question.reporter, question.service, key.namespace, workloads)
         text = promql.counters(subject, window(ask.since, line.rhythm.spacing, self._wall(), line.first), question.threshold)
         answer = await self._prometheus.query(question.provider, text)
+        if isinstance(answer, NoData):
+            return NoData(f"{answer.why}: {text}")
         if question.threshold is None or not lacks_bound(answer, question.threshold):
             return answer
         # Rare, and nothing moves until it is mended: what the histogram has instead is worth a second question.

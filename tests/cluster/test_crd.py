@@ -157,6 +157,7 @@ def test_shows_every_default_but_steps_and_traffic(releases: Releases) -> None:
                 "http": ["5xx"],
                 "grpc": ["Unknown", "DeadlineExceeded", "Internal", "Unavailable", "DataLoss"],
             },
+            "reporter": "Source",
             "confidence": 99,
             "minRequests": 5,
             "insufficientData": "Advance",

@@ -180,6 +180,19 @@ def test_a_first_question_that_fails_is_asked_for_half_the_time() -> None:
     assert [found[1] for text in world.texts if (found := re.search(r"\[(\w+)\]", text))][:3] == ["900s", "450s", "225s"]
 
 
+def test_the_query_that_finds_nothing_is_named() -> None:
+    world = World()
+    world.broken = lambda: NoData("no series match the query")
+    found: list[Answer | None] = []
+
+    def script(sampler: Sampler, cache: Cache) -> None:
+        sampler.want(KEY, question())
+        asyncio.get_running_loop().call_later(1, lambda: found.append(cache.answer(KEY)))
+
+    play(world, 1.5, script)
+    assert found == [NoData(f"no series match the query: {world.texts[0]}")]
+
+
 def test_a_threshold_that_is_no_bound_is_asked_about() -> None:
     world = World()
     labels = {"destination_workload": "reviews-v1", "le": "+Inf"}

@@ -9,6 +9,7 @@ from canary_operator.analysis.evidence import fold
 from canary_operator.analysis.failures import FailureCodes
 from canary_operator.analysis.latency import cannot_tell
 from canary_operator.analysis.odds import Counts
+from canary_operator.analysis.promql import REQUESTS, any_of
 from canary_operator.analysis.record import Evidence
 from canary_operator.analysis.samples import NoData, QueryFailed, Samples
 from canary_operator.analysis.verdict import Verdict, Word, incident, judge, judge_bake, odds_text, sentence
@@ -168,9 +169,21 @@ def _intervals(
     if age > allowed:
         words = f"the newest sample in Prometheus is {age:.0f} s old, so nothing is known of the present"
         return found, Because(reasons.METRICS_UNAVAILABLE, words), None
+    if state.weight != FULL and not _has_series(samples, arms[1]):
+        words = f"Prometheus has no series of stable, so the canary cannot be compared: {_of(arms[1])} is empty"
+        return found, Because(reasons.METRICS_UNAVAILABLE, words), None
     if latency and (unknown := cannot_tell(samples, latency.threshold)):
         return found, Because(reasons.LATENCY_UNKNOWN, unknown), None
     return found, None, timedelta(seconds=allowed - age + 0.001)
+
+
+def _has_series(samples: Samples, workloads: frozenset[str]) -> bool:
+    return any(series.labels.get("destination_workload") in workloads for series in samples.series)
+
+
+def _of(workloads: frozenset[str]) -> str:
+    """The query that finds the series of these workloads."""
+    return f"{REQUESTS}{{destination_workload=~{any_of(sorted(workloads) or ('',))}}}"
 
 
 def _settled_at(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> float | None:

@@ -129,3 +129,12 @@ def test_an_answer_of_nobody_is_no_data() -> None:
     foreign = tuple(replace(each, labels={**each.labels, "reporter": "source"}) for each in situation.seen.samples.series)
     decision = situation.observing(samples=Samples(foreign)).decide()
     assert (decision.because.reason, decision.metrics is not None) == (reasons.METRICS_UNAVAILABLE, True)
+
+
+def test_a_stable_that_nobody_counts_is_named_with_the_query_that_finds_nothing() -> None:
+    situation = release().at_step(2, since=60).healthy()
+    assert isinstance(situation.seen.samples, Samples)
+    alone = tuple(each for each in situation.seen.samples.series if each.labels["destination_workload"] == "app-v2")
+    decision = situation.observing(samples=Samples(alone)).decide()
+    assert (decision.because.reason, weights(decision)) == (reasons.METRICS_UNAVAILABLE, [])
+    assert 'istio_requests_total{destination_workload=~"app-v1"} is empty' in decision.because.message
