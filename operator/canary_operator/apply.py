@@ -268,8 +268,8 @@ def _released(document: Document) -> dict[str, Any]:
     before, after = document["metadata"], without_ownership(document)["metadata"]
     body: dict[str, Any] = {"resourceVersion": before["resourceVersion"]}
     for field in ("labels", "annotations"):
-        kept = after.get(field) or {}
-        body[field] = {name: kept.get(name) for name in before.get(field) or {}}
+        ours = (before.get(field) or {}).keys() - (after.get(field) or {}).keys()
+        body |= {field: dict.fromkeys(ours)} if ours else {}
     return {"metadata": body}
 
 

@@ -1,0 +1,235 @@
+"""From an end to API calls, whosever the routes are: what is written, and what is let go again."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pytest
+
+from canary_operator.apply import Hands, Stale, apply
+from canary_operator.cache import Cache, Key
+from canary_operator.clients.errors import Conflict
+from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, SERVICE, VIRTUAL_SERVICE
+from canary_operator.clients.kubernetes import Cluster
+from canary_operator.observe import route_seen, subsets_seen
+from canary_operator.release.model import BARE, Disown, Effect, EnsureSubsets, EnsureWeights, Mark, RemoveRoute, RemoveSubsets, SubsetsSeen
+from canary_operator.subject import Subject, subject
+from tests.shell.memory import Memory
+
+HOST = "reviews.shop.svc.cluster.local"
+KEY = Key("shop", "reviews")
+MARK = "canary.rollouts.dev/mark"
+Document = dict[str, Any]
+
+
+def named(name: str, spec: Document, **metadata: Any) -> Document:
+    return {"metadata": {"namespace": "shop", "name": name, **metadata}, "spec": spec}
+
+
+def split(name: str = "primary", canary: int = 0, **more: Any) -> Document:
+    shares = [{"destination": {"host": "reviews", "subset": s}, "weight": w} for s, w in (("stable", 100 - canary), ("canary", canary))]
+    return {"name": name, "route": shares, **more}
+
+
+@dataclass
+class Process:
+    """One operator with its own picture of the cluster."""
+
+    memory: Memory
+    cache: Cache
+
+    @property
+    def it(self) -> Subject:
+        found = subject(KEY, self.cache)
+        assert found is not None
+        return found
+
+    async def reach(self, *effects: Effect) -> None:
+        for effect in effects:
+            await apply(effect, self.it, Hands(cast(Cluster, self.memory), self.cache), {})
+
+    def mark(self, seq: int, weight: int = 0) -> Mark:
+        return Mark(self.it.uid, 1, seq, weight, "StepPassed")
+
+
+class World:
+    """A cluster with one CanaryRelease; `process` starts an operator that sees it as it is now."""
+
+    def __init__(self, **traffic: Any) -> None:
+        self.memory = Memory()
+        spec = {"service": {"name": "reviews"}, "version": "v2", **({"traffic": traffic} if traffic else {})}
+        self.memory.put(CANARY_RELEASE, named("reviews", spec, generation=1))
+        self.memory.put(SERVICE, named("reviews", {"ports": [{"port": 9080}], "selector": {"app": "reviews"}}))
+
+    def process(self) -> Process:
+        cache = Cache()
+        for kind in (CANARY_RELEASE, SERVICE, VIRTUAL_SERVICE, DESTINATION_RULE):
+            for (of, _, _), document in self.memory.objects.items():
+                if of == kind.kind:
+                    cache.store(kind, document)
+        cache.mark_synced()
+        return Process(self.memory, cache)
+
+    def spec(self, kind: str, name: str) -> Document:
+        found: Document = self.memory.objects[kind, "shop", name]["spec"]
+        return found
+
+    def metadata(self, kind: str, name: str) -> Document:
+        found: Document = self.memory.objects[kind, "shop", name]["metadata"]
+        return found
+
+
+TWO = {"attach": [{"virtualService": "web", "routes": ["primary"]}, {"virtualService": "api"}]}
+
+
+def attached() -> World:
+    world = World(**TWO)
+    world.memory.put(VIRTUAL_SERVICE, named("web", {"hosts": ["a"], "http": [split(timeout="1s"), split("other")]}))
+    world.memory.put(VIRTUAL_SERVICE, named("api", {"hosts": ["b"], "http": [split(mirrors=[{"destination": {"host": "log"}}])]}))
+    return world
+
+
+async def test_all_attached_routes_are_written_in_a_fixed_order_and_read_as_one() -> None:
+    world = attached()
+    process = world.process()
+    await process.reach(EnsureWeights(25, process.mark(2, 25)))
+    assert world.memory.requests == ["patch VirtualService api", "patch VirtualService web"]
+    assert world.spec("VirtualService", "web") == {"hosts": ["a"], "http": [split(canary=25, timeout="1s"), split("other")]}
+    assert world.spec("VirtualService", "api")["http"] == [split(canary=25, mirrors=[{"destination": {"host": "log"}}])]
+    assert set(world.metadata("VirtualService", "web")) == {"namespace", "name", "uid", "resourceVersion", "annotations"}
+    seen = route_seen(process.it, process.cache)
+    assert seen is not None
+    assert (seen.weight, seen.intact, seen.mark, seen.stays, seen.extras) == (25, True, process.mark(2, 25), True, BARE)
+    await process.reach(EnsureWeights(25, process.mark(2, 25)))
+    assert len(world.memory.requests) == 2, "twice is once"
+
+
+async def test_routes_that_differ_read_as_the_highest_and_are_not_intact() -> None:
+    world = attached()
+    world.memory.put(VIRTUAL_SERVICE, named("web", {"http": [split(canary=40)]}))
+    process = world.process()
+    seen = route_seen(process.it, process.cache)
+    assert seen is not None and (seen.weight, seen.intact) == (40, False)
+
+
+@pytest.mark.parametrize(
+    ("canary", "written"),
+    [pytest.param(25, [], id="a rise ends with the first failure"), pytest.param(0, ["web"], id="a drop reaches the other route")],
+)
+async def test_one_of_two_writes_is_refused(canary: int, written: list[str]) -> None:
+    world = attached()
+    for name, http in (("web", split(canary=50)), ("api", split(canary=50))):
+        world.memory.put(VIRTUAL_SERVICE, named(name, {"http": [http]}))
+    process = world.process()
+    world.memory.put(VIRTUAL_SERVICE, named("api", {"http": [split(canary=50)], "hosts": ["edited"]}))
+    with pytest.raises(Conflict):
+        await process.reach(EnsureWeights(canary, process.mark(2, canary)))
+    marked = [name for name in ("api", "web") if MARK in world.metadata("VirtualService", name).get("annotations", {})]
+    assert marked == written
+
+
+async def test_a_later_mark_on_any_route_stops_the_pass() -> None:
+    world = attached()
+    late = world.process()
+    await late.reach(EnsureWeights(0, late.mark(9)))
+    with pytest.raises(Stale):
+        await late.reach(EnsureWeights(25, late.mark(8, 25)))
+    assert [share["weight"] for share in world.spec("VirtualService", "api")["http"][0]["route"]] == [100, 0]
+
+
+async def test_attached_routes_are_given_back_without_a_trace_and_never_removed() -> None:
+    world = attached()
+    before = world.spec("VirtualService", "web")
+    process = world.process()
+    await process.reach(EnsureWeights(25, process.mark(2, 25)), EnsureWeights(0, process.mark(3)), Disown(), RemoveRoute())
+    assert world.spec("VirtualService", "web") == before
+    metadata = {key: value for key, value in world.metadata("VirtualService", "web").items() if value}
+    assert set(metadata) == {"namespace", "name", "uid", "resourceVersion"}
+
+
+POLICY = {"connectionPool": {"tcp": {"maxConnections": 9}}}
+
+
+async def test_a_users_destination_rule_gets_our_subsets_and_loses_them_again() -> None:
+    world = World()
+    users = {"host": "reviews", "trafficPolicy": POLICY, "subsets": [{"name": "all"}]}
+    world.memory.put(DESTINATION_RULE, named("policies", users))
+    process = world.process()
+    await process.reach(EnsureSubsets("v1", "v2", process.mark(2)))
+    ours = [{"name": "stable", "labels": {"version": "v1"}}, {"name": "canary", "labels": {"version": "v2"}}]
+    assert world.spec("DestinationRule", "policies") == {**users, "subsets": [{"name": "all"}, *ours]}
+    assert "labels" not in world.metadata("DestinationRule", "policies")
+    seen = subsets_seen(process.it, process.cache)
+    assert seen == SubsetsSeen("v1", "v2", process.mark(2), seen.since if seen else None, stays=True)  # type: ignore[arg-type]
+    await process.reach(RemoveSubsets())
+    assert world.spec("DestinationRule", "policies") == users
+    assert not world.metadata("DestinationRule", "policies").get("annotations")
+
+
+async def test_the_name_of_the_last_other_editor_is_kept() -> None:
+    world = World()
+    entries = [
+        {"manager": "istio-canary-operator", "time": "2026-01-01T00:00:02Z"},
+        {"manager": "git", "time": "2026-01-01T00:00:01Z"},
+        {"manager": "alice", "time": "2026-01-01T00:00:03Z"},
+        {"manager": "status-writer", "time": "2026-01-01T00:00:09Z", "subresource": "status"},
+    ]
+    world.memory.put(DESTINATION_RULE, named("policies", {"host": "reviews"}, managedFields=entries))
+    process = world.process()
+    seen = subsets_seen(process.it, process.cache)
+    assert seen is not None and seen.touched_by == "alice"
+    assert "managedFields" not in (process.it.rule or {})["metadata"]
+
+
+# ------------------------------------------------------------------------------------------------- two processes and a deletion
+
+
+@pytest.mark.parametrize("effect", ["subsets", "weights"])
+@pytest.mark.parametrize("gone", [True, False], ids=["the CanaryRelease is gone", "it is going"])
+async def test_what_a_late_process_creates_for_a_release_that_goes_is_removed_again(effect: str, gone: bool) -> None:
+    """It was asleep while another process deleted everything: nobody else would ever remove what it makes now."""
+    world = World()
+    late = world.process()
+    if gone:
+        world.memory.drop(CANARY_RELEASE, *KEY)
+    else:
+        release = world.memory.objects["CanaryRelease", *KEY]
+        world.memory.put(CANARY_RELEASE, {**release, "metadata": {**release["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    mark = late.mark(2)
+    with pytest.raises(Conflict, match="let go again"):
+        await late.reach(EnsureSubsets("v1", "v1", mark) if effect == "subsets" else EnsureWeights(0, mark))
+    assert not [kind for kind, _, _ in world.memory.objects if kind in ("DestinationRule", "VirtualService")]
+
+
+async def test_what_a_late_process_takes_over_again_is_given_back() -> None:
+    world = World()
+    first = world.process()
+    await first.reach(EnsureSubsets("v1", "v1", first.mark(1)), EnsureWeights(0, first.mark(2)), Disown())
+    late = world.process()
+    before = {key: document["spec"] for key, document in world.memory.objects.items() if key[0] != "CanaryRelease"}
+    mark = late.mark(3)
+    world.memory.drop(CANARY_RELEASE, *KEY)
+    with pytest.raises(Conflict, match="let go again"):
+        await late.reach(EnsureWeights(0, mark))
+    assert {key: document["spec"] for key, document in world.memory.objects.items()} == before
+    assert not world.metadata("VirtualService", "reviews").get("labels")
+
+
+async def test_what_was_left_behind_is_taken_over_by_a_namesake() -> None:
+    world = World()
+    first = world.process()
+    await first.reach(EnsureSubsets("v1", "v1", first.mark(1)), EnsureWeights(0, first.mark(2)), Disown())
+    again = world.process()
+    seen = route_seen(again.it, again.cache)
+    assert seen is not None and not seen.intact and not seen.stays, "it is to be written once, so that it is ours"
+    await again.reach(EnsureWeights(0, again.mark(1)))
+    assert world.metadata("VirtualService", "reviews")["labels"]["canary.rollouts.dev/release"] == "reviews"
+    assert (seen := route_seen(again.it, again.cache)) is not None and seen.intact
+
+
+async def test_an_object_of_our_name_that_somebody_else_made_meanwhile_is_not_taken_over() -> None:
+    world = World()
+    process = world.process()
+    world.memory.put(VIRTUAL_SERVICE, named("reviews", {"hosts": [HOST], "http": []}))
+    with pytest.raises(Conflict):
+        await process.reach(EnsureWeights(0, process.mark(1)))
+    assert world.spec("VirtualService", "reviews") == {"hosts": [HOST], "http": []}
