@@ -191,6 +191,46 @@ def test_a_release_sleeps_through(cache: Cache, kind: Any, changed: dict[str, An
     assert cache.store(kind, changed) == frozenset()
 
 
+def test_an_attached_virtual_service_wakes_its_release_whatever_it_says(cache: Cache) -> None:
+    attach = [{"virtualService": "web"}]
+    cache.store(CANARY_RELEASE, release("reviews", traffic={"attach": attach}))
+    elsewhere = document("web", 2, spec={"hosts": ["x.example.com"], "http": [{"redirect": {}}]})
+    assert cache.store(VIRTUAL_SERVICE, elsewhere) == {REVIEWS}
+    assert cache.remove(VIRTUAL_SERVICE, elsewhere) == {REVIEWS}
+    assert cache.store(VIRTUAL_SERVICE, document("web", 3, "other", spec={"hosts": ["x"]})) == frozenset()
+    assert cache.store(CANARY_RELEASE, release("ratings", 4, traffic={"attach": attach})) == {REVIEWS, Key("shop", "ratings")}
+    assert cache.remove(CANARY_RELEASE, release("ratings", 5)) == {REVIEWS, Key("shop", "ratings")}
+    assert cache.store(VIRTUAL_SERVICE, document("web", 6, spec={"hosts": ["x"]})) == {REVIEWS}
+
+
+@pytest.mark.parametrize(
+    ("namespace", "delegate", "woken"),
+    [
+        ("shop", {"name": "reviews"}, {REVIEWS}),
+        ("infra", {"name": "reviews", "namespace": "shop"}, {REVIEWS}),
+        ("infra", {"name": "reviews"}, set()),
+    ],
+    ids=["of its namespace", "from elsewhere", "that means another"],
+)
+def test_a_root_wakes_the_delegate_that_it_names(cache: Cache, namespace: str, delegate: dict[str, str], woken: set[Key]) -> None:
+    cache.store(CANARY_RELEASE, release("reviews", traffic={"delegate": {}}))
+    assert cache.store(VIRTUAL_SERVICE, document("root", 2, namespace, spec={"http": [{"delegate": delegate}]})) == woken
+
+
+def test_of_all_managers_of_a_route_only_the_last_other_one_is_kept(cache: Cache) -> None:
+    def stored(version: int, *entries: tuple[str, int]) -> object:
+        fields = [{"manager": manager, "time": f"2026-01-01T00:00:0{second}Z", "fieldsV1": {}} for manager, second in entries]
+        cache.store(VIRTUAL_SERVICE, document("reviews", version, metadata={"managedFields": fields}, spec={}))
+        metadata = (cache.get(VIRTUAL_SERVICE, "shop", "reviews") or {})["metadata"]
+        assert "managedFields" not in metadata
+        return metadata.get("touchedBy")
+
+    assert stored(1, ("istio-canary-operator", 5)) is None
+    assert stored(2, ("alice", 1), ("git", 6), ("istio-canary-operator", 5)) == "git"
+    assert stored(3, ("git", 6), ("istio-canary-operator", 7)) is None
+    assert stored(4, ("git", 7), ("istio-canary-operator", 7)) == "git", "the times are whole seconds"
+
+
 def test_a_rival_for_the_same_service_is_woken_by_spec_and_end_but_not_by_status(cache: Cache) -> None:
     rival = Key("shop", "rival")
     cache.store(CANARY_RELEASE, release("reviews", 1))
