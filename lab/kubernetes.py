@@ -19,6 +19,9 @@ TOKEN_SECONDS = 30 * 24 * 3600
 class Kubernetes:
     """Needs an API server and a directory; `Cluster` brings both."""
 
+    injects = False
+    """Whether pods get their sidecar by themselves; otherwise a workload's template names it, as after injection by hand."""
+
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.api_server = ApiServer(directory)
@@ -105,7 +108,11 @@ class Kubernetes:
             "START_DELAY": start_delay,
             "PROTOCOL": protocol,
         }
-        self.api.apply(deployment_document(service, version, replicas, {**told, **(environment or {})}, image=image, labels=labels))
+        self.api.apply(
+            deployment_document(
+                service, version, replicas, {**told, **(environment or {})}, image=image, labels=labels, sidecar=not self.injects
+            )
+        )
         return Workload(service, version, self.api, self.directory)
 
     def wait_ready(self, *workloads: Workload, seconds: float = 60) -> None:

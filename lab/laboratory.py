@@ -28,6 +28,8 @@ THREADS = 8
 class Lab(Cluster):
     """Comes up when entered and is gone when left."""
 
+    injects = True
+
     def __init__(
         self,
         directory: Path | None = None,
@@ -169,7 +171,7 @@ class Lab(Cluster):
             list(threads.map(self._namespace, (ISTIO_NAMESPACE, Gateway.namespace, CLIENT_NAMESPACE)))
             list(threads.map(self.api.create, crds))
             wait_for_crds(self.api, crds)
-            list(threads.map(self.api.create, (mesh.METRICS, mesh.PUBLIC_GATEWAY, client.sidecar())))
+            list(threads.map(self.api.create, (mesh.METRICS, mesh.PUBLIC_GATEWAY, mesh.GATEWAY_POD, client.sidecar())))
             list(threads.map(self.api.create, webhooks))
         self.istiod.start()
         self.istiod.wait_ready()

@@ -69,3 +69,17 @@ PUBLIC_GATEWAY: dict[str, Any] = {
         ],
     },
 }
+
+GATEWAY_POD: dict[str, Any] = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "gateway", "namespace": "infra"},
+    "spec": {
+        "selector": {"matchLabels": {"istio": "ingressgateway"}},
+        "template": {
+            "metadata": {"labels": {"istio": "ingressgateway"}},
+            "spec": {"containers": [{"name": "istio-proxy", "image": "pause"}]},
+        },
+    },
+}
+"""Stands for the gateway where somebody looks for its pods; the gateway itself is a process."""

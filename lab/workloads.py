@@ -127,6 +127,7 @@ def deployment_document(
     *,
     image: str = "backend",
     labels: Mapping[str, str] | None = None,
+    sidecar: bool = False,
 ) -> Document:
     """A Deployment as a user would write it; the container's environment says how its backend behaves."""
     selector = {"app": service.name, "version": version}
@@ -136,6 +137,7 @@ def deployment_document(
         "ports": [{"containerPort": service.port}],
         "env": [{"name": name, "value": str(value)} for name, value in environment.items()],
     }
+    proxies = [{"name": "istio-proxy", "image": "proxy"}] if sidecar else []
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -143,6 +145,6 @@ def deployment_document(
         "spec": {
             "replicas": replicas,
             "selector": {"matchLabels": selector},
-            "template": {"metadata": {"labels": {**selector, **(labels or {})}}, "spec": {"containers": [container]}},
+            "template": {"metadata": {"labels": {**selector, **(labels or {})}}, "spec": {"containers": [container, *proxies]}},
         },
     }

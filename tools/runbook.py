@@ -23,7 +23,7 @@ def runbook_file() -> str:
         "\n".join(["| reason | meaning | ends a release as | what to do |", "|---|---|---|---|", *rows]),
         "## What is found before traffic moves",
         "What blocks is the reason of the CanaryRelease, whose phase is `Blocked`; what warns is in `status.warnings`. "
-        "The message names the object and what to write instead.",
+        "The message names the object and what to write instead; [blocked.md](blocked.md) shows the usual ones as a user sees them.",
         "\n".join(["| reason | | meaning | what to do |", "|---|---|---|---|", *found]),
     ]
     return "\n\n".join(parts) + "\n"

@@ -1,37 +1,118 @@
-"""What the preflight checks find, as reasons that a decision can name."""
+"""What the preflight checks find, as reasons that a decision can name, and what they need to be read for it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from canary_operator.analysis import promql
+from canary_operator.api.status import State
 from canary_operator.cache import Cache, Document
-from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, VIRTUAL_SERVICE
-from canary_operator.preflight import Attachment, Facts, Peer, Severity, inspect
+from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, REPLICA_SET, SERVICE, VIRTUAL_SERVICE
+from canary_operator.preflight import Arm, Attachment, Facts, Finding, Peer, Severity, inspect, wanted
+from canary_operator.preflight.finding import OF_READS
+from canary_operator.preflight.reading import Listing, Read
 from canary_operator.release import reasons
 from canary_operator.release.model import Because
+from canary_operator.release.scene import version_of
 from canary_operator.subject import Subject
 
 
-def findings(it: Subject, service: Document | None, cache: Cache) -> Iterator[Because]:
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What one look at the surroundings of a release brought."""
+
+    findings: tuple[Because, ...]
     """What must be mended before traffic moves."""
-    facts = Facts(
+    warnings: tuple[Because, ...]
+    """What should be mended."""
+    unread: Because | None
+    """Why not everything could be looked at yet; None: it was."""
+    reads: tuple[Read, ...]
+    """All that is needed of what is not watched."""
+
+
+def look(it: Subject, cache: Cache, around: Mapping[Read, Listing], trouble: str | None = None) -> Inspection:
+    """Every check.
+
+    Args:
+        it: The CanaryRelease.
+        cache: What is watched.
+        around: What was read beside it.
+        trouble: Why reading failed; None: it did not.
+    """
+    facts = _facts(it, cache, around)
+    reads = wanted(facts)
+    missing = [read for read in reads if read not in around]
+    found = inspect(facts)
+    errors = [_because(each) for each in found if each.severity is Severity.ERROR]
+    warnings = [_because(each) for each in found if each.severity is Severity.WARNING]
+    if missing:
+        # What is not looked at now is as it was: warnings go when a look shows that they are mended.
+        watched = {each.reason for each in warnings}
+        old = (Because(each.reason, each.message) for each in it.status.warnings if each.reason not in watched)
+        warnings += [each for each in old if each.reason in OF_READS]
+    return Inspection((*errors, *_shadowed(it)), tuple(warnings), _unread(missing, trouble), reads)
+
+
+def _because(finding: Finding) -> Because:
+    return Because(finding.reason, finding.message)
+
+
+def _unread(missing: list[Read], trouble: str | None) -> Because | None:
+    if not missing:
+        return None
+    if trouble is None:
+        return Because(reasons.INSPECTING, f"reading what surrounds the release: {', '.join(read.words for read in missing[:3])}")
+    return Because(reasons.SURROUNDINGS_UNREAD, f"what surrounds the release cannot be read, and is tried again: {trouble}")
+
+
+def _facts(it: Subject, cache: Cache, around: Mapping[Read, Listing]) -> Facts:
+    namespace, name = it.key.namespace, it.spec.service.name
+    service = cache.get(SERVICE, namespace, name)
+    return Facts(
         release=it.key.name,
-        namespace=it.key.namespace,
-        service_name=it.spec.service.name,
+        namespace=namespace,
+        service_name=name,
         service_port=it.spec.service.port,
         version_label=it.spec.version_label,
         host=it.wanted.host,
+        version=it.spec.version,
+        provider=it.spec.analysis.prometheus,
+        reporters=promql.REPORTERS[it.spec.analysis.reporter],
         hosts=it.wanted.hosts,
         gateways=it.wanted.gateways,
         attachments=attachments(it.document),
         delegate=it.wanted.delegate,
         service=service,
+        services=cache.all(SERVICE, namespace),
+        replica_sets=cache.all(REPLICA_SET, namespace),
+        arms=tuple(_arms(it, service, cache)),
         virtual_services=cache.all(VIRTUAL_SERVICE),
         destination_rules=cache.all(DESTINATION_RULE),
-        releases=tuple(_peer(each) for each in cache.all(CANARY_RELEASE, it.key.namespace)),
+        releases=tuple(_peer(each) for each in cache.all(CANARY_RELEASE, namespace)),
+        around=around,
     )
-    for finding in inspect(facts):
-        if finding.severity is Severity.ERROR:
-            yield Because(finding.reason, finding.message)
+
+
+def _arms(it: Subject, service: Document | None, cache: Cache) -> Iterator[Arm]:
+    """Stable, and the version that is to follow it. Before the adoption stable is what alone serves, if one does."""
+    sets: dict[str, list[Document]] = {}
+    for each in cache.replica_sets(it.key.namespace, ((service or {}).get("spec") or {}).get("selector") or {}):
+        version = each["spec"]["template"]["metadata"]["labels"].get(it.spec.version_label)
+        if version and each["spec"].get("replicas"):
+            sets.setdefault(version, []).append(each)
+    release = it.status.release
+    running = release is not None and release.state in (State.PROGRESSING, State.PROMOTING)
+    canary = version_of(release.to) if release and running else it.spec.version
+    stable = version_of(release.from_ if release and running else it.status.stable) or it.spec.stable_version or ""
+    if not stable:
+        stable = next(iter(sets)) if len(sets) == 1 else canary
+    for role, version in (("stable", stable), ("canary", canary)):
+        if version and (role == "stable" or version != stable):
+            yield Arm(role, version, tuple(sets.get(version, ())))
+
+
+def _shadowed(it: Subject) -> Iterator[Because]:
     if it.reading is not None and not it.reading.reached:
         words = f"VirtualService {it.key.namespace}/{it.key.name} has a route before ours that takes every request; give it a match, or remove it"
         yield Because(reasons.ROUTE_SHADOWED, words)

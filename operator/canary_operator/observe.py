@@ -6,7 +6,7 @@ from datetime import datetime
 from canary_operator.api.names import ACTION, FINALIZER
 from canary_operator.cache import Cache, Document
 from canary_operator.clients.kinds import DESTINATION_RULE, SERVICE, VIRTUAL_SERVICE
-from canary_operator.findings import findings
+from canary_operator.findings import Inspection
 from canary_operator.release.model import Extras, Mark, Observation, RouteSeen, SubsetsSeen
 from canary_operator.serving import versions
 from canary_operator.subject import Subject
@@ -15,7 +15,7 @@ from canary_operator.traffic.mark import mark_text
 from canary_operator.trimming import name_of, touched_by
 
 
-def observe(it: Subject, cache: Cache) -> Observation:
+def observe(it: Subject, cache: Cache, inspection: Inspection) -> Observation:
     """Everything that one decision may look at, as the watches last said it."""
     metadata, spec = it.document["metadata"], it.spec
     service = cache.get(SERVICE, it.key.namespace, spec.service.name)
@@ -37,7 +37,9 @@ def observe(it: Subject, cache: Cache) -> Observation:
         subsets=subsets,
         fresh=_fresh(it, cache),
         attached=it.attached,
-        findings=tuple(findings(it, service, cache)),
+        findings=inspection.findings,
+        warnings=inspection.warnings,
+        unread=inspection.unread,
         samples=cache.answer(it.key),
     )
 

@@ -15,10 +15,11 @@ from canary_operator.apply import Hands, Stale, apply, read_again, record, rerea
 from canary_operator.cache import Key
 from canary_operator.clients.errors import ClusterError, Conflict
 from canary_operator.clients.kinds import CANARY_RELEASE
+from canary_operator.findings import look as inspected
 from canary_operator.observe import observe, route_seen
 from canary_operator.release.decide import decide
 from canary_operator.release.model import Announce, Decision, EnsureSubsets, EnsureWeights, Observation, ReadAgain, ReleaseFinalizer
-from canary_operator.release.report import status_of, worth_writing
+from canary_operator.release.report import status_of, told, worth_writing
 from canary_operator.sampler import Question
 from canary_operator.shell import Shell
 from canary_operator.subject import Subject, subject
@@ -51,10 +52,13 @@ def reconciler(shell: Shell) -> Pass:
         it = subject(key, shell.cache)
         if it is None:
             shell.sampler.want(key, None)
+            shell.surroundings.want(key, ())
             return None
-        seen = observe(it, shell.cache)
+        inspection = inspected(it, shell.cache, shell.surroundings.known(key), shell.surroundings.trouble(key))
+        seen = observe(it, shell.cache, inspection)
         decision = decide(it.spec, it.status.release or ReleaseRecord(), seen)
         shell.sampler.want(key, _question(it, decision))
+        shell.surroundings.want(key, inspection.reads if decision.inspect else ())
         if _rises(decision, seen) and (await reread_rule(it, hands) or _moved(it, subject(key, shell.cache))):
             # What the decision rests on has changed: no traffic moves to a subset, or against a wish, that was not looked at.
             return AT_ONCE
@@ -145,6 +149,7 @@ async def _carry_out(decided: Subject, decision: Decision, seen: Observation, ha
     if not any(isinstance(effect, ReadAgain) for effect in decision.effects) and worth_writing(it.status, after):
         await record(it, hands, as_json(after))
         written = True
+        announcements += told(before, after)
     for announcement in announcements:
         await _say(announcement, key, hands)
     return written

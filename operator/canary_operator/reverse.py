@@ -21,6 +21,7 @@ class Reverse:
         self._in_namespace: dict[str, set[_Name]] = defaultdict(set)
         self._attached: dict[_Name, set[_Name]] = defaultdict(set)
         self._served: dict[_Name, _Name] = {}
+        self._version: dict[_Name, tuple[str, str]] = {}
         self._selectors: dict[_Name, Mapping[str, str]] = {}
 
     def affected(self, kind: Kind, name: _Name, before: Document | None, after: Document | None) -> set[_Name]:
@@ -61,6 +62,8 @@ class Reverse:
     def _learn(self, name: _Name, release: Document) -> None:
         service = (name[0], str(((release.get("spec") or {}).get("service") or {}).get("name", "")))
         self._served[name] = service
+        spec = release.get("spec") or {}
+        self._version[name] = (str(spec.get("versionLabel", "version")), str(spec.get("version", "")))
         self._by_service[service].add(name)
         self._in_namespace[name[0]].add(name)
         for host in _release_hosts(service, release):
@@ -70,6 +73,7 @@ class Reverse:
 
     def _forget(self, name: _Name, release: Document | None) -> None:
         service = self._served.pop(name, None)
+        self._version.pop(name, None)
         if service is None or release is None:
             return
         _drop(self._by_service, service, name)
@@ -80,9 +84,10 @@ class Reverse:
             _drop(self._attached, (name[0], each), name)
 
     def _selecting(self, namespace: str, labels: Mapping[str, str]) -> Iterator[_Name]:
+        """Those whose Service selects the pods, and those that want a version of this name: perhaps the Service should select them."""
         for key in self._in_namespace.get(namespace, ()):
-            selector = self._selectors.get(self._served[key])
-            if selector and selector.items() <= labels.items():
+            selector, (label, version) = self._selectors.get(self._served[key]), self._version[key]
+            if selector and (selector.items() <= labels.items() or labels.get(label) == version):
                 yield key
 
     def _matching(self, hosts: Iterable[str]) -> Iterator[_Name]:

@@ -8,6 +8,7 @@ from canary_operator.clients.kubernetes import Cluster
 from canary_operator.instrumentation import Metrics
 from canary_operator.sampler import Sampler
 from canary_operator.settings import Settings
+from canary_operator.surroundings import Surroundings
 from canary_operator.workqueue import Pass
 
 
@@ -18,6 +19,7 @@ class Shell:
     cluster: Cluster
     cache: Cache
     sampler: Sampler
+    surroundings: Surroundings
     metrics: Metrics
     settings: Settings
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from canary_operator.api.names import MANAGER, MARK
-from canary_operator.clients.kinds import DESTINATION_RULE, ENDPOINT_SLICE, REPLICA_SET, SERVICE, VIRTUAL_SERVICE, Kind
+from canary_operator.clients.kinds import DESTINATION_RULE, ENDPOINT_SLICE, POD, REPLICA_SET, SERVICE, VIRTUAL_SERVICE, Kind
 
 REVISION = "deployment.kubernetes.io/revision"
 SERVICE_NAME = "kubernetes.io/service-name"
@@ -74,8 +74,40 @@ def _replica_set(document: Document) -> dict[str, Any]:
         },
         "spec": {
             "replicas": spec.get("replicas", 1),
-            "template": {"metadata": {"labels": ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}}},
+            "template": _template(spec.get("template") or {}),
         },
+    }
+
+
+def _template(template: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a pod template what injection and the Service's ports go by."""
+    metadata, spec = template.get("metadata") or {}, template.get("spec") or {}
+    injection = {key: value for key, value in (metadata.get("annotations") or {}).items() if "istio.io" in key}
+    containers = {key: [_container(each) for each in spec[key]] for key in ("containers", "initContainers") if spec.get(key)}
+    return {
+        "metadata": {"labels": metadata.get("labels") or {}, **({"annotations": injection} if injection else {})},
+        "spec": {**containers, **({"hostNetwork": True} if spec.get("hostNetwork") else {})},
+    }
+
+
+def _container(container: Mapping[str, Any]) -> dict[str, Any]:
+    ports = [{key: port[key] for key in ("name", "containerPort") if key in port} for port in container.get("ports") or ()]
+    return {"name": container.get("name"), **({"ports": ports} if ports else {})}
+
+
+def looked_up(kind: Kind, document: Document) -> dict[str, Any]:
+    """What is kept of an object that is read while a release needs it: of a pod its containers' names and whether it is ready."""
+    metadata = {key: value for key, value in document["metadata"].items() if key != "managedFields"}
+    if kind != POD:
+        return {**document, "metadata": metadata}
+    conditions = [each for each in (document.get("status") or {}).get("conditions") or () if each.get("type") == "Ready"]
+    kept = ("name", "namespace", "labels", "ownerReferences", "deletionTimestamp")
+    template = _template(document)
+    annotations = {"annotations": found} if (found := template["metadata"].get("annotations")) else {}
+    return {
+        "metadata": {key: metadata[key] for key in kept if key in metadata} | annotations,
+        "spec": template["spec"],
+        "status": {"conditions": conditions},
     }
 
 

@@ -11,7 +11,13 @@ from lab.operator import Operator
 from tests.api.place import Place
 from tests.api.prometheus import Prometheus
 
-NEEDED = ("virtualservices.networking.istio.io", "destinationrules.networking.istio.io")
+NEEDED = (
+    "virtualservices.networking.istio.io",
+    "destinationrules.networking.istio.io",
+    "gateways.networking.istio.io",
+    "sidecars.networking.istio.io",
+    "peerauthentications.security.istio.io",
+)
 
 _numbers = itertools.count(1)
 

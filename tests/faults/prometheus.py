@@ -17,7 +17,7 @@ SCRAPE = 0.12
 """Seconds."""
 HISTORY = 8
 """Scrapes that are there when a service is opened, so that its rhythm is known."""
-_WINDOW = re.compile(r"\[(\d+)(ms|s)\]$")
+_WINDOW = re.compile(r"\[(\d+)(ms|s)\]")
 
 
 @dataclass(slots=True)

@@ -20,7 +20,13 @@ from tests.faults.prometheus import StubPrometheus
 from tests.faults.proxy import UNCOUNTED, Proxy
 from tests.faults.zygote import Operator, Zygote
 
-NEEDED = ("virtualservices.networking.istio.io", "destinationrules.networking.istio.io")
+NEEDED = (
+    "virtualservices.networking.istio.io",
+    "destinationrules.networking.istio.io",
+    "gateways.networking.istio.io",
+    "sidecars.networking.istio.io",
+    "peerauthentications.security.istio.io",
+)
 CONFIGURATION = """
 probe: ":0"
 metrics: ":0"

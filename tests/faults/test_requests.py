@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from canary_operator.clients.kinds import LOOKED_UP
 from lab.audit import Request
 from lab.waiting import until
 from tests.faults.bench import Bench
@@ -21,10 +22,14 @@ GOOD = SCENARIOS["good"]
 
 
 def asked(rig: Rig, bench: Bench, since: float) -> list[Request]:
-    """Requests of the bench's operator. Watches, renewed every few minutes, and its lease, if it has one, are no requests for a release's sake."""
+    """Requests of the bench's operator. Watches, renewed every few minutes, and its lease, if it has one, are no requests for a release's sake.
+
+    What surrounds a release is read once a minute while that is needed, and budgeted apart.
+    """
     found = (request for agent in AGENTS for request in rig.cluster.audit.requests(user_agent=agent, since=since))
+    apart = {"leases", *(kind.plural for kind in LOOKED_UP)}
     ours = [
-        request for request in found if request.namespace == bench.namespace and request.verb != "watch" and request.resource != "leases"
+        request for request in found if request.namespace == bench.namespace and request.verb != "watch" and request.resource not in apart
     ]
     return sorted(ours, key=lambda request: request.time)
 

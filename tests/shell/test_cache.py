@@ -151,6 +151,9 @@ def test_trimming_leaves_the_given_document_alone(cache: Cache) -> None:
             id="its endpoints",
         ),
         pytest.param(REPLICA_SET, replica_set(1), id="a workload its Service selects"),
+        pytest.param(
+            REPLICA_SET, replica_set(1, {"app": "review", "version": "v2"}), id="a workload of its version that its Service does not select"
+        ),
         pytest.param(VIRTUAL_SERVICE, virtual_service(1), id="a route to it by short name"),
         pytest.param(
             VIRTUAL_SERVICE, virtual_service(1, namespace="infra", host="reviews.shop.svc.cluster.local"), id="a route to it from elsewhere"
@@ -166,7 +169,10 @@ def test_trimming_leaves_the_given_document_alone(cache: Cache) -> None:
     ],
 )
 def test_a_release_is_woken_by(cache: Cache, kind: Any, changed: dict[str, Any]) -> None:
-    cache.store(CANARY_RELEASE, release("reviews", traffic={"owned": {"hosts": ["reviews.example.com"], "gateways": ["infra/public"]}}))
+    cache.store(
+        CANARY_RELEASE,
+        release("reviews", version="v2", traffic={"owned": {"hosts": ["reviews.example.com"], "gateways": ["infra/public"]}}),
+    )
     cache.store(CANARY_RELEASE, release("ratings"))
     if kind != SERVICE:
         cache.store(SERVICE, service())

@@ -129,6 +129,33 @@ def test_a_list_is_read_page_by_page_and_says_what_its_items_are() -> None:
     assert asked == ["/api/v1/services?limit=500", "/api/v1/services?limit=500&continue=next"]
 
 
+@pytest.mark.parametrize(
+    ("where", "path"),
+    [
+        pytest.param(
+            (SERVICE, "shop", None, "app=reviews,tier=a"),
+            "/api/v1/namespaces/shop/services?limit=500&labelSelector=app%3Dreviews,tier%3Da",
+            id="some",
+        ),
+        pytest.param((SERVICE, None, None, ""), "/api/v1/services?limit=500", id="all"),
+        pytest.param((SERVICE, "shop", "reviews", ""), "/api/v1/namespaces/shop/services/reviews", id="one"),
+    ],
+)
+def test_objects_are_found_by_label_or_by_name(where: tuple[Any, ...], path: str) -> None:
+    recorder = Recorder({"metadata": {"resourceVersion": "7"}, "items": []})
+    talk(recorder, lambda cluster: cluster.find(*where))
+    assert [(method, asked) for method, asked, *_ in recorder.requests] == [("GET", path)]
+
+
+def test_one_that_does_not_exist_is_no_error_and_a_kind_that_does_not_is() -> None:
+    async def nothing(request: web.Request) -> web.StreamResponse:
+        return status(404)
+
+    assert talk(nothing, lambda cluster: cluster.find(SERVICE, "shop", "reviews")) == []
+    with pytest.raises(NotFound):
+        talk(nothing, lambda cluster: cluster.find(SERVICE, "shop", None))
+
+
 def test_pages_that_expired_are_read_again_as_a_whole() -> None:
     async def server(request: web.Request) -> web.StreamResponse:
         if "continue" in request.query:

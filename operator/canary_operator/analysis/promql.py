@@ -114,3 +114,16 @@ def bounds(subject: Subject) -> str:
 def milliseconds(span: timedelta) -> str:
     """A span as a bound of Istio's histograms."""
     return f"{span / timedelta(milliseconds=1):g}"
+
+
+def callers(service: str, namespace: str, window: timedelta) -> str:
+    """How many requests each workload sent to one service lately, as each reporter counted them. Answered as a range like all queries.
+
+    Args:
+        service: Name of the Service.
+        namespace: Namespace of the Service.
+        window: How far back to ask.
+    """
+    labels = f"destination_service_name={quote(service)},destination_service_namespace={quote(namespace)}"
+    counted = f"increase({REQUESTS}{{{labels}}}[{duration(window)}])"
+    return f"sum by (reporter, source_workload, source_workload_namespace) ({counted})[60s:30s]"

@@ -65,6 +65,16 @@ class PastRelease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
+class Advice:
+    """Something that should be mended, while the release goes on."""
+
+    reason: str
+    """One of the documented reasons."""
+    message: str
+    """The object, what is wrong with it, and what to write instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
 class Condition:
     """A `metav1.Condition`."""
 
@@ -106,6 +116,8 @@ class CanaryReleaseStatus:
     """The same in words."""
     since: Time | None = None
     """Since when phase and reason are as printed."""
+    warnings: Annotated[tuple[Advice, ...], Field(max_length=16)] = ()
+    """What should be mended around the release; it goes on all the same."""
     verdict: str | None = None
     """The odds, in words."""
     release: ReleaseRecord | None = None

@@ -12,6 +12,7 @@ from canary_operator.instrumentation import Metrics, log
 from canary_operator.sampler import Prometheus, Sampler
 from canary_operator.settings import Settings
 from canary_operator.shell import Reconciler, Shell
+from canary_operator.surroundings import Reader, Surroundings
 from canary_operator.workqueue import Pass, WorkQueue, is_expected
 
 
@@ -25,11 +26,13 @@ class Work:
         self._prometheus, self._make = prometheus, make
         self._queue: WorkQueue | None = None
         self._sampler: Sampler | None = None
+        self._surroundings: Surroundings | None = None
 
     def start(self) -> None:
         """Looks at every CanaryRelease, and from then on at those that something happens to."""
         self._sampler = Sampler(self._prometheus, self._cache, self.add, count=self._metrics.count_query)
-        look = self._make(Shell(self._cluster, self._cache, self._sampler, self._metrics, self._settings))
+        self._surroundings = Surroundings(Reader(self._cluster, self._prometheus).read, self.add)
+        look = self._make(Shell(self._cluster, self._cache, self._sampler, self._surroundings, self._metrics, self._settings))
         self._queue = WorkQueue(self._timed(look), known=self._known, failed=self._failed, workers=self._settings.workers)
         for key in sorted(self._cache.keys()):
             self._queue.add(key)
@@ -39,9 +42,9 @@ class Work:
 
     async def stop(self, grace: float) -> None:
         """Ends passes and questions; those in work have so many seconds."""
-        if self._queue is not None and self._sampler is not None:
-            await asyncio.gather(self._queue.stop(grace), self._sampler.stop())
-        self._queue = self._sampler = None
+        if self._queue is not None and self._sampler is not None and self._surroundings is not None:
+            await asyncio.gather(self._queue.stop(grace), self._sampler.stop(), self._surroundings.stop())
+        self._queue = self._sampler = self._surroundings = None
 
     def add(self, key: Key) -> None:
         """Something happened to this CanaryRelease."""

@@ -10,7 +10,7 @@ from kubernetes.aio.client.exceptions import ApiException
 
 from canary_operator.api.names import MANAGER
 from canary_operator.clients.answers import json_object, refusal
-from canary_operator.clients.errors import ClusterError, Conflict, NotLeading, Unavailable
+from canary_operator.clients.errors import ClusterError, Conflict, NotFound, NotLeading, Unavailable
 from canary_operator.clients.kinds import Kind
 from canary_operator.clients.login import distrust
 
@@ -68,6 +68,19 @@ class Cluster:
             item.setdefault("kind", kind.kind)
         return items, min(versions, key=lambda version: int(version) if version.isdecimal() else 0)
 
+    async def find(self, kind: Kind, namespace: str | None, name: str | None, selector: str = "") -> list[dict[str, Any]]:
+        """One object of a kind, or those with these labels, in a namespace or in all; one that does not exist is an empty list.
+
+        Raises:
+            NotFound: The API server does not know the kind.
+        """
+        if name is None:
+            return (await self._list(kind, namespace, selector))[0]
+        try:
+            return [await self._call("GET", kind, namespace, name)]
+        except NotFound:
+            return []
+
     async def create(self, kind: Kind, document: Mapping[str, Any]) -> dict[str, Any]:
         """Creates an object, and answers it as stored.
 
@@ -106,16 +119,17 @@ class Cluster:
         body: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         await self._call("DELETE", kind, namespace, name, body=body | ({"preconditions": conditions} if conditions else {}))
 
-    async def _list(self, kind: Kind, namespace: str | None) -> tuple[list[dict[str, Any]], str]:
+    async def _list(self, kind: Kind, namespace: str | None, selector: str = "") -> tuple[list[dict[str, Any]], str]:
         items: list[dict[str, Any]] = []
-        query: dict[str, str] = {"limit": str(PAGE)}
+        chosen = {"labelSelector": selector} if selector else {}
+        query: dict[str, str] = {"limit": str(PAGE), **chosen}
         while True:
             try:
                 page = await self._call("GET", kind, namespace, None, query=query)
             except Conflict:  # 410: the pages have expired meanwhile; then all at once
                 if "limit" not in query:
                     raise
-                items, query = [], {}
+                items, query = [], dict(chosen)
                 continue
             items += page.get("items") or []
             metadata = page.get("metadata") or {}

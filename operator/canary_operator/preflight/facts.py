@@ -42,8 +42,6 @@ class Arm:
     """Value of the version label."""
     replica_sets: tuple[Document, ...]
     """Those that the Service selects, that carry the version and that want pods."""
-    ready: int = 0
-    """Ready endpoints."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +61,8 @@ class Facts:
     """The version that is wanted."""
     provider: str = "default"
     """Name of the Prometheus provider."""
+    reporters: tuple[str, ...] = ("source",)
+    """Whose telemetry is judged by, as the label `reporter` names them."""
     hosts: tuple[str, ...] = ()
     """Further hosts, as the spec names them."""
     gateways: tuple[str, ...] = ()

@@ -55,6 +55,25 @@ WAYPOINT_ALPHA = "WaypointAlpha"
 NOT_PERMITTED = "NotPermitted"
 
 
+OF_READS = frozenset(
+    {
+        VALIDATION_OFF,
+        NOT_INJECTED,
+        SEVERAL_INJECTION_LABELS,
+        GATEWAY_WITHOUT_PODS,
+        GATEWAY_UNUSED,
+        MESH_BYPASSED,
+        NOT_EXPORTED,
+        SIDECAR_HIDES_HOST,
+        TELEMETRY_MISSING,
+        CALLERS_OUTSIDE_MESH,
+        WAYPOINT_ALPHA,
+        NOT_PERMITTED,
+    }
+)
+"""Warnings that rest on what is read while a release needs it, not on what is watched: at rest they stay as they were."""
+
+
 class Severity(StrEnum):
     """What a finding does to the release."""
 

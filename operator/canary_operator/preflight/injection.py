@@ -52,7 +52,8 @@ def is_injected(facts: Facts) -> Iterator[Finding]:
         bare = sorted(pod["metadata"]["name"] for pod in pods if not has_proxy(pod))
         if why_not is not None:
             severity = Severity.WARNING if pods and not bare else Severity.ERROR
-            then = "" if severity is Severity.WARNING else f"; then: {_restart(replica_set, facts)}"
+            restarted = severity is Severity.WARNING or "spec.template" in why_not  # a changed template makes new pods by itself
+            then = "" if restarted else f"; then: {_restart(replica_set, facts)}"
             lead = "The next pods" if severity is Severity.WARNING else "Pods"
             yield Finding(NOT_INJECTED, f"{lead} of {_workload(replica_set, facts)} get no sidecar: {why_not}{then}", severity)
         elif bare:
@@ -74,7 +75,8 @@ def revision_is_served(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             REVISION_UNKNOWN,
             f"Namespace {facts.namespace} asks for revision {revision}, and no control plane serves it: "
-            f"kubectl label namespace {facts.namespace} {REVISION}={known[0] if known else 'REVISION'} --overwrite"
+            f"kubectl label namespace {facts.namespace} {REVISION}={known[0] if known else 'REVISION'} --overwrite; then: "
+            f"kubectl rollout restart deployment -n {facts.namespace}"
             + (f" (known: {', '.join(known)})" if known else " (none is installed: istioctl install)"),
         )
 

@@ -105,7 +105,7 @@ def speaks_http(facts: Facts) -> Iterator[Finding]:
     entry = next((each for each in entries if each.get("protocol", "TCP") == "TCP"), entries[0])
     transport, known_by = entry.get("protocol", "TCP"), entry.get("appProtocol") or entry.get("name") or ""
     protocol = protocol_of(entry)
-    where = f"port {number} of Service {_name(facts)}"
+    where = f"Port {number} of Service {_name(facts)}"
     write = "`appProtocol: http` or `appProtocol: grpc` on that port"
     if transport != "TCP":
         yield Finding(

@@ -71,9 +71,9 @@ def hides_no_rule(facts: Facts) -> Iterator[Finding]:
         if lost:
             yield Finding(
                 POLICY_SHADOWED,
-                f"{_title(document)} says for {_host(document, facts)} what {facts.host} would lose under a rule of its own: "
-                f"write {' and '.join(lost)}, as far as wanted, into a DestinationRule of {facts.namespace} for {facts.host}, "
-                f"or narrow its host. The operator adds its two subsets and keeps the rest",
+                f"{_title(document)} says for {_host(document, facts)} what {facts.host} would lose under a rule of its own: create a "
+                f"DestinationRule in {facts.namespace} with `host: {facts.host}` and {' and '.join(lost)}, as far as wanted, or narrow the "
+                "broader host. The operator adds its two subsets to it and keeps the rest",
             )
 
 

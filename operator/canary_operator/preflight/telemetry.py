@@ -15,6 +15,8 @@ _NOTABLE = 0.01
 
 def is_there(facts: Facts) -> Iterator[Finding]:
     """Callers' proxies have counted requests to the Service within ten minutes."""
+    if len(facts.arms) < 2:
+        return  # nothing is to be judged yet
     listing = facts.around.get(reads.telemetry(facts))
     where = f"Service {facts.namespace}/{facts.service_name}"
     if isinstance(listing, Failed):
@@ -24,11 +26,12 @@ def is_there(facts: Facts) -> Iterator[Finding]:
             Severity.WARNING,
         )
     elif listing is not None and not any(
-        row["reporter"] == "source" and row["requests"] for row in facts.found(reads.telemetry(facts)) or ()
+        row["reporter"] in facts.reporters and row["requests"] for row in facts.found(reads.telemetry(facts)) or ()
     ):
         yield Finding(
             TELEMETRY_MISSING,
-            f"No proxy has counted a request to {where} within 10 minutes (istio_requests_total with reporter source): either nobody calls it "
+            f"No proxy has counted a request to {where} within 10 minutes (istio_requests_total with reporter "
+            f"{' or '.join(facts.reporters)}): either nobody calls it "
             "through the mesh, or Prometheus does not scrape the callers' proxies (port 15020) or Istio's metrics are off "
             "(`meshConfig.defaultProviders.metrics: [prometheus]`)",
             Severity.WARNING,

@@ -107,7 +107,7 @@ def target_port_fits(facts: Facts) -> Iterator[Finding]:
     if entry is None:
         return
     target = entry.get("targetPort") or entry.get("port")
-    where = f"port {entry['port']} of Service {facts.namespace}/{facts.service_name}"
+    where = f"Port {entry['port']} of Service {facts.namespace}/{facts.service_name}"
     for arm in facts.arms:
         for replica_set in arm.replica_sets:
             ports = _container_ports(replica_set)

@@ -158,6 +158,8 @@ class Observation:
     """What must be mended before traffic moves."""
     warnings: tuple[Because, ...] = ()
     """What should be mended; the release goes on."""
+    unread: Because | None = None
+    """Why what surrounds the release (namespace, pods, gateways, policies) is not known yet; None: it is, and findings tell of it."""
     samples: Answer | None = None
     """What Prometheus answered to the last question; None: not asked yet."""
 
@@ -277,5 +279,7 @@ class Decision:
     """The last action that was acknowledged, after this pass."""
     verdict: str | None = None
     """The odds in words; None while nothing is judged."""
+    inspect: bool = False
+    """The next look needs what surrounds the release."""
     metrics: Because | None = None
     """Why no samples were accepted; None: they were, or none are needed."""

@@ -45,6 +45,8 @@ DELETING = "Deleting"
 RELEASED = "Released"
 ACTION_TAKEN = "ActionTaken"
 ACTION_IGNORED = "ActionIgnored"
+INSPECTING = "Inspecting"
+SURROUNDINGS_UNREAD = "SurroundingsUnread"
 
 MEANING: dict[str, tuple[str, str]] = {
     ADOPTING: ("The route is being taken over; no traffic moves.", "Wait."),
@@ -137,6 +139,11 @@ MEANING: dict[str, tuple[str, str]] = {
     DELETING: ("The CanaryRelease is being deleted; traffic goes to stable first.", "Wait."),
     RELEASED: ("The routing is no longer managed.", "Nothing."),
     ACTION_TAKEN: ("An action of a person was heard; status shows what comes of it.", "Nothing."),
+    INSPECTING: ("What surrounds the release is being read, before any traffic moves.", "Wait a moment."),
+    SURROUNDINGS_UNREAD: (
+        "What surrounds the release cannot be read, so no traffic moves.",
+        "See the message for what the API server said; it is tried again.",
+    ),
     ACTION_IGNORED: (
         "An action was not meant for the present release, or is unknown.",
         "Write `<verb>/<number of the present release>/<n>`, n higher than the last.",

@@ -4,15 +4,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 from canary_operator.api.spec import CanaryReleaseSpec
-from canary_operator.api.status import CanaryReleaseStatus, Condition, EvidenceRecord, Outcome, PastRelease, State
+from canary_operator.api.status import Advice, CanaryReleaseStatus, Condition, EvidenceRecord, Outcome, PastRelease, State
 from canary_operator.release import reasons
-from canary_operator.release.model import Because, Decision, EnsureWeights, Observation
+from canary_operator.release.model import Announce, Because, Decision, EnsureWeights, Observation
 from canary_operator.release.scene import version_of
 
 CHECKPOINT = timedelta(minutes=1)
 """While a release runs, evidence is written down at least this often, so that a restart has little to read again."""
 HISTORY = 10
 LONGEST_MESSAGE = 1024
+MOST_WARNINGS = 16
 
 
 def status_of(spec: CanaryReleaseSpec, before: CanaryReleaseStatus, decision: Decision, seen: Observation) -> CanaryReleaseStatus:
@@ -34,6 +35,7 @@ def status_of(spec: CanaryReleaseSpec, before: CanaryReleaseStatus, decision: De
         reason=because.reason,
         message=because.message[:LONGEST_MESSAGE],
         since=before.since if same and before.since else seen.now,
+        warnings=tuple(Advice(reason=each.reason, message=each.message[:LONGEST_MESSAGE]) for each in seen.warnings[:MOST_WARNINGS]),
         verdict=decision.verdict,
         release=state,
         last_release=past,
@@ -53,7 +55,14 @@ def _when_over(decision: Decision) -> Decision:
 
 def worth_writing(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> bool:
     """Something changed that somebody waits for, or a minute of evidence would be lost: numbers alone are no news."""
+    if after.reason == reasons.INSPECTING:
+        return False  # a moment later there is something to say
     return _news(before) != _news(after) or _behind(before, after) >= CHECKPOINT
+
+
+def told(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> tuple[Announce, ...]:
+    """The events that go with a written status: each warning once, when it appears."""
+    return tuple(Announce(Because(each.reason, each.message), warning=True) for each in after.warnings if each not in before.warnings)
 
 
 _CALM = {

@@ -15,8 +15,8 @@ from canary_operator.release.steps import missing_route
 def adopt(scene: Scene) -> Decision:
     """Takes the route over: finalizer, subsets, route, in this order, without moving a request."""
     seen, spec = scene.seen, scene.spec
-    if seen.findings:
-        return scene.answer(seen.findings[0], phase="Blocked")
+    if barred := scene.barred():
+        return barred
     stable = _first_stable(scene)
     if isinstance(stable, Because):
         return scene.answer(stable, phase="Blocked")
@@ -131,6 +131,8 @@ def _wanted(scene: Scene, move: Move | Wait | None) -> Decision:
         return scene.answer(Because(reasons.AT_REST, f"{seen.stable} serves everything"))
     canary = scene.serving(spec.version + "@")
     if canary is None or not (canary.ready or canary.desired):
+        if seen.findings:  # such as a selector that leaves its pods out
+            return scene.answer(seen.findings[0], phase="Blocked")
         words = f"no ReplicaSet behind Service {spec.service.name} runs pods with label {spec.version_label}={spec.version}; deploy that version"
         return scene.answer(Because(reasons.CANARY_NOT_DEPLOYED, words), phase="Waiting")
     if past and past.revision == canary.revision and _stands_in_the_way(past) and not scene.state.asked.retry:
@@ -138,9 +140,15 @@ def _wanted(scene: Scene, move: Move | Wait | None) -> Decision:
     if spec.suspend:
         words = f"spec.suspend is true, so no release of {canary.revision} starts; set it to false to go on"
         return scene.answer(Because(reasons.SUSPENDED, words), phase="Suspended")
-    if seen.findings:
-        return scene.answer(seen.findings[0], phase="Blocked")
-    if not scene.ready(seen.stable):
+    if barred := scene.barred():
+        return barred
+    return replace(_set_out(scene, canary, move), inspect=True)
+
+
+def _set_out(scene: Scene, canary: Serving, move: Move | Wait | None) -> Decision:
+    """Starts the release once the routes are home and stable serves."""
+    spec = scene.spec
+    if not scene.ready(scene.seen.stable):
         return scene.stable_gone()
     if move is not None:
         return scene.answer(Because(reasons.SETTLING, "the routing is settling before the release starts"), again=spec.settle)

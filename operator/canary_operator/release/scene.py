@@ -173,6 +173,7 @@ class Scene:
             stable=self.seen.stable,
             last_release=self.seen.last_release,
             last_action=self.seen.last_action,
+            inspect=state.state in (State.INITIALIZING, State.PROGRESSING),
             verdict=self.look.odds if running(state) else None,
             metrics=self.look.missing if running(state) else None,
         )
@@ -185,6 +186,13 @@ class Scene:
             spans += [self.spec.analysis.deadline - age, step.hold.max - age]
         coming = [span for span in spans if span is not None and span > timedelta(0)]
         return min((*coming, again) if again is not None else coming, default=None)
+
+    def barred(self) -> Decision | None:
+        """What stands in the way of traffic that has not moved yet: a finding, or that nobody has looked yet. No release starts blind."""
+        because = next(iter(self.seen.findings), self.seen.unread)
+        if because is None:
+            return None
+        return replace(self.answer(because, phase="Blocked" if self.seen.findings else "Waiting"), inspect=True)
 
     def end(self, reason: str, message: str) -> Decision:
         """Takes all traffic back and ends the release. The write comes before the record: its mark outranks the older record.

@@ -60,6 +60,11 @@ def blocked(scene: Scene) -> Hold | None:
     return Hold(scene.seen.findings[0], "Blocked") if scene.seen.findings else None
 
 
+def unread(scene: Scene) -> Hold | None:
+    """What surrounds the release was not looked at yet."""
+    return Hold(scene.seen.unread, "Waiting") if scene.seen.unread else None
+
+
 def unproven(scene: Scene) -> Hold | None:
     """The present step is not passed: evidence or time is missing."""
     if not scene.state.step or scene.passed:
@@ -90,7 +95,7 @@ def unapproved(scene: Scene) -> Hold | None:
     return Hold(Because(reasons.APPROVAL_REQUIRED, words), "Waiting", by_hand=True)
 
 
-BRAKES: tuple[Brake, ...] = (suspended, paused, blocked, unproven, too_small, blind, unapproved)
+BRAKES: tuple[Brake, ...] = (suspended, paused, blocked, unread, unproven, too_small, blind, unapproved)
 """What keeps the weight from rising, read from top to bottom. The docs print it in this order."""
 HANDBRAKES: tuple[Brake, ...] = (suspended, paused)
 """What also stops a rise that is recorded and not written yet, and the end of the bake."""

@@ -153,7 +153,7 @@ def mesh(labels: Document | None = None, around: dict[Read, Listing] | None = No
     plain = {
         "version": "v2",
         "replica_sets": sets,
-        "arms": (Arm("stable", "v1", sets[:1], 2), Arm("canary", "v2", sets[1:], 2)),
+        "arms": (Arm("stable", "v1", sets[:1]), Arm("canary", "v2", sets[1:])),
         "services": (service(),),
     }
     base = facts(**{**plain, **changes})
@@ -170,4 +170,4 @@ def mesh(labels: Document | None = None, around: dict[Read, Listing] | None = No
 
 def arms(stable: Document, canary: Document) -> dict[str, Any]:
     """Facts about two ReplicaSets, one of each version."""
-    return {"replica_sets": (stable, canary), "arms": (Arm("stable", "v1", (stable,), 2), Arm("canary", "v2", (canary,), 2))}
+    return {"replica_sets": (stable, canary), "arms": (Arm("stable", "v1", (stable,)), Arm("canary", "v2", (canary,)))}

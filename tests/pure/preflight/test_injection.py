@@ -129,7 +129,7 @@ def test_injection(labels: dict[str, str], changes: dict[str, Any], found: list[
             ENABLED,
             labelled(**{INJECT: "false"}),
             'Pods of Deployment shop/reviews-v1 get no sidecar: take `sidecar.istio.io/inject: "false"` out of the labels and annotations of '
-            "spec.template of Deployment shop/reviews-v1; then: kubectl rollout restart deployment/reviews-v1 -n shop",
+            "spec.template of Deployment shop/reviews-v1",
             id="the pods' label",
         ),
         pytest.param(
@@ -143,7 +143,7 @@ def test_injection(labels: dict[str, str], changes: dict[str, Any], found: list[
             {"istio.io/rev": "1-24"},
             {},
             "Namespace shop asks for revision 1-24, and no control plane serves it: "
-            "kubectl label namespace shop istio.io/rev=default --overwrite (known: default)",
+            "kubectl label namespace shop istio.io/rev=default --overwrite; then: kubectl rollout restart deployment -n shop (known: default)",
             id="unknown revision",
         ),
     ],

@@ -23,7 +23,7 @@ def ports(**port: Any) -> dict[str, Any]:
 def stray(**labels: str) -> dict[str, Any]:
     """A canary whose labels are these alone, so that the Service does not select it."""
     pods = {"metadata": {"labels": {"version": "v2", **labels}}, "spec": {"containers": [{"name": "app"}]}}
-    return {"arms": (Arm("stable", "v1", (V1,), 2),), "replica_sets": (V1, replica_set("v2", pods))}
+    return {"arms": (Arm("stable", "v1", (V1,)),), "replica_sets": (V1, replica_set("v2", pods))}
 
 
 def other(name: str, **selector: str) -> dict[str, Any]:
@@ -43,7 +43,7 @@ APPLESS = {"metadata": {"labels": {"version": "v2", "run": "reviews"}}, "spec": 
         pytest.param(stray(), [("ServiceSelectsNoPod", ERROR)], id="the canary's pods carry no app"),
         pytest.param(stray(app="ratings") | other("ratings", app="ratings"), [], id="version v2 of another Service is not ours"),
         pytest.param(
-            {"arms": (Arm("stable", "v1", (V1,), 2),), "replica_sets": (V1, replica_set("v2", template(labels={"app": "x"}), replicas=0))},
+            {"arms": (Arm("stable", "v1", (V1,)),), "replica_sets": (V1, replica_set("v2", template(labels={"app": "x"}), replicas=0))},
             [],
             id="nothing is asked of what is scaled to 0",
         ),
@@ -119,7 +119,7 @@ def test_workloads(changes: dict[str, Any], found: list[tuple[str, str]]) -> Non
         ),
         pytest.param(
             {"service": service(WEB), **canary(**ports(name="http", containerPort=9080))},
-            "port 9080 of Service shop/reviews leads to the container port web, which Deployment shop/reviews-v2 (canary) does not have "
+            "Port 9080 of Service shop/reviews leads to the container port web, which Deployment shop/reviews-v2 (canary) does not have "
             "(it has: http): write `targetPort: 9080` into that port of the Service",
             id="target port",
         ),

@@ -40,6 +40,9 @@ def sidecars(*hosts: str) -> dict[Read, Listing]:
             id="missing rights are told once",
         ),
         pytest.param({CALLS: ()}, [("TelemetryMissing", WARNING)], id="no request was counted"),
+        pytest.param(
+            {CALLS: (row(reporter="destination"),)}, [("TelemetryMissing", WARNING)], id="counted by a reporter that is not judged by"
+        ),
         pytest.param({CALLS: (row(requests=0.0),)}, [("TelemetryMissing", WARNING)], id="none within the last minutes"),
         pytest.param(
             {CALLS: Failed("Prometheus at provider default: no answer")}, [("TelemetryMissing", WARNING)], id="Prometheus is away"
