@@ -151,7 +151,7 @@ def applied(document: Document, operations: list[Document]) -> Document:
     return after
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(DOCUMENTS, ROUTE_NAMES, st.integers(0, 100))
 def test_every_write_reads_as_meant_and_keeps_the_rest(before: Document, names: tuple[str, ...], weight: int) -> None:
     attached, untouched = Attached(host=HOST, routes=names), deepcopy(before)
@@ -163,7 +163,7 @@ def test_every_write_reads_as_meant_and_keeps_the_rest(before: Document, names: 
     assert reading is None or (reading.weight, reading.intact) == (weight, True)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(DOCUMENTS, ROUTE_NAMES, st.integers(0, 100))
 def test_the_patch_does_what_the_document_says_and_marks_it(before: Document, names: tuple[str, ...], weight: int) -> None:
     attached = Attached(host=HOST, routes=names)

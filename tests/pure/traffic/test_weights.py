@@ -181,7 +181,7 @@ def without_what_is_managed(given_document: dict[str, Any]) -> dict[str, Any]:
     return {"rest": rest, "spec": {key: value for key, value in spec.items() if key not in ("hosts", "gateways")}, "routes": routes}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(DOCUMENTS, WANTEDS, WEIGHTS, WEIGHTS)
 def test_every_write_reads_as_meant_and_keeps_the_rest(before: dict[str, Any], wanted: Wanted, earlier: int, weight: int) -> None:
     untouched = deepcopy(before)
@@ -224,7 +224,7 @@ RULES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(RULES, NAMES, NAMES)
 def test_every_write_of_subsets_reads_as_meant_and_keeps_the_rest(before: dict[str, Any], stable: str, canary: str) -> None:
     def foreign(rule: dict[str, Any]) -> list[Any]:
