@@ -33,6 +33,8 @@ class Counters:
     forgetful: bool = False
     """Once traffic has left the failing versions, nobody remembers that they failed, and they fail no more."""
     totals: dict[tuple[str, str], float] = field(default_factory=dict)
+    frozen: bool = False
+    """Nothing is scraped."""
     points: dict[tuple[str, str], list[tuple[float, int]]] = field(default_factory=dict)
 
     def grow(self, shares: Mapping[str, float], seconds: float) -> None:
@@ -113,6 +115,10 @@ class StubPrometheus:
             counters.scrape(now - (HISTORY - number) * SCRAPE)
         self._open[bench.namespace] = counters
 
+    async def freeze(self, bench: Bench, *, on: bool) -> None:
+        """Stops or goes on to scrape a bench's service."""
+        self._open[bench.namespace].frozen = on
+
     def address_of(self, bench: Bench) -> str:
         """Where the operator of a bench asks."""
         return f"{self._address}/{bench.namespace}"
@@ -122,7 +128,7 @@ class StubPrometheus:
         while True:
             await asyncio.sleep(SCRAPE)
             now = time.time()
-            for counters in self._open.values():
+            for counters in [each for each in self._open.values() if not each.frozen]:
                 shares = self._mirror.shares(counters.namespace)
                 counters.forget(shares)
                 counters.grow(shares, now - last)

@@ -18,6 +18,34 @@ WATCHED_KINDS = 6
 _NOT_FORWARDED = frozenset(("host", "accept-encoding", "content-length", "connection", "transfer-encoding"))
 
 
+Trouble = Callable[[web.Request], web.StreamResponse | None]
+"""Answers in place of the API server; None: the API server answers."""
+
+
+def away(request: web.Request) -> web.StreamResponse:
+    """Nobody is there."""
+    return _drop(request)
+
+
+class Once:
+    """The first request of each kind is answered with this status."""
+
+    def __init__(self, status: int) -> None:
+        self._status = status
+        self.struck: set[str] = set()
+
+    def __call__(self, request: web.Request) -> web.StreamResponse | None:
+        """By verb and resource."""
+        parts = [part for part in request.path.split("/") if part]
+        named = parts.index("namespaces") + 2 if "namespaces" in parts else len(parts) - 1
+        kind = " ".join((request.method, "watch" if "watch" in request.query else "", *parts[named : named + 1], *parts[named + 2 :]))
+        if kind in self.struck:
+            return None
+        self.struck.add(kind)
+        said = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": self._status, "message": "trouble", "reason": "Trouble"}
+        return web.json_response(said, status=self._status, headers={"Retry-After": "1"} if self._status == 429 else {})
+
+
 class Proxy:
     """Serves plain HTTP on a port of its own.
 
@@ -50,6 +78,9 @@ class Proxy:
         """Writes that waited for `let_go`, on their way or on their way back."""
         self.told: deque[bytes] = deque(maxlen=100)
         """The last pieces of all watches."""
+        self.asked = 0
+        """Requests of any kind."""
+        self._trouble: Trouble | None = None
         self._holding: tuple[str, bool] | None = None
         self._go = asyncio.Event()
 
@@ -77,6 +108,11 @@ class Proxy:
         """Numbers the writes from now on."""
         self._faults, self._armed = list(faults), True
 
+    async def meddle(self, trouble: "Trouble | None") -> None:
+        """Lets somebody else answer from now on, and ends the streams; None: the API server answers again."""
+        self._trouble = trouble
+        self._cut()
+
     async def hold(self, plural: str, *, replies: bool = False) -> None:
         """Writes to this kind, or the replies to them, are on their way until `let_go`."""
         self._holding = (plural, replies)
@@ -98,6 +134,9 @@ class Proxy:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
+        self.asked += 1
+        if self._trouble and (answer := self._trouble(request)) is not None:
+            return answer
         life, write = self.life, None
         if request.method in WRITES:
             write = self._note(request)

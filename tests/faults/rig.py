@@ -17,7 +17,7 @@ from tests.faults.bench import Bench
 from tests.faults.mirror import COLLECTIONS, Mirror
 from tests.faults.plans import Fault
 from tests.faults.prometheus import StubPrometheus
-from tests.faults.proxy import UNCOUNTED, Proxy
+from tests.faults.proxy import UNCOUNTED, Proxy, Trouble
 from tests.faults.zygote import Operator, Zygote
 
 NEEDED = (
@@ -37,20 +37,26 @@ log: text
 class Life:
     """An operator behind a proxy of its own: started, killed at the chosen writes, and started again."""
 
-    def __init__(self, rig: "Rig", bench: Bench, name: str) -> None:
+    def __init__(self, rig: "Rig", bench: Bench, name: str, lease: str) -> None:
+        self.identity = f"{bench.namespace}-{name}"
         self._background = rig.background
         self.proxy = Proxy(API_SERVER, rig.cluster.api_server.authority, self._crash, rig.uncounted)
         address = rig.background.run(self.proxy.start())
-        kubeconfig = rig.cluster.directory / f"{bench.namespace}-{name}.kubeconfig"
-        kubeconfig.touch(mode=0o600)
-        kubeconfig.write_text(rig.credentials.replace(API_SERVER, address))
+        self.kubeconfig = rig.cluster.directory / f"{bench.namespace}-{name}.kubeconfig"
+        self.kubeconfig.touch(mode=0o600)
+        self.kubeconfig.write_text(rig.credentials.replace(API_SERVER, address))
+        config = rig.config
+        if lease:
+            config = rig.cluster.directory / f"{bench.namespace}-{name}.yaml"
+            config.write_text(f"{CONFIGURATION}leaderElection: {{lease: {lease}}}\n")
         self.log = rig.cluster.directory / f"{bench.namespace}-{name}.log"
         self.log.write_text("")
         self._start = partial(
             rig.zygote.start,
             self.log,
-            config=str(rig.config),
-            kubeconfig=str(kubeconfig),
+            config=str(config),
+            kubeconfig=str(self.kubeconfig),
+            identity=self.identity,
             namespace=bench.namespace,
             prometheus=rig.prometheus.address_of(bench),
         )
@@ -69,6 +75,10 @@ class Life:
     def hold(self, plural: str, *, replies: bool = False) -> None:
         """Writes to this kind, or the replies to them, are on their way until `let_go`."""
         self._background.run(self.proxy.hold(plural, replies=replies))
+
+    def meddle(self, trouble: Trouble | None) -> None:
+        """Lets somebody else answer this operator from now on."""
+        self._background.run(self.proxy.meddle(trouble))
 
     def let_go(self) -> None:
         """What is on its way arrives."""
@@ -147,9 +157,9 @@ class Rig:
             self._free.put(bench)
 
     @contextmanager
-    def operator(self, bench: Bench, name: str = "operator") -> Iterator[Life]:
-        """An operator for this bench."""
-        life = Life(self, bench, name)
+    def operator(self, bench: Bench, name: str = "operator", lease: str = "") -> Iterator[Life]:
+        """An operator for this bench; with a lease, of this duration, it works only while it holds it."""
+        life = Life(self, bench, name, lease)
         try:
             yield life
         finally:

@@ -40,6 +40,10 @@ class Operator:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
+    def terminate(self) -> None:
+        """SIGTERM; returns at once."""
+        signal.pidfd_send_signal(self._handle, signal.SIGTERM)
+
     def pause(self) -> None:
         """SIGSTOP."""
         signal.pidfd_send_signal(self._handle, signal.SIGSTOP)
@@ -86,7 +90,7 @@ class Zygote:
 
         Args:
             log: Where its output is appended.
-            **settings: config, kubeconfig, namespace, prometheus; as on the command line.
+            **settings: config, kubeconfig, namespace, prometheus; as on the command line. identity: the name of its pod.
         """
         with self._lock:
             assert self._process.stdin is not None
@@ -137,6 +141,7 @@ def _operate(wanted: Mapping[str, Any]) -> NoReturn:
     die_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     random.seed()
+    os.environ["POD_NAME"] = wanted["identity"]
     log = os.open(wanted["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for target, source in ((0, nothing), (1, log), (2, log)):
