@@ -98,7 +98,12 @@ class Leadership:
             return
         self._take_in(View(view.me, view.timings), logging.INFO)
         try:
-            await self._change(view.record.version, lease.given_back())
+            try:
+                await self._change(view.record.version, lease.given_back())
+            except Conflict:  # a renewal was on its way when `run` ended
+                record = lease.read(await self._cluster.get(LEASE, self._namespace, self._name), view.timings)
+                if record.holder == view.me:
+                    await self._change(record.version, lease.given_back())
         except ClusterError as error:
             log(logging.WARNING, "the lease could not be given back; the next one waits until it runs out", error=str(error))
 

@@ -111,6 +111,7 @@ class Proxy:
     async def meddle(self, trouble: "Trouble | None") -> None:
         """Lets somebody else answer from now on, and ends the streams; None: the API server answers again."""
         self._trouble = trouble
+        self._watches = 0
         self._cut()
 
     async def hold(self, plural: str, *, replies: bool = False) -> None:

@@ -131,6 +131,31 @@ def test_the_next_begins_within_a_second_when_it_is_given_back() -> None:
     play(story)
 
 
+def test_it_is_given_back_though_a_renewal_was_on_its_way() -> None:
+    async def story(api: Api) -> None:
+        one = Replica(api, "one")
+        await asyncio.sleep(1)
+        await one.stop()
+        assert api.document is not None
+        api.store(api.document["spec"])
+        await one.leadership.give_back()
+        assert api.holder is None
+
+    play(story)
+
+
+def test_what_another_has_taken_is_not_given_back() -> None:
+    async def story(api: Api) -> None:
+        one = Replica(api, "one")
+        await asyncio.sleep(1)
+        await one.stop()
+        api.store({"holderIdentity": "two", "leaseDurationSeconds": 15})
+        await one.leadership.give_back()
+        assert api.holder == "two"
+
+    play(story)
+
+
 def test_a_leader_without_the_api_stops_at_the_deadline_and_goes_on_when_it_is_back() -> None:
     async def story(api: Api) -> None:
         one = Replica(api, "one")
