@@ -54,3 +54,12 @@ def place(cluster: Cluster, operator: Operator) -> Iterator[Place]:
     place = Place(cluster, f"place-{next(_numbers)}")
     yield place
     place.close()
+
+
+@pytest.fixture
+def stopped(operator: Operator) -> Iterator[Operator]:
+    """The operator, which the test may end: it is started again afterwards."""
+    yield operator
+    if not operator.alive:
+        operator.start()
+        operator.wait_ready()

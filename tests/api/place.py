@@ -108,6 +108,10 @@ class Place:
         """Waits until status says this phase."""
         until(lambda: self.status(name).get("phase") == phase, f"{name} is {phase}", 60)
 
+    def wait_reason(self, reason: str, name: str = "reviews") -> None:
+        """Waits until status says this reason."""
+        until(lambda: self.status(name).get("reason") == reason, f"{name}: {reason}", 60)
+
     def gone(self, name: str = "reviews", seconds: float = 30) -> None:
         """Waits until there is no such CanaryRelease."""
         until(lambda: self.api.find(self.path(name)) is None, f"CanaryRelease {name} is gone", seconds)

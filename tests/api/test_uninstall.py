@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,15 +15,6 @@ from tests.api.place import ROOT, Place, plugin
 
 DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/canaryreleases.canary.rollouts.dev"
 DOCUMENT = ROOT / "docs" / "uninstall.md"
-
-
-@pytest.fixture
-def stopped(operator: Operator) -> Iterator[Operator]:
-    """No operator runs during the test."""
-    yield operator
-    if not operator.alive:
-        operator.start()
-        operator.wait_ready()
 
 
 def stop(operator: Operator) -> None:
@@ -57,6 +47,18 @@ def test_it_brings_traffic_home_pins_the_routes_and_frees_the_release(place: Pla
     said = done.stdout.splitlines()
     assert said[0] == f"VirtualService {place.namespace}/reviews: canary 20 -> 0 %"
     assert said[-1] == "nothing is held any more"
+
+
+def test_an_operator_that_comes_back_takes_everything_over_again(place: Place, stopped: Operator) -> None:
+    place.rising()
+    stop(stopped)
+    assert place.plugin("uninstall", "--namespace", place.namespace, "--force").returncode == 0
+
+    stopped.start()
+
+    until(lambda: place.api.get(place.path())["metadata"].get("finalizers"), "the finalizer is back", 30)
+    until(lambda: (route := place.find("VirtualService")) is not None and ours(route), "the route is the operator's again", 30)
+    place.wait_weight(20)
 
 
 def test_a_route_that_only_one_version_serves_goes_and_its_rule_after_it(place: Place, stopped: Operator) -> None:

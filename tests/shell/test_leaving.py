@@ -80,6 +80,13 @@ def test_traffic_goes_home(before: Document, after: Document | None) -> None:
     assert patches == ([] if after is None else [{"spec": {"http": [after]}, "metadata": {"resourceVersion": "7"}}])
 
 
+def test_a_rule_of_the_users_may_name_its_host_shortly() -> None:
+    short = rule(labels={})
+    short["spec"]["host"] = "reviews"
+
+    assert [change.said for change in shift(found(rule=short))] == ["VirtualService shop/reviews: canary 25 -> 0 %"]
+
+
 def test_both_subsets_select_stable_and_what_users_added_stays() -> None:
     mine = {"name": "mine", "labels": {"version": "v0"}}
     before = rule()

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from canary_operator.api.names import CANARY, FINALIZER, MANAGED_BY, MANAGER, MARK, OWNER, ROUTE, STABLE
+from canary_operator.api.names import CANARY, FINALIZER, MANAGED_BY, MANAGER, MARK, OWNER, PREVIEW, ROUTE, STABLE
 from canary_operator.api.quantities import parse_duration
 from canary_operator.cli.kubectl import DESTINATION_RULES, RELEASES, VIRTUAL_SERVICES
+from canary_operator.mesh.hosts import expand
+from canary_operator.mesh.routes import subset_of
 from canary_operator.release.model import Mark
 
 Document = Mapping[str, Any]
@@ -136,7 +138,7 @@ def canary_weight(route: Document, rule: Document | None) -> int:
     for http in route["spec"].get("http") or ():
         shares = http.get("route") or ()
         alone = 100 if len(shares) == 1 else 0  # what a weight that is left out means
-        found += [share.get("weight", alone) for share in shares if _leads_to(share, CANARY, rule)]
+        found += [share.get("weight", alone) for share in shares if _leads_to(share, CANARY, route, rule)]
     return max(found)
 
 
@@ -144,30 +146,31 @@ def _sent_home(route: Document, rule: Document | None) -> dict[str, Any]:
     spec: dict[str, Any] = deepcopy(dict(route["spec"]))
     for http in spec.get("http") or ():
         shares = http.get("route") or []
-        stable = next((share for share in shares if _leads_to(share, STABLE, rule)), None)
+        stable = next((share for share in shares if _leads_to(share, STABLE, route, rule)), None)
         for share in shares:
-            if _leads_to(share, CANARY, rule) and stable is not None:
+            if _leads_to(share, CANARY, route, rule) and stable is not None:
                 stable["weight"] = stable.get("weight", 0) + share.get("weight", 0)
                 share["weight"] = 0
-            elif _leads_to(share, CANARY, rule):
+            elif _leads_to(share, CANARY, route, rule):
                 share["destination"]["subset"] = STABLE  # a preview: whoever matches it is served by stable
-        if _leads_to({"destination": http.get("mirror") or {}}, CANARY, rule):
+        if _leads_to({"destination": http.get("mirror") or {}}, CANARY, route, rule):
             http.pop("mirror")
             http.pop("mirrorPercentage", None)
         if "mirrors" in http:
-            http["mirrors"] = [mirror for mirror in http["mirrors"] if not _leads_to(mirror, CANARY, rule)]
+            http["mirrors"] = [mirror for mirror in http["mirrors"] if not _leads_to(mirror, CANARY, route, rule)]
     return spec
 
 
-def _leads_to(share: Document, subset: str, rule: Document | None) -> bool:
-    destination = share.get("destination") or {}
-    host = ((rule or {}).get("spec") or {}).get("host") or destination.get("host") or ""
-    return destination.get("subset") == subset and destination.get("host") in (host, host.partition(".")[0])
+def _leads_to(share: Document, subset: str, route: Document, rule: Document | None) -> bool:
+    if rule is None:
+        return False  # nothing says what the subsets are of
+    host = expand(str(rule["spec"].get("host", "")), rule["metadata"]["namespace"])
+    return subset_of(share, host, route["metadata"]["namespace"]) == subset
 
 
 def _is_needless(found: Found, route: Document) -> bool:
     """The operator made it, nobody added to it, no root delegates to it, and one version alone serves."""
-    only_ours = [http.get("name") for http in route["spec"].get("http") or ()] == [ROUTE]
+    only_ours = {http.get("name") for http in route["spec"].get("http") or ()} <= {PREVIEW, ROUTE}
     alone = len(found.home_pods) == len(found.pods)
     return _is_ours(route) and only_ours and bool(route["spec"].get("hosts")) and alone
 
