@@ -41,16 +41,17 @@ def weights(moments: Sequence[Moment]) -> Iterator[str]:
 
 
 def ends(moments: Sequence[Moment]) -> Iterator[str]:
-    """2: after a rollback or withdrawal the canary's weight never rises again in that release."""
-    ended: dict[int, int] = {}
+    """2: after a rollback or withdrawal the canary's weight never rises again in that release. A namesake counts its releases anew."""
+    ended: dict[tuple[str, int], int] = {}
     for moment in moments:
         mark, record, weight = moment.mark, moment.after.record, moment.after.canary
-        if moment.routing and weight > moment.before.canary and mark and mark.release in ended:
-            yield f"rule 2: {moment.what} rises to {weight}, but revision {ended[mark.release]} ended release {mark.release}"
+        release = (mark.uid, mark.release) if mark else ("", 0)
+        if moment.routing and weight > moment.before.canary and release in ended:
+            yield f"rule 2: {moment.what} rises to {weight}, but revision {ended[release]} ended release {release[1]}"
         if moment.kind == KIND and record.get("state") in ENDING:
-            ended.setdefault(record["number"], moment.revision.number)
+            ended.setdefault((moment.revision.object["metadata"]["uid"], record["number"]), moment.revision.number)
         if moment.routing and moment.kind == "VirtualService" and mark and mark.decision in OUTCOMES:
-            ended.setdefault(mark.release, moment.revision.number)
+            ended.setdefault(release, moment.revision.number)
 
 
 def subsets(moments: Sequence[Moment]) -> Iterator[str]:

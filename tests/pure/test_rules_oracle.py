@@ -191,6 +191,12 @@ def test_several_releases_are_told_apart() -> None:
     assert rules.check([*one, *other]) == []
 
 
+def test_a_namesake_counts_its_releases_anew() -> None:
+    story = rolled_back().release(metadata={"uid": "w"})
+    story.route("1/9/20/StepPassed", 20, metadata={"labels": {OWNER: "reviews"}, "annotations": {MARK: "w/1/9/20/StepPassed"}})
+    assert not [sentence for sentence in rules.check(story.revisions) if sentence.startswith("rule 2")]
+
+
 def test_a_sentence_names_the_object_and_its_revision() -> None:
     (sentence,) = rules.check(BROKEN["labels under traffic"][0]().revisions)
     assert sentence == "rule 3: DestinationRule shop/reviews at revision 9 changes the labels of subset canary at weight 20"
