@@ -29,7 +29,7 @@ from canary_operator.release.plan import DEFAULT_WEIGHTS
 OUT = Path("build/bench/verdicts.json")
 LARGE = 60.0
 """From this mean on a Poisson number is drawn from the normal distribution."""
-HISTORY = 300.0
+HISTORY = 900.0
 """Seconds before the release of which stable's failures are known."""
 SETTLE = 5.0
 BAKE = 120.0

@@ -12,7 +12,8 @@ from canary_operator.analysis.odds import Counts
 from canary_operator.analysis.promql import REQUESTS, any_of
 from canary_operator.analysis.record import Evidence
 from canary_operator.analysis.samples import NoData, QueryFailed, Samples
-from canary_operator.analysis.verdict import Verdict, Word, incident, judge, judge_bake, odds_text, sentence
+from canary_operator.analysis.sentence import sentence
+from canary_operator.analysis.verdict import Verdict, Word, incident, judge, judge_bake, odds_text
 from canary_operator.analysis.witnesses import FULL, Rules, Slowness, Why, stable_of
 from canary_operator.api.record import BaselineRecord
 from canary_operator.api.spec import CanaryReleaseSpec
@@ -81,7 +82,9 @@ class Look:
     @property
     def odds(self) -> str:
         """The odds in words."""
-        return f"{odds_text(self.verdict.ln_worse)} worse, {odds_text(self.verdict.ln_not_worse)} not worse"
+        slow = self.verdict.testimony.ln_slow
+        slower = "" if slow is None else f", {odds_text(slow)} slower"
+        return f"{odds_text(self.verdict.ln_worse)} worse{slower}, {odds_text(self.verdict.ln_not_worse)} not worse"
 
 
 def rules_of(spec: CanaryReleaseSpec, state: ReleaseRecord) -> Rules:

@@ -11,7 +11,8 @@ from canary_operator.analysis.evidence import Blame, Evidence
 from canary_operator.analysis.latency import cannot_tell, lacks_bound, with_bounds
 from canary_operator.analysis.odds import Counts, Segment
 from canary_operator.analysis.samples import NoData, QueryFailed, Samples
-from canary_operator.analysis.verdict import Rules, Why, Word, judge, sentence
+from canary_operator.analysis.sentence import sentence
+from canary_operator.analysis.verdict import Rules, Why, Word, judge
 from canary_operator.analysis.witnesses import Slowness
 from tests.pure.analysis.worlds import CANARY, EPOCH, STABLE, canary, folded, interval, series, stable
 

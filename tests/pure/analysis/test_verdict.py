@@ -7,7 +7,8 @@ import pytest
 
 from canary_operator.analysis.evidence import Blame, Evidence, Suspect
 from canary_operator.analysis.odds import NOTHING, Counts, Segment
-from canary_operator.analysis.verdict import Rules, Why, Word, incident, judge, judge_bake, sentence
+from canary_operator.analysis.sentence import sentence
+from canary_operator.analysis.verdict import Rules, Why, Word, incident, judge, judge_bake
 from tests.pure.analysis.worlds import EPOCH, folded, interval
 
 DEADLINE, INCIDENT_HOLD = 3600.0, 180.0

@@ -76,6 +76,11 @@ def test_a_canary_that_answers_slowly_is_rolled_back() -> None:
     assert "canary was slow in" in decision.because.message
 
 
+def test_the_odds_of_every_witness_are_told() -> None:
+    told = timed(SLOW.at_step(2, since=20).healthy(seconds=20), canary=0.01, stable=0.01).decide().verdict
+    assert told is not None and [part.split(" ", 1)[1] for part in told.split(", ")] == ["worse", "slower", "not worse"]
+
+
 def test_a_canary_as_fast_as_stable_gets_more() -> None:
     decision = timed(SLOW.at_step(2, since=90).healthy(seconds=90), canary=0.01, stable=0.01).decide()
     assert weights(decision) == [25]
