@@ -108,7 +108,7 @@ def counters(subject: Subject, window: timedelta, threshold: timedelta | None = 
 
 def bounds(subject: Subject) -> str:
     """The bounds that the histogram has: one series for each, which carries `le` alone."""
-    return f"(group by (le) ({BUCKETS}{{{subject.selector}}}))[60s:30s]"
+    return f"(group by (le) ({BUCKETS}{{{subject.selector}}}))[10s:5s]"
 
 
 def milliseconds(span: timedelta) -> str:
