@@ -4,14 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from canary_operator.analysis.baseline import as_counted, baseline
-from canary_operator.analysis.counters import Interval, counted_by, intervals, spacing
+from canary_operator.analysis.counters import Interval
 from canary_operator.analysis.evidence import fold
-from canary_operator.analysis.failures import FailureCodes
-from canary_operator.analysis.latency import cannot_tell
 from canary_operator.analysis.odds import Counts
-from canary_operator.analysis.promql import REQUESTS, any_of
 from canary_operator.analysis.record import Evidence
-from canary_operator.analysis.samples import NoData, QueryFailed, Samples
 from canary_operator.analysis.sentence import sentence
 from canary_operator.analysis.verdict import Verdict, Word, incident, judge, judge_bake, odds_text
 from canary_operator.analysis.witnesses import FULL, Rules, Slowness, Why, stable_of
@@ -20,13 +16,9 @@ from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import ReleaseRecord, State
 from canary_operator.release import reasons
 from canary_operator.release.model import Because, Observation
+from canary_operator.release.reading import read
 from canary_operator.release.record import baseline_of, baseline_record, evidence_of
 
-STALE_SPACINGS = 3
-"""Samples are stale when the newest is this many scrape spacings old: a Prometheus that is frozen still answers."""
-STALE_AT_LEAST = timedelta(seconds=15)
-STALE_UNKNOWN = timedelta(seconds=90)
-"""The same while the spacing is not known yet: longer than the longest usual scrape interval."""
 INCIDENT_PATIENCE = timedelta(minutes=3)
 """For so long stable may fail far more than before the release until the release is withdrawn (analysis.md 4.5)."""
 
@@ -50,6 +42,9 @@ class Look:
     """The incident has lasted too long."""
     valid_for: timedelta | None = None
     """After this time it means something else even without news: the samples are too old, or patience is over. None: it does not."""
+
+    unseen: str | None = None
+    """What to ask Prometheus to see that it knows nothing of a canary that has weight; None: it does, or need not."""
 
     @property
     def worse(self) -> str | None:
@@ -77,7 +72,9 @@ class Look:
     @property
     def told(self) -> str:
         """The evidence in one line, with the one condition that is still missing."""
-        return self.missing.message if self.missing else sentence(self.verdict, self.now)
+        if self.missing:
+            return self.missing.message
+        return "; ".join(filter(None, (sentence(self.verdict, self.now), self.unseen)))
 
     @property
     def odds(self) -> str:
@@ -114,8 +111,8 @@ def look(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Lo
     rules, stored = rules_of(spec, state), evidence_of(state)
     if state.state not in (State.PROGRESSING, State.PROMOTING):
         return Look(stored, stored, judge(stored, rules), None, state.baseline, None)
-    found, missing, stale_in = _intervals(spec, state, seen)
-    rules = as_counted(rules, found)
+    reading = read(spec, state, seen)
+    found, rules = reading.found, as_counted(rules, reading.found)
     yardstick = _yardstick(state, stored)
     folded = fold(
         stored,
@@ -135,58 +132,8 @@ def look(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Lo
         else judge(folded.now, rules, incident_for=lasted.total_seconds() + (1e-3 if since else 0))
     )
     patience = INCIDENT_PATIENCE - lasted if since and lasted < INCIDENT_PATIENCE else None
-    valid_for = min((span for span in (stale_in, patience) if span is not None), default=None)
-    return Look(folded.committed, folded.now, verdict, missing, base, since, lasted >= INCIDENT_PATIENCE, valid_for)
-
-
-def _intervals(
-    spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation
-) -> tuple[tuple[Interval, ...], Because | None, timedelta | None]:
-    """The intervals in the answer, why they are not accepted as news (None: they are), and when they will be too old."""
-    match seen.samples:
-        case None:
-            return (), Because(reasons.GATHERING, "the first samples are awaited"), None
-        case NoData(why):
-            return (), Because(reasons.METRICS_UNAVAILABLE, f"Prometheus has no samples: {why}"), None
-        case QueryFailed(why):
-            return (), Because(reasons.METRICS_UNAVAILABLE, f"Prometheus cannot be asked: {why}"), None
-        case Samples() as samples:
-            pass
-    versions = seen.versions or {}
-    canary, stable = (versions.get(text.rpartition("@")[0]) if text else None for text in (state.to, state.from_))
-    arms = [frozenset(arm.workloads if arm else ()) for arm in (canary, stable)]
-    errors, latency = spec.analysis.errors, spec.analysis.latency
-    samples = counted_by(spec.analysis.reporter, samples, arms[1])
-    found = intervals(
-        samples,
-        canary=arms[0],
-        stable=arms[1],
-        failing=FailureCodes.from_names(errors.http, [str(code) for code in errors.grpc]),
-        slow_above=latency.threshold / timedelta(milliseconds=1) if latency else None,
-    )
-    newest = max((series.points[-1].time for series in samples.series if "destination_workload" in series.labels), default=0.0)
-    if not newest:
-        return (), Because(reasons.METRICS_UNAVAILABLE, f"no proxy has counted a request as reporter {spec.analysis.reporter}"), None
-    age, usual = seen.now.timestamp() - newest, spacing(found)
-    allowed = STALE_UNKNOWN.total_seconds() if usual is None else max(STALE_AT_LEAST.total_seconds(), STALE_SPACINGS * usual)
-    if age > allowed:
-        words = f"the newest sample in Prometheus is {age:.0f} s old, so nothing is known of the present"
-        return found, Because(reasons.METRICS_UNAVAILABLE, words), None
-    if state.weight != FULL and not _has_series(samples, arms[1]):
-        words = f"Prometheus has no series of stable, so the canary cannot be compared: {_of(arms[1])} is empty"
-        return found, Because(reasons.METRICS_UNAVAILABLE, words), None
-    if latency and (unknown := cannot_tell(samples, latency.threshold)):
-        return found, Because(reasons.LATENCY_UNKNOWN, unknown), None
-    return found, None, timedelta(seconds=allowed - age + 0.001)
-
-
-def _has_series(samples: Samples, workloads: frozenset[str]) -> bool:
-    return any(series.labels.get("destination_workload") in workloads for series in samples.series)
-
-
-def _of(workloads: frozenset[str]) -> str:
-    """The query that finds the series of these workloads."""
-    return f"{REQUESTS}{{destination_workload=~{any_of(sorted(workloads) or ('',))}}}"
+    valid_for = min((span for span in (reading.stale_in, patience) if span is not None), default=None)
+    return Look(folded.committed, folded.now, verdict, reading.missing, base, since, lasted >= INCIDENT_PATIENCE, valid_for, reading.unseen)
 
 
 def _settled_at(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> float | None:

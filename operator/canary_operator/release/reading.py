@@ -1,0 +1,96 @@
+"""What the last answer of Prometheus says of both versions, and why it is not accepted when it is not."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from canary_operator.analysis.counters import Interval, counted_by, intervals, spacing
+from canary_operator.analysis.failures import FailureCodes
+from canary_operator.analysis.latency import cannot_tell
+from canary_operator.analysis.promql import REQUESTS, any_of
+from canary_operator.analysis.samples import NoData, QueryFailed, Samples
+from canary_operator.analysis.witnesses import FULL
+from canary_operator.api.spec import CanaryReleaseSpec
+from canary_operator.api.status import ReleaseRecord
+from canary_operator.release import reasons
+from canary_operator.release.model import Because, Observation
+
+STALE_SPACINGS = 3
+"""Samples are stale when the newest is this many scrape spacings old: a Prometheus that is frozen still answers."""
+STALE_AT_LEAST = timedelta(seconds=15)
+STALE_UNKNOWN = timedelta(seconds=90)
+"""The same while the spacing is not known yet: longer than the longest usual scrape interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an answer says."""
+
+    found: tuple[Interval, ...] = ()
+    """What happened between the scrapes."""
+    missing: Because | None = None
+    """Why they are not accepted as news; None: they are."""
+    stale_in: timedelta | None = None
+    """After this time they are too old; None: time changes nothing."""
+    unseen: str | None = None
+    """What finds nothing of a canary that has weight; None: it is seen, or need not be."""
+
+
+def read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Reading:
+    """What the last answer of Prometheus says of both versions."""
+    match seen.samples:
+        case None:
+            return Reading(missing=Because(reasons.GATHERING, "the first samples are awaited"))
+        case NoData(why):
+            return Reading(missing=Because(reasons.METRICS_UNAVAILABLE, f"Prometheus has no samples: {why}"))
+        case QueryFailed(why):
+            return Reading(missing=Because(reasons.METRICS_UNAVAILABLE, f"Prometheus cannot be asked: {why}"))
+        case Samples() as samples:
+            return _read(spec, state, seen, samples)
+
+
+def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answer: Samples) -> Reading:
+    arms = _arms(state, seen)
+    errors, latency = spec.analysis.errors, spec.analysis.latency
+    samples = counted_by(spec.analysis.reporter, answer, arms[1])
+    found = intervals(
+        samples,
+        canary=arms[0],
+        stable=arms[1],
+        failing=FailureCodes.from_names(errors.http, [str(code) for code in errors.grpc]),
+        slow_above=latency.threshold / timedelta(milliseconds=1) if latency else None,
+    )
+    newest = max((series.points[-1].time for series in samples.series if "destination_workload" in series.labels), default=0.0)
+    if not newest:
+        words = f"no proxy has counted a request as reporter {spec.analysis.reporter}"
+        return Reading(missing=Because(reasons.METRICS_UNAVAILABLE, words))
+    age, usual = seen.now.timestamp() - newest, spacing(found)
+    allowed = STALE_UNKNOWN.total_seconds() if usual is None else max(STALE_AT_LEAST.total_seconds(), STALE_SPACINGS * usual)
+    missing = None
+    if age > allowed:
+        words = f"the newest sample in Prometheus is {age:.0f} s old, so nothing is known of the present"
+        missing = Because(reasons.METRICS_UNAVAILABLE, words)
+    elif state.weight != FULL and not _has_series(samples, arms[1]):
+        words = f"Prometheus has no series of stable, so the canary cannot be compared: {_of(arms[1])} is empty"
+        missing = Because(reasons.METRICS_UNAVAILABLE, words)
+    elif latency and (unknown := cannot_tell(samples, latency.threshold)):
+        missing = Because(reasons.LATENCY_UNKNOWN, unknown)
+    unseen = None
+    if state.weight and not _has_series(samples, arms[0]):
+        unseen = f"Prometheus has no series of the canary: {_of(arms[0])} is empty"
+    return Reading(found, missing, None if missing else timedelta(seconds=allowed - age + 0.001), unseen)
+
+
+def _arms(state: ReleaseRecord, seen: Observation) -> tuple[frozenset[str], frozenset[str]]:
+    """Names of the workloads of canary and stable."""
+    versions = seen.versions or {}
+    canary, stable = (versions.get(text.rpartition("@")[0]) if text else None for text in (state.to, state.from_))
+    return frozenset(canary.workloads if canary else ()), frozenset(stable.workloads if stable else ())
+
+
+def _has_series(samples: Samples, workloads: frozenset[str]) -> bool:
+    return any(series.labels.get("destination_workload") in workloads for series in samples.series)
+
+
+def _of(workloads: frozenset[str]) -> str:
+    """The query that finds the series of these workloads."""
+    return f"{REQUESTS}{{destination_workload=~{any_of(sorted(workloads) or ('',))}}}"
