@@ -31,6 +31,7 @@ def test_a_request_without_a_healthy_endpoint_is_lost_and_nobodys():
         pytest.param(lost(40, 60, 1900), True, id="it has lost its endpoints on the way"),
         pytest.param(lost(50, 50, 900), False, id="the canary has its share"),
         pytest.param(lost(900, 50, 50), False, id="nearly everything is lost"),
+        pytest.param(lost(900, 0, 100), False, id="more is lost than the canary should have got"),
         pytest.param(lost(3, 48, 950), False, id="a few are lost, and the canary lacks two by chance"),
         pytest.param(lost(3, 0, 20), False, id="too few requests to tell"),
         pytest.param(lost(5, 95, 0, 100), True, id="at full weight nobody else is asked"),
