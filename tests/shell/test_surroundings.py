@@ -9,8 +9,8 @@ import pytest
 from canary_operator.analysis.samples import Answer, NoData, Point, QueryFailed, Samples, Series
 from canary_operator.cache import Key
 from canary_operator.clients.errors import ClusterError, Forbidden, NotFound, TooManyRequests, Unauthorized, Unavailable
-from canary_operator.clients.kinds import Kind
-from canary_operator.preflight.reading import Failed, Listing, NotPermitted, Read, Unserved
+from canary_operator.clients.kinds import LOOKED_UP, Kind
+from canary_operator.preflight.reading import RESOURCES, Failed, Listing, NotPermitted, Read, Unserved
 from canary_operator.surroundings import AT_ONCE, FRESH, Reader, Surroundings
 from tests.shell.virtual_time import now, run
 
@@ -295,3 +295,7 @@ def test_callers_are_asked_of_the_provider_that_the_release_names() -> None:
             'destination_service_name="reviews",destination_service_namespace="shop"}[600s]))[60s:30s]',
         )
     ]
+
+
+def test_rights_are_named_as_the_api_names_them() -> None:
+    assert {kind.kind: kind.resource for kind in LOOKED_UP} == RESOURCES

@@ -5,6 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 Document = Mapping[str, Any]
+RESOURCES = {
+    "Namespace": "namespaces",
+    "Pod": "pods",
+    "Gateway": "gateways.networking.istio.io",
+    "Sidecar": "sidecars.networking.istio.io",
+    "PeerAuthentication": "peerauthentications.security.istio.io",
+    "Waypoint": "gateways.gateway.networking.k8s.io",
+    "MutatingWebhookConfiguration": "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+    "ValidatingWebhookConfiguration": "validatingwebhookconfigurations.admissionregistration.k8s.io",
+}
+"""What rights call each kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +33,11 @@ class Read:
 
     @property
     def words(self) -> str:
-        """For a person, such as `list Pod in shop`."""
+        """For a person who grants rights, such as `list pods in shop`."""
         verb = "get" if self.name else "list"
         of = f" {self.name}" if self.name else ""
         where = f" in {self.namespace}" if self.namespace else " in all namespaces" if self.kind == "Pod" else ""
-        return f"{verb} {self.kind}{of}{where}"
+        return f"{verb} {RESOURCES.get(self.kind, self.kind)}{of}{where}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -234,7 +234,8 @@ def test_ambient(labels: dict[str, str], waypoints: Listing, found: list[tuple[s
 def test_what_is_not_permitted_is_named_by_its_right_and_by_what_stays_unchecked() -> None:
     (finding,) = inspect(mesh(around={reads.VALIDATING: NotPermitted(), HERE: NotPermitted()}))
     assert finding.message == (
-        "The operator may not list PeerAuthentication in shop, list ValidatingWebhookConfiguration, so mTLS and validation are not checked: "
+        "The operator may not list peerauthentications.security.istio.io in shop, "
+        "list validatingwebhookconfigurations.admissionregistration.k8s.io, so mTLS and validation are not checked: "
         "give its ServiceAccount these rights (deploy/install.yaml holds them), or check that by hand"
     )
 
