@@ -18,7 +18,7 @@ from canary_operator.clients.kinds import CANARY_RELEASE
 from canary_operator.findings import look as inspected
 from canary_operator.observe import observe, route_seen
 from canary_operator.release.decide import decide
-from canary_operator.release.model import Announce, Decision, EnsureSubsets, EnsureWeights, Observation, ReadAgain, ReleaseFinalizer
+from canary_operator.release.model import BARE, Announce, Decision, EnsureSubsets, EnsureWeights, Observation, ReadAgain, ReleaseFinalizer
 from canary_operator.release.report import status_of, told, worth_writing
 from canary_operator.sampler import Question
 from canary_operator.shell import Shell
@@ -100,9 +100,14 @@ def _question(it: Subject, decision: Decision) -> Question | None:
 
 
 def _rises(decision: Decision, seen: Observation) -> bool:
-    """Some route gets more canary traffic than it has. Routes that are not intact may have less than the highest of them."""
-    weight = seen.route.weight if seen.route and seen.route.intact else 0
-    return any(isinstance(effect, EnsureWeights) and effect.canary > weight for effect in decision.effects)
+    """Some route gives the canary more than it does now. Routes that are not intact may have less than the highest of them."""
+    route = seen.route
+    weight, extras = route.weight if route and route.intact else 0, route.extras if route else BARE
+    return any(
+        effect.canary > weight or effect.extras.preview > extras.preview or effect.extras.mirror > extras.mirror
+        for effect in decision.effects
+        if isinstance(effect, EnsureWeights)
+    )
 
 
 def _moved(before: Subject, now: Subject | None) -> bool:

@@ -1,9 +1,11 @@
 """A release while Git is applied again and again, and while people edit what is theirs and what is not."""
 
+from itertools import pairwise
+
 import pytest
 
 from lab.waiting import until
-from tests.mesh.git import Git
+from tests.mesh.git import Git, as_in_git
 from tests.mesh.shop import Shop
 from tests.mesh.users import at_rest, document, gone, split, stored, weights
 
@@ -55,6 +57,27 @@ def test_with_the_ignore_rules_a_release_finishes_without_flapping_while_git_is_
     assert served_weights(shop, "web") == [0, 25, 50, 100, 0]
     assert stored(shop, "DestinationRule", "reviews")["spec"]["trafficPolicy"] == POLICY
     assert events(shop, "Drift") == []
+    shop.assert_rules()
+
+
+def test_without_the_ignore_rules_the_release_gives_way_and_says_to_whom(shop: Shop) -> None:
+    shop.version("v1")
+    rule = document(shop, "DestinationRule", "subsets", host="reviews", trafficPolicy=POLICY)
+    web = document(shop, "VirtualService", "web", hosts=["reviews"], http=[split("reviews")])
+    shop.lab.api.apply(rule, manager="git")
+    shop.release("v1", traffic={"attach": [{"virtualService": "web"}]}, steps=LONG)
+    shop.wait("the subsets are there", phase="Blocked", reason="RouteMissing")
+    with Git(shop.lab.api, web, rule, rule=as_in_git, every=2):
+        shop.wait("adopted", phase="Stable", reason="AtRest")
+        load = shop.load()
+        shop.version("v2")
+        shop.want("v2")
+        past = shop.wait_ended(1)
+    assert (past["outcome"], past["reason"]) == ("Withdrawn", "DriftFight")
+    assert "git" in past["message"]
+    rises = sum(one < other for one, other in pairwise(served_weights(shop, "web")))
+    assert rises <= 6, served_weights(shop, "web")
+    assert load.stop().lost == 0
     shop.assert_rules()
 
 

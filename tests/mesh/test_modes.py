@@ -94,7 +94,7 @@ def test_attached_routes_that_are_missing_unfit_or_not_http_say_what_to_write(sh
 
 def test_a_delegate_carries_the_release_under_the_users_root(shop: Shop) -> None:
     api, host = shop.lab.api, shop.service.host
-    shop.version("v1")
+    v1 = shop.version("v1")
     shop.release("v1", traffic={"delegate": {}})
     message = shop.wait("waits for its root", phase="Blocked", reason="RootMissing")["message"]
     assert f"delegate: {{name: reviews, namespace: {shop.namespace}}}" in message
@@ -108,7 +108,8 @@ def test_a_delegate_carries_the_release_under_the_users_root(shop: Shop) -> None
     shop.version("v2")
     shop.want("v2")
     assert shop.wait_ended(1)["outcome"] == "Promoted"
-    shop.lab.workload(shop.service, "v1").scale(0)
+    v1.scale(0)
+    until(lambda: not v1.pods(), "only v2 is left", 20)
     gone(shop)
     left = stored(shop, "VirtualService", "reviews")
     assert "labels" not in left["metadata"] and weights(shop, "reviews") == [0]
@@ -147,18 +148,18 @@ def test_owned_at_two_gateways_with_several_hosts(shop: Shop) -> None:
 
 
 def test_owned_beside_a_users_destination_rule_adds_its_subsets_and_takes_them_out_again(shop: Shop) -> None:
-    shop.version("v1")
+    v1 = shop.version("v1")
     rule = document(shop, "DestinationRule", "policies", host="reviews", trafficPolicy=POLICY, subsets=[{"name": "all"}])
     shop.lab.api.apply(rule, manager="git")
     shop.release("v1", traffic={"owned": {}})
     shop.wait("adopted", phase="Stable", reason="AtRest")
     assert shop.lab.api.find(shop.routing("DestinationRule")) is None
     load = shop.load()
-    v1 = shop.lab.workload(shop.service, "v1")
     shop.version("v2")
     shop.want("v2")
     assert shop.wait_ended(1)["outcome"] == "Promoted"
     v1.scale(0)
+    until(lambda: not v1.pods(), "only v2 is left", 20)
     gone(shop)
     assert content(stored(shop, "DestinationRule", "policies")) == {"spec": rule["spec"]}
     assert shop.lab.api.find(shop.routing("VirtualService")) is None
