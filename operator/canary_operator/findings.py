@@ -9,12 +9,13 @@ from canary_operator.api.status import State
 from canary_operator.cache import Cache, Document
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, REPLICA_SET, SERVICE, VIRTUAL_SERVICE
 from canary_operator.preflight import Arm, Attachment, Facts, Finding, Peer, Severity, inspect, wanted
-from canary_operator.preflight.finding import OF_READS
+from canary_operator.preflight.finding import OF_READS, ROUTE_MISSING, ROUTE_UNFIT
 from canary_operator.preflight.reading import Listing, Read
 from canary_operator.release import reasons
 from canary_operator.release.model import Because
 from canary_operator.release.scene import version_of
 from canary_operator.subject import Subject
+from canary_operator.trimming import name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def look(it: Subject, cache: Cache, around: Mapping[Read, Listing], trouble: str
     facts = _facts(it, cache, around)
     reads = wanted(facts)
     missing = [read for read in reads if read not in around]
-    found = inspect(facts)
+    found = [each for each in inspect(facts) if each.reason not in _OF_ROUTES or _subsets_settled(it, cache)]
     errors = [_because(each) for each in found if each.severity is Severity.ERROR]
     warnings = [_because(each) for each in found if each.severity is Severity.WARNING]
     if missing:
@@ -52,6 +53,14 @@ def look(it: Subject, cache: Cache, around: Mapping[Read, Listing], trouble: str
         old = (Because(each.reason, each.message) for each in it.status.warnings if each.reason not in watched)
         warnings += [each for each in old if each.reason in OF_READS]
     return Inspection((*errors, *_shadowed(it)), tuple(warnings), _unread(missing, trouble), reads)
+
+
+_OF_ROUTES = (ROUTE_MISSING, ROUTE_UNFIT)
+
+
+def _subsets_settled(it: Subject, cache: Cache) -> bool:
+    """A person may be asked for a route that names the subsets: every proxy knows them by now."""
+    return it.rule is not None and cache.now() - cache.since(DESTINATION_RULE, *name_of(it.rule)) >= it.spec.settle
 
 
 def _because(finding: Finding) -> Because:
