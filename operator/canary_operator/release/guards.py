@@ -9,7 +9,7 @@ from canary_operator.release import reasons
 from canary_operator.release.actions import taken
 from canary_operator.release.deletion import delete
 from canary_operator.release.drift import corrected, give_way, told
-from canary_operator.release.model import Announce, Because, Decision, RecordState
+from canary_operator.release.model import Announce, Because, Decision, EnsureFinalizer, RecordState
 from canary_operator.release.record import record_of
 from canary_operator.release.scene import Scene, running, step_age, version_of
 from canary_operator.release.wants import Hold, wants
@@ -120,4 +120,12 @@ def deadline(scene: Scene) -> Decision | None:
     return None
 
 
-GUARDS: tuple[Guard, ...] = (deleted, abort, stable_gone, canary_failed, superseded, incident, deadline)
+def unheld(scene: Scene) -> Decision | None:
+    """Somebody took the finalizer off: it is put back before anything but a drop is written. Without it a deletion leaves the traffic as it is."""
+    if scene.seen.finalizer or scene.state.state is State.INITIALIZING:
+        return None
+    because = Because(reasons.DRIFT, "the finalizer was missing; it was put back")
+    return scene.answer(because, effects=(EnsureFinalizer(),), again=scene.spec.settle * 0)
+
+
+GUARDS: tuple[Guard, ...] = (deleted, abort, stable_gone, canary_failed, superseded, incident, deadline, unheld)

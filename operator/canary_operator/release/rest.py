@@ -97,9 +97,6 @@ def _move(scene: Scene) -> Move | Wait | None:
 
 def _keep(scene: Scene, move: Move | Wait | None) -> Decision | None:
     spec, state = scene.spec, scene.counted()
-    if not scene.seen.finalizer:
-        because = Because(reasons.DRIFT, "the finalizer was missing; it was put back")
-        return scene.answer(because, effects=(EnsureFinalizer(),), again=spec.settle * 0)
     match move:
         case Shift(canary):
             because = Because(reasons.DRIFT, told(scene.seen, "the VirtualService was not as it should be at rest; it was set right"))

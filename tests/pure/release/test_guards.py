@@ -8,7 +8,7 @@ import pytest
 from canary_operator.api.record import BaselineRecord, Tally
 from canary_operator.api.status import Outcome, State
 from canary_operator.release import reasons
-from canary_operator.release.model import RecordState
+from canary_operator.release.model import EnsureFinalizer, RecordState
 from tests.builders import Situation, finding, labels, release, weights
 
 RUNNING = release().at_step(2, since=60)
@@ -174,3 +174,16 @@ def test_whoever_reads_an_old_record_reads_again_and_writes_nothing() -> None:
     assert decision.because.reason == reasons.STALE_RECORD
     assert [type(effect).__name__ for effect in decision.effects] == ["ReadAgain"]
     assert not any(isinstance(effect, RecordState) for effect in decision.effects)
+
+
+@pytest.mark.parametrize(
+    "situation",
+    [release().at_rest(), release().at_step(0).healthy(), RUNNING.healthy(), BAKING, RUNNING.ending(reasons.MORE_FAILURES)],
+    ids=["at rest", "before the first step", "at a step", "during the bake", "on the way home"],
+)
+def test_a_finalizer_that_somebody_took_off_is_put_back_before_anything_else(situation: Situation) -> None:
+    assert situation.observing(finalizer=False).decide().effects == (EnsureFinalizer(),)
+
+
+def test_traffic_goes_back_without_waiting_for_the_finalizer() -> None:
+    assert weights(RUNNING.failing(1.0).observing(finalizer=False).decide()) == [0]
