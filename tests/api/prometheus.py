@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 SCRAPE = 0.25
-"""Seconds between two samples."""
+"""Seconds between two samples, unless a test says otherwise."""
 RATE = 40_000
 """Requests per second of each workload."""
 _ASKED = re.compile(
@@ -17,12 +17,13 @@ _ASKED = re.compile(
 )
 
 
-def matrix(query: str, now: float, failing: Container[str] = ()) -> list[object]:
+def matrix(query: str, now: float, scrape: float = SCRAPE, failing: Container[str] = ()) -> list[object]:
     """The samples of the workloads that the query names, as many as its range holds.
 
     Args:
         query: As the operator asks it.
         now: Seconds since the epoch.
+        scrape: Seconds between two samples.
         failing: Workloads of which every other request fails.
     """
     if query.startswith("sum by (reporter, source_workload"):
@@ -32,8 +33,8 @@ def matrix(query: str, now: float, failing: Container[str] = ()) -> list[object]
     assert found, query
     service, namespace, workloads, number, unit = found.groups()
     seconds = int(number) / (1000 if unit == "ms" else 1)
-    last = int(now / SCRAPE)
-    times = [count * SCRAPE for count in range(last - int(seconds / SCRAPE), last + 1)]
+    last = int(now / scrape)
+    times = [count * scrape for count in range(last - int(seconds / scrape), last + 1)]
     labels = {
         "__name__": "istio_requests_total",
         "instance": "gateway-0",
@@ -60,6 +61,8 @@ class Prometheus:
     def __init__(self) -> None:
         self.down = False
         """True: every query is answered with 503."""
+        self.scrape = SCRAPE
+        """Seconds between two samples."""
         self.failing: set[str] = set()
         """Workloads, as `namespace/name`, of which every other request fails."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -82,7 +85,7 @@ class Prometheus:
                 self._answer(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
 
             def _answer(self, asked: dict[str, list[str]]) -> None:
-                result = [] if outer.down else matrix(asked["query"][0], time.time(), outer.failing)
+                result = [] if outer.down else matrix(asked["query"][0], time.time(), outer.scrape, outer.failing)
                 content = json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}).encode()
                 self.send_response(503 if outer.down else 200)
                 self.send_header("Content-Type", "application/json")

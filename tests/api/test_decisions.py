@@ -11,7 +11,7 @@ from lab import Cluster
 from lab.revisions import Revisions
 from lab.waiting import until
 from tests.api.place import Document, Place
-from tests.api.prometheus import Prometheus
+from tests.api.prometheus import SCRAPE, Prometheus
 
 RELEASES = int(os.environ.get("API_RELEASES", "17"))
 """Per condition: 3 of them together make 50."""
@@ -26,8 +26,9 @@ def revisions(cluster: Cluster) -> Revisions:
 
 
 @pytest.fixture
-def names(place: Place) -> list[str]:
-    """Releases at 20 percent."""
+def names(place: Place, prometheus: Prometheus) -> Iterator[list[str]]:
+    """Releases at 20 percent; scraped as seldom as in a real cluster, since all are looked at after each scrape."""
+    prometheus.scrape = 5.0
     names = [f"service-{number}" for number in range(RELEASES)]
     place.deploy(*names)
     for name in names:
@@ -37,7 +38,8 @@ def names(place: Place) -> list[str]:
         place.want("v2", name)
     for name in names:
         place.wait_weight(20, name)
-    return names
+    yield names
+    prometheus.scrape = SCRAPE
 
 
 @pytest.fixture
