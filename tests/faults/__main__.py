@@ -16,14 +16,14 @@ from typing import Any
 from lab.programs import CLUSTER
 from tests.faults.conftest import BENCHES
 from tests.faults.outcome import MASK
-from tests.faults.plans import Plan, pairs, singles
+from tests.faults.plans import ERRORS, Plan, errors, pairs, singles
 from tests.faults.proxy import UNCOUNTED
 from tests.faults.rig import Rig
 from tests.faults.runs import Model, Run, models, run, run_all
-from tests.faults.scenarios import SCENARIOS
+from tests.faults.scenarios import FROZEN, SCENARIOS
 
 SEED = 1
-SUMS = ("singles", "pairs", "planned", "fired", "diverged", "flaky", "violations", "revisions", "selfDifferences")
+SUMS = ("kills", "pairs", "errors", "planned", "fired", "diverged", "flaky", "violations", "revisions", "selfDifferences")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,7 +71,7 @@ def _all(rig: Rig, names: Sequence[str], most: int) -> dict[str, dict[str, Any]]
     usual = models(rig, names)
     for name, model in usual.items():
         print(f"{name}: {model.writes} writes", *(f"without faults: {line}" for line in model.faulty), sep="\n  ", flush=True)
-    plans = [plan for name in names for plan in (*singles(name, usual[name].writes), *pairs(name, usual[name].writes, most, SEED))]
+    plans = [plan for name in names for plan in _plans(name, usual[name].writes, most)]
     runs: list[Run] = []
     for number, one in enumerate(run_all(rig, plans), 1):
         runs.append(one)
@@ -82,12 +82,19 @@ def _all(rig: Rig, names: Sequence[str], most: int) -> dict[str, dict[str, Any]]
     return {name: _figures(rig, usual[name], [one for one in runs if one.plan.scenario == name]) for name in names}
 
 
+def _plans(name: str, writes: int, most: int) -> Sequence[Plan]:
+    frozen = [plan for text in FROZEN if (plan := Plan.parse(text)).scenario == name]
+    return list(dict.fromkeys((*singles(name, writes), *pairs(name, writes, most, SEED), *errors(name, writes), *frozen)))
+
+
 def _figures(rig: Rig, usual: Model, runs: Sequence[Run]) -> dict[str, Any]:
     diverged = [(one, lines) for one in runs if (lines := one.against(usual.first))]
+    failing = sum(one.plan.faults[0].instant in ERRORS for one in runs)
     return {
         "writes": [f"{write.method} {write.kind}" for write in usual.first.writes],
-        "singles": sum(len(one.plan.faults) == 1 for one in runs),
+        "kills": sum(len(one.plan.faults) == 1 for one in runs) - failing,
         "pairs": sum(len(one.plan.faults) == 2 for one in runs),
+        "errors": failing,
         "planned": len(runs),
         "fired": sum(one.counts for one in runs),
         "diverged": len(diverged),

@@ -1,6 +1,6 @@
 """Which fault strikes where: `good:7:lost` is the seventh write of the scenario `good`, applied, its reply lost, the operator killed.
 
-Further faults strike the operator that was started after the one before: `good:7:lost+2:before`.
+Further faults strike what comes after the one before: `good:7:lost+2:before` kills the next process at its second write.
 """
 
 from collections.abc import Iterator
@@ -14,14 +14,25 @@ FARTHEST = 4
 
 
 class Instant(StrEnum):
-    """When the operator is killed, as seen from one write."""
+    """What happens to one write, and whether the operator survives it."""
 
     BEFORE = "before"
-    """The request never reaches the API server."""
+    """Killed: the request never reaches the API server."""
     LOST = "lost"
-    """The API server has carried it out; its reply never reaches the operator."""
+    """Killed: the API server has carried it out; its reply never reaches the operator."""
     AFTER = "after"
-    """The reply has been sent to the operator."""
+    """Killed: the reply has been sent to the operator."""
+    CONFLICT = "conflict"
+    """Lives on: the API server answers 409, as if somebody else had written meanwhile."""
+    UNAVAILABLE = "unavailable"
+    """Lives on: the API server answers 503."""
+    CUT = "cut"
+    """Lives on: the API server has carried it out, and the connection breaks."""
+
+
+KILLS = (Instant.BEFORE, Instant.LOST, Instant.AFTER)
+REFUSALS = {Instant.CONFLICT: 409, Instant.UNAVAILABLE: 503}
+ERRORS = (*REFUSALS, Instant.CUT)
 
 
 @dataclass(slots=True)
@@ -52,10 +63,10 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kill."""
+    """One kill, or one error."""
 
     write: int
-    """Which write, from 1; of the operator that was started after the fault before."""
+    """Which write, from 1; after a fault before it, from the write that was struck then."""
     instant: Instant
 
     def __str__(self) -> str:
@@ -90,8 +101,13 @@ class Plan:
 
 
 def singles(scenario: str, writes: int) -> list[Plan]:
-    """Every write at every instant."""
-    return [Plan(scenario, (Fault(write, instant),)) for write in range(1, writes + 1) for instant in Instant]
+    """Killed at every write, at every instant."""
+    return [Plan(scenario, (Fault(write, instant),)) for write in range(1, writes + 1) for instant in KILLS]
+
+
+def errors(scenario: str, writes: int) -> list[Plan]:
+    """Every write goes wrong once, in one way after the other."""
+    return [Plan(scenario, (Fault(write, ERRORS[write % len(ERRORS)]),)) for write in range(1, writes + 1)]
 
 
 def pairs(scenario: str, writes: int, count: int, seed: int) -> Iterator[Plan]:
@@ -101,7 +117,7 @@ def pairs(scenario: str, writes: int, count: int, seed: int) -> Iterator[Plan]:
         Plan(scenario, (Fault(first, one), Fault(second, other)))
         for first in range(1, writes)
         for second in range(1, min(FARTHEST, writes - first) + 1)
-        for one in (Instant.BEFORE, Instant.LOST)
-        for other in (Instant.BEFORE, Instant.LOST)
+        for one in KILLS
+        for other in KILLS
     ]
     yield from chance.sample(every, min(count, len(every)))

@@ -1,4 +1,4 @@
-"""A reverse proxy between one operator and the API server that numbers the operator's writes and kills it at the chosen one."""
+"""A reverse proxy between one operator and the API server that numbers the operator's writes, and kills it or errs at the chosen one."""
 
 import asyncio
 import ssl
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector, web
 
-from tests.faults.plans import Fault, Instant, Write
+from tests.faults.plans import REFUSALS, Fault, Instant, Write
 
 WRITES = frozenset(("POST", "PATCH", "PUT", "DELETE"))
 UNCOUNTED = frozenset(("events", "leases"))
@@ -146,6 +146,10 @@ class Proxy:
         strikes = self._strikes(write)
         if write and strikes is Instant.BEFORE:
             return self._kill(request, write)
+        if write and strikes in REFUSALS:
+            write.status = REFUSALS[strikes]
+            self.fired.append(write)
+            return web.json_response({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": write.status}, status=write.status)
         if write:
             await self._wait(write, replies=False)
         try:
@@ -166,6 +170,9 @@ class Proxy:
             await self._wait(write, replies=True)
         if write and strikes is Instant.LOST:
             return self._kill(request, write)
+        if write and strikes is Instant.CUT:
+            self.fired.append(write)
+            return _drop(request)
         if life != self.life:
             return _drop(request)
         told = {name: answer.headers[name] for name in ("Content-Type", "Retry-After", "Warning") if name in answer.headers}

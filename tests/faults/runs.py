@@ -112,7 +112,7 @@ class Model:
     @property
     def writes(self) -> int:
         """How many there are to strike at."""
-        return len(self.first.writes)
+        return min(len(one.writes) for one in self.runs)
 
     @property
     def faulty(self) -> tuple[str, ...]:

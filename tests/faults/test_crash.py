@@ -1,7 +1,7 @@
-"""The operator is killed before, after and instead of the reply to its writes, and each time the story ends the same.
+"""The operator is killed before, after and instead of the reply to its writes, or the write fails, and each time the story ends the same.
 
-Here: every point of a good release, of each other story every second write at one instant, and what diverged once. All of them, and pairs:
-`make faults`.
+Here: every kill of a good release, of each other story every second write at one instant, some errors, and what diverged once. All of them, and
+pairs: `make faults`.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults.plans import Instant, Plan, singles
+from tests.faults.plans import Plan, errors, singles
 from tests.faults.rig import Rig
 from tests.faults.runs import Model, Run, models, run_all
 from tests.faults.scenarios import FROZEN, SCENARIOS
@@ -40,7 +40,7 @@ def told(rig: Rig, request: pytest.FixtureRequest) -> Mapping[str, Told]:
 def some(scenario: str, writes: int) -> list[Plan]:
     every = singles(scenario, writes)
     frozen = [plan for text in FROZEN if (plan := Plan.parse(text)).scenario == scenario]
-    return [*frozen, *(every if scenario == "good" else every[len(Instant) - 1 :: APART])]
+    return [*frozen, *(every if scenario == "good" else every[2::APART]), *errors(scenario, writes)[1::APART]]
 
 
 @pytest.mark.timeout(900)
