@@ -148,7 +148,7 @@ def finalizers(moments: Sequence[Moment]) -> Iterator[str]:
         before, after = moment.before, moment.after
         if moment.routing and not before.guarded:
             yield f"rule 12: {moment.what} was written without the finalizer on the CanaryRelease"
-        if moment.kind == KIND and before.guarded and not after.guarded and (owned(before.route) or owned(before.rule)):
+        if moment.kind == KIND and moment.ours and before.guarded and not after.guarded and (owned(before.route) or owned(before.rule)):
             yield f"rule 12: {moment.what} lost its finalizer while objects of it were left"
         if moment.kind == "VirtualService" and before.route and not after.route:
             gone = moment.revision.received

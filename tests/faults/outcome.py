@@ -8,12 +8,13 @@ from tests.faults.mirror import Document
 MASK = (
     "metadata: creationTimestamp, deletionTimestamp, managedFields, resourceVersion, uid",
     "mark: uid and sequence number",
-    "status: messages, times, verdict, evidence, observedSeconds, baseShare, seq",
+    "status: messages, times, verdict, evidence, observedSeconds, waitedSeconds, baseShare, seq",
 )
 """What is not compared, as it is published."""
 _METADATA = frozenset(("creationTimestamp", "deletionTimestamp", "managedFields", "resourceVersion", "uid"))
 _STATUS = frozenset(
-    ("message", "since", "ended", "lastTransitionTime", "weightSince", "verdict", "evidence", "observedSeconds", "baseShare", "seq")
+    ("message", "since", "ended", "lastTransitionTime", "weightSince", "waitingSince", "verdict", "evidence", "baseShare", "seq")
+    + ("observedSeconds", "waitedSeconds")
 )
 _MARK = "canary.rollouts.dev/mark"
 

@@ -28,6 +28,7 @@ NEEDED = (
     "peerauthentications.security.istio.io",
 )
 CONFIGURATION = """
+leaderElection: false
 probe: ":0"
 metrics: ":0"
 log: text

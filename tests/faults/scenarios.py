@@ -19,6 +19,9 @@ def steps(*holds: Mapping[str, str]) -> list[dict[str, Any]]:
     return [{"weight": 20 * number, "hold": dict(hold)} for number, hold in enumerate(holds, 1)]
 
 
+GATED = [{"weight": 20, "hold": SHORT}, {"weight": 40, "hold": SHORT, "approval": "Required"}, {"weight": 100, "approval": "Required"}]
+
+
 def _at_rest(bench: Bench, outcome: str, number: int = 1) -> bool:
     """The release of this number has ended so, nothing runs, and status speaks of the spec as it is."""
     if bench.release is None:
@@ -118,17 +121,66 @@ def _erased(bench: Bench) -> None:
 
 
 def _reset(bench: Bench) -> None:
-    """Somebody gives the canary everything half-way: it is taken back, and the canary begins again."""
+    """Somebody gives the canary everything half-way, and adds a route and retries: only the first is taken back; the canary begins again."""
     bench.change({"spec": {"version": "v2"}})
     reaches(bench, 40)
     route = bench.route()
     assert route is not None
     for share, weight in zip(route["spec"]["http"][0]["route"], (0, 100), strict=True):
         share["weight"] = weight
-    written = bench.change({"spec": route["spec"]}, VIRTUAL_SERVICES)
+    managed = {**route["spec"]["http"][0], "retries": {"attempts": 2}}
+    before = {"name": "users", "match": [{"uri": {"prefix": "/users"}}], "directResponse": {"status": 204}}
+    written = bench.change({"spec": {"http": [before, managed]}}, VIRTUAL_SERVICES)
     until(lambda: _written_since(bench, written), "it is taken back")
     reaches(bench, 40)
     bench.act("abort/1/1")
+
+
+def _reborn(bench: Bench) -> None:
+    """Somebody takes the finalizer off, deletes the CanaryRelease half-way and makes it anew: the routing carries marks of one that is gone."""
+    bench.change({"spec": {"version": "v2"}})
+    reaches(bench, 40)
+    bench.change({"metadata": {"finalizers": None}})
+    bench.delete()
+    until(lambda: gone(bench), "gone")
+    bench.create(version="v1", stableVersion="v1", steps=steps(SHORT))
+    until(lambda: bench.status.get("phase") == "Stable", "taken over")
+    bench.change({"spec": {"version": "v2"}})
+
+
+def shows(bench: Bench, phase: str, weight: int = 0) -> None:
+    """Waits until status says so."""
+    until(lambda: (bench.status.get("phase"), bench.status.get("weight")) == (phase, weight), f"{phase} at {weight} %", 30)
+
+
+def _approved(bench: Bench) -> None:
+    """A person is asked before 40 percent, and before all of it."""
+    bench.change({"spec": {"version": "v2"}})
+    for n, weight in enumerate((20, 40), 1):
+        shows(bench, "Waiting", weight)
+        bench.act(f"approve/1/{n}")
+
+
+def _by_hand(bench: Bench) -> None:
+    """Paused, resumed, and promoted by hand."""
+    bench.change({"spec": {"version": "v2"}})
+    reaches(bench, 20)
+    bench.act("pause/1/1")
+    shows(bench, "Suspended", 20)
+    bench.act("resume/1/2")
+    shows(bench, "Progressing", 20)
+    bench.act("promote/1/3")
+
+
+def _suspended(bench: Bench) -> None:
+    """Suspended before the release starts, and while it runs; withdrawn while it is suspended."""
+    bench.change({"spec": {"version": "v2", "suspend": True}})
+    shows(bench, "Suspended", 0)
+    bench.change({"spec": {"suspend": False}})
+    reaches(bench, 20)
+    bench.change({"spec": {"suspend": True}})
+    shows(bench, "Suspended", 20)
+    bench.change({"spec": {"version": "v1"}})
 
 
 def _written_since(bench: Bench, written: Document) -> bool:
@@ -180,6 +232,10 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "conflict": Scenario(_conflict, ends("Withdrawn"), steps=steps(LONG)),
     "erased": Scenario(_erased, ends("Withdrawn"), steps=steps(SHORT, LONG)),
+    "reborn": Scenario(_reborn, ends("Promoted"), steps=steps(SHORT, LONG)),
+    "approved": Scenario(_approved, ends("Promoted"), steps=GATED),
+    "by-hand": Scenario(_by_hand, ends("Promoted"), steps=steps(LONG, LONG)),
+    "suspended": Scenario(_suspended, ends("Withdrawn"), steps=steps(LONG)),
     "reset": Scenario(_reset, ends("Withdrawn"), steps=steps(SHORT, LONG)),
 }
 
