@@ -3,16 +3,18 @@
 Revisions come from `lab.revisions`; anything with the same four fields will do.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from canary_operator.api.names import CANARY, FINALIZER, KIND, MANAGED_BY, MANAGER, MARK, OWNER, PREVIEW, ROUTE, STABLE
 from canary_operator.api.quantities import parse_duration
+from canary_operator.mesh.hosts import expand, service_fqdn
 from canary_operator.release.model import Mark
 
 Document = dict[str, Any]
+_MANAGED = ("route", "redirect", "directResponse", "delegate")
 _FIELDS = {KIND: "release", "VirtualService": "route", "DestinationRule": "rule"}
 
 
@@ -31,13 +33,15 @@ class Revision(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The three documents of one name as they stand; None: there is none, or it was not recorded yet."""
+    """A CanaryRelease, one VirtualService and the DestinationRule as they stand; None: there is none, or it was not recorded yet."""
 
+    managed: str = ROUTE
+    """Which of the HTTP routes is looked at, by name; `#0`: the first."""
+    alike: tuple[str, ...] = (ROUTE,)
+    """All managed routes of the VirtualService."""
     release: Document | None = None
     route: Document | None = None
     rule: Document | None = None
-    attached: tuple[str, ...] | None = None
-    """The user's routes that are managed in the VirtualService, by name; empty: its only one; None: it is the operator's."""
 
     @property
     def record(self) -> Document:
@@ -48,7 +52,7 @@ class Stored:
     @property
     def shares(self) -> dict[str, Any]:
         """Weight per subset in the managed route; empty without one."""
-        route = managed_route(self.route, self.attached)
+        route = http_route(self.route, self.managed)
         return {share["destination"].get("subset", ""): share.get("weight", 0) for share in route.get("route") or ()}
 
     @property
@@ -61,6 +65,11 @@ class Stored:
     def labels(self) -> dict[str, Document]:
         """Labels per subset."""
         return {subset["name"]: subset.get("labels") or {} for subset in (self.rule or {}).get("spec", {}).get("subsets") or ()}
+
+    @property
+    def ours(self) -> bool:
+        """The DestinationRule has at least one of our subsets."""
+        return bool(self.labels.keys() & {STABLE, CANARY})
 
     @property
     def settle(self) -> float:
@@ -81,13 +90,9 @@ class Stored:
     def broken(self) -> set[str]:
         """Subsets that the VirtualService names and the DestinationRule lacks."""
         named = (share["destination"] for http in _routes(self.route) for share in http.get("route") or ())
-        hosts = {_full(self.rule["spec"]["host"], self.rule)} if self.rule else set()
-        lost = (
-            each
-            for each in named
-            if "subset" in each and (each["subset"] not in self.labels or _full(each["host"], self.route) not in hosts)
-        )
-        return {each["subset"] for each in lost}
+        host = _host(self.rule, ((self.rule or {}).get("spec") or {}).get("host", ""))
+        subsets = [each for each in named if "subset" in each and _host(self.route, each["host"]) in (host, _service(self.release), None)]
+        return {each["subset"] for each in subsets if each["subset"] not in self.labels or _host(self.route, each["host"]) != host}
 
     @property
     def versions(self) -> set[str]:
@@ -118,6 +123,12 @@ class Moment:
         return str(self.revision.object["kind"])
 
     @property
+    def release(self) -> str:
+        """Name of the CanaryRelease; empty before it was recorded."""
+        found = self.before.release or self.after.release
+        return str(found["metadata"]["name"]) if found else ""
+
+    @property
     def pair(self) -> tuple[Document | None, Document | None]:
         """The object before and after."""
         return getattr(self.before, _FIELDS[self.kind]), getattr(self.after, _FIELDS[self.kind])
@@ -137,53 +148,48 @@ class Moment:
 
 
 def histories(revisions: Iterable[Revision]) -> list[list[Moment]]:
-    """Per CanaryRelease, by name, all moments in the order of writing; one that attaches several VirtualServices has a history for each.
-
-    Other VirtualServices are left out, and the DestinationRules of other hosts.
-    """
-    found: dict[_Story, list[Moment]] = {}
+    """Per CanaryRelease, by name, and per route that it manages: all moments in the order of writing. What belongs to none is left out."""
     ordered = sorted(revisions, key=lambda revision: revision.number)
-    stories = {story for revision in ordered if revision.object["kind"] == KIND for story in _stories(revision.object)}
+    releases: dict[tuple[str, str], list[Revision]] = {}
     for revision in ordered:
-        for story in sorted(stories, key=lambda story: story.route):
-            if story.tells(revision.object):
-                moments = found.setdefault(story, [])
-                before = moments[-1].after if moments else Stored(attached=story.attached)
-                moments.append(_moment(revision, before))
-    return list(found.values())
+        if revision.object["kind"] == KIND:
+            releases.setdefault(_name(revision.object), []).append(revision)
+    return [
+        _history(ordered, name, virtual_service, Stored(managed, tuple(routes)))
+        for name, written in releases.items()
+        for virtual_service, routes in _managed(name, written).items()
+        for managed in routes
+    ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Story:
-    """Which objects belong to one CanaryRelease and one of its VirtualServices."""
-
-    namespace: str
-    name: str
-    service: str
-    route: str
-    attached: tuple[str, ...] | None
-
-    def tells(self, document: Document) -> bool:
-        metadata, kind = document["metadata"], document["kind"]
-        if metadata["namespace"] != self.namespace:
-            return False
-        if kind == "DestinationRule" and metadata["name"] != self.name:
-            return _full(document["spec"]["host"], document) == f"{self.service}.{self.namespace}.svc.cluster.local"
-        return bool(metadata["name"] == (self.route if kind == "VirtualService" else self.name))
+def _managed(name: tuple[str, str], written: Sequence[Revision]) -> dict[str, dict[str, None]]:
+    """Per VirtualService the routes that the CanaryRelease ever managed."""
+    found: dict[str, dict[str, None]] = {}
+    for revision in written:
+        attach = (revision.object["spec"].get("traffic") or {}).get("attach")
+        for each in attach or ({"virtualService": name[1], "routes": [ROUTE]},):
+            found.setdefault(each["virtualService"], {}).update(dict.fromkeys(each.get("routes") or ("#0",)))
+    return found
 
 
-def _stories(release: Document) -> Iterator[_Story]:
-    metadata, spec = release["metadata"], release["spec"]
-    attach = (spec.get("traffic") or {}).get("attach")
-    for each in attach or [{"virtualService": metadata["name"]}]:
-        routes = tuple(each.get("routes") or ()) if attach else None
-        service = (spec.get("service") or {}).get("name", metadata["name"])
-        yield _Story(metadata["namespace"], metadata["name"], service, each["virtualService"], routes)
+def _history(ordered: Sequence[Revision], name: tuple[str, str], virtual_service: str, last: Stored) -> list[Moment]:
+    moments: list[Moment] = []
+    for revision in ordered:
+        wanted = {KIND: name, "VirtualService": (name[0], virtual_service)}.get(revision.object["kind"])
+        if wanted == _name(revision.object) or (wanted is None and _rules(revision.object, name, last)):
+            moments.append(_moment(revision, last))
+            last = moments[-1].after
+    return moments
 
 
-def _full(host: str, document: Document | None) -> str:
-    namespace = (document or {}).get("metadata", {}).get("namespace", "")
-    return host if "." in host else f"{host}.{namespace}.svc.cluster.local"
+def _rules(document: Document, name: tuple[str, str], stored: Stored) -> bool:
+    """A DestinationRule of our name, or a user's for the Service."""
+    owner = (document["metadata"].get("labels") or {}).get(OWNER)
+    return _name(document) == name or (owner is None and document["metadata"]["namespace"] == name[0] and _of_service(document, stored))
+
+
+def _of_service(rule: Document, stored: Stored) -> bool:
+    return stored.release is not None and _host(rule, rule["spec"].get("host", "")) == _service(stored.release)
 
 
 def owned(document: Document | None) -> bool:
@@ -191,45 +197,51 @@ def owned(document: Document | None) -> bool:
     return document is not None and OWNER in (document["metadata"].get("labels") or {})
 
 
-def managed_route(route: Document | None, attached: tuple[str, ...] | None = None) -> Document:
-    """The managed HTTP route, of several the first; empty when there is none."""
-    names = (ROUTE,) if attached is None else attached
-    return next((http for http in _routes(route) if http.get("name") in names or not names), {})
+def http_route(route: Document | None, name: str) -> Document:
+    """The HTTP route of a name, or at a place; empty when there is none."""
+    named = (http for number, http in enumerate(_routes(route)) if name in (http.get("name"), f"#{number}"))
+    return next(named, {})
 
 
-def foreign(document: Document, attached: tuple[str, ...] | None = None) -> Document:
-    """The document without what the operator manages: of a user's VirtualService that is the weights alone."""
+def foreign(document: Document, managed: Iterable[str] = (ROUTE,), *, users: bool = False) -> Document:
+    """The document without what the operator manages: of a user's only the two weights, the labels of the two subsets, and the mark."""
     spec, metadata = deepcopy(document["spec"]), document["metadata"]
-    ours = managed_route({"spec": spec}, attached)
-    if attached is not None and document["kind"] == "VirtualService":
+    for ours in (http_route({"spec": spec}, name) for name in managed):
+        if not users:
+            mirrors = [each for each in ours.get("mirrors", ()) if each["destination"].get("subset") != CANARY]
+            for field in (*_MANAGED, "mirrors"):
+                ours.pop(field, None)
+            ours.update({"mirrors": mirrors} if mirrors else {})
         for share in ours.get("route") or ():
             share.pop("weight", None)
-        return {**spec, "metadata": _kept(metadata)}
-    for field in ("hosts", "gateways", "host"):
-        spec.pop(field, None)
-    for field in ("route", "redirect", "directResponse", "delegate", "mirrors"):
-        ours.pop(field, None)
-    spec["http"] = [http for http in spec.get("http") or () if http != {"name": ROUTE} and http.get("name") != PREVIEW]
+    if not users:
+        for field in ("hosts", "gateways", "host"):
+            spec.pop(field, None)
+        spec["http"] = [http for http in spec.get("http") or () if http not in ({"name": ROUTE}, {}) and http.get("name") != PREVIEW]
     for subset in (subsets := spec.get("subsets") or []):
         if subset["name"] in (STABLE, CANARY):
             subset.pop("labels", None)
     spec["subsets"] = [subset for subset in subsets if subset not in ({"name": STABLE}, {"name": CANARY})]
-    return {**_kept(metadata), "spec": spec}
-
-
-def _kept(metadata: Document) -> Document:
     kept: Document = {field: metadata.get(field) for field in ("finalizers", "ownerReferences")}
     for field in ("labels", "annotations"):
         kept[field] = {key: value for key, value in (metadata.get(field) or {}).items() if key not in (MARK, OWNER, MANAGED_BY)}
-    return kept
+    return {**kept, "spec": spec}
+
+
+def _host(document: Document | None, host: str) -> str | None:
+    return expand(host, document["metadata"]["namespace"]) if document else None
+
+
+def _service(release: Document | None) -> str | None:
+    return service_fqdn(release["spec"]["service"]["name"], release["metadata"]["namespace"]) if release else None
 
 
 def _routes(route: Document | None) -> Iterator[Document]:
     yield from ((route or {}).get("spec") or {}).get("http") or ()
 
 
-def _name(revision: Revision) -> tuple[str, str]:
-    return revision.object["metadata"]["namespace"], revision.object["metadata"]["name"]
+def _name(document: Document) -> tuple[str, str]:
+    return document["metadata"]["namespace"], document["metadata"]["name"]
 
 
 def _moment(revision: Revision, before: Stored) -> Moment:

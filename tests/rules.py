@@ -18,7 +18,8 @@ RUNNING, ENDING = ("Progressing", "Promoting"), ("RollingBack", "Withdrawing")
 
 def check(revisions: Iterable[Revision]) -> list[str]:
     """All violations, rule by rule; empty when all is well."""
-    return [sentence for moments in histories(revisions) for rule in RULES for sentence in rule(moments)]
+    found = (sentence for moments in histories(revisions) for rule in RULES for sentence in rule(moments))
+    return list(dict.fromkeys(found))
 
 
 def weights(moments: Sequence[Moment]) -> Iterator[str]:
@@ -88,12 +89,15 @@ def _relabelled(moment: Moment, subset: str, idle: float | None) -> Iterator[str
 def additions(moments: Sequence[Moment]) -> Iterator[str]:
     """5: of an object that exists the operator changes only what it manages; what users added stays."""
     for moment in moments:
-        (before, after), attached = moment.pair, moment.before.attached
+        before, after = moment.pair
         if moment.kind == KIND or not moment.ours or not before or not after:
             continue
-        was, became = foreign(before, attached), foreign(after, attached)
-        if was != became:
-            yield f"rule 5: {moment.what} differs in more than the operator's own fields: {was} became {became}"
+        users = not (owned(before) or owned(after)) and moment.revision.object["metadata"]["name"] != moment.release
+        old, new = (foreign(each, moment.before.alike, users=users) for each in (before, after))
+        if old != new:
+            yield f"rule 5: {moment.what} differs in more than the operator's own fields: {old} became {new}"
+        if users and owned(after):
+            yield f"rule 5: {moment.what} is the user's and was labelled as the operator's"
 
 
 def marks(moments: Sequence[Moment]) -> Iterator[str]:
@@ -102,6 +106,8 @@ def marks(moments: Sequence[Moment]) -> Iterator[str]:
     for moment in moments:
         if not moment.routing:
             continue
+        if moment.kind == "DestinationRule" and not moment.after.ours:
+            continue  # our subsets were taken out of a user's
         mark, uid = moment.mark, ((moment.before.release or {}).get("metadata") or {}).get("uid")
         if mark is None or mark.uid != uid:
             yield f"rule 6: {moment.what} carries the mark {mark}, which is none of CanaryRelease {uid}"
@@ -152,14 +158,22 @@ def finalizers(moments: Sequence[Moment]) -> Iterator[str]:
             yield f"rule 12: {moment.what} lost its finalizer while objects of it were left"
         if moment.kind == "VirtualService" and before.route and not after.route:
             gone = moment.revision.received
-        if moment.kind == "DestinationRule" and moment.ours and before.rule and not after.rule:
+        if moment.kind == "DestinationRule" and moment.ours and before.ours and not after.ours:
             since = moment.revision.received - gone
             if owned(before.route):
                 yield f"rule 12: {moment.what} went before the VirtualService"
             elif since < before.settle - JITTER:
                 yield f"rule 12: {moment.what} went {since:.2f} s after the VirtualService"
-        given = moment.kind == "VirtualService" and moment.ours and owned(before.route) and after.route and not owned(after.route)
-        if given and (len(after.versions) != 1 or not after.versions <= _homes(before)):
+
+
+def gifts(moments: Sequence[Moment]) -> Iterator[str]:
+    """12: what is left to the user serves one version alone, at which the traffic may end."""
+    for moment in moments:
+        before, after = moment.before, moment.after
+        given_away = moment.kind == "VirtualService" and moment.ours and owned(before.route) and after.route and not owned(after.route)
+        let_go = moment.kind == KIND and moment.ours and before.guarded and not after.guarded and after.route and not owned(after.route)
+        home = len(after.versions) == 1 and after.versions <= _homes(before)
+        if (given_away or (let_go and after.versions)) and not home:
             yield f"rule 12: {moment.what} was given away while it serves {sorted(after.versions)}, not one of {sorted(_homes(before))}"
 
 
@@ -184,4 +198,4 @@ def generations(moments: Sequence[Moment]) -> Iterator[str]:
 
 
 Rule = Callable[[Sequence[Moment]], Iterator[str]]
-RULES: Sequence[Rule] = (weights, ends, subsets, additions, marks, records, finalizers, generations)
+RULES: Sequence[Rule] = (weights, ends, subsets, additions, marks, records, finalizers, gifts, generations)

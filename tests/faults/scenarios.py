@@ -188,6 +188,38 @@ def _written_since(bench: Bench, written: Document) -> bool:
     return route is not None and int(route["metadata"]["resourceVersion"]) > int(written["metadata"]["resourceVersion"])
 
 
+def _users_objects(bench: Bench) -> None:
+    """Two VirtualServices with three routes to attach to, and a DestinationRule, all with more in them than the operator needs."""
+    host = f"{bench.service}.{bench.namespace}.svc.cluster.local"
+    split = [{"destination": {"host": host, "subset": subset}, "weight": weight} for subset, weight in (("stable", 100), ("canary", 0))]
+    picky = {"match": [{"headers": {"x-user": {"exact": "ann"}}}], "name": "picky", "route": [*split], "retries": {"attempts": 3}}
+    other = {"match": [{"uri": {"prefix": "/static"}}], "name": "static", "directResponse": {"status": 204}}
+    main = {"name": "main", "route": split, "timeout": "3s"}
+    bench.apply(
+        _users("VirtualService", bench, "inside", {"hosts": [host], "http": [other, picky, main]}),
+        _users("VirtualService", bench, "outside", {"hosts": ["a.example.com"], "gateways": ["infra/public"], "http": [{"route": split}]}),
+        _users(
+            "DestinationRule",
+            bench,
+            "policies",
+            {
+                "host": host,
+                "trafficPolicy": {"connectionPool": {"tcp": {"maxConnections": 9}}},
+                "subsets": [{"name": "theirs", "labels": {"app": "x"}}],
+            },
+        ),
+        manager="git",
+    )
+
+
+def _users(kind: str, bench: Bench, name: str, spec: Document) -> Document:
+    metadata = {"name": name, "namespace": bench.namespace, "annotations": {"team": "shop"}}
+    return {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+ATTACH = {"attach": [{"virtualService": "inside", "routes": ["picky", "main"]}, {"virtualService": "outside"}]}
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One story."""
@@ -205,10 +237,16 @@ class Scenario:
     forgetful: bool = False
     """Once traffic has left the failing versions, Prometheus remembers nothing of it: only what was written says why."""
 
+    traffic: Document | None = None
+    """`spec.traffic`; when it attaches, the user's objects are there first."""
+
     def prepare(self, bench: Bench) -> None:
         """What is there before the operator starts."""
+        if self.traffic == ATTACH:
+            _users_objects(bench)
         if self.adopted:
-            bench.create(version="v1", stableVersion="v1", steps=self.steps)
+            traffic = {"traffic": self.traffic} if self.traffic else {}
+            bench.create(version="v1", stableVersion="v1", steps=self.steps, **traffic)
 
     def begun(self, bench: Bench) -> bool:
         """Whether the story may begin."""
@@ -236,6 +274,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "approved": Scenario(_approved, ends("Promoted"), steps=GATED),
     "by-hand": Scenario(_by_hand, ends("Promoted"), steps=steps(LONG, LONG)),
     "suspended": Scenario(_suspended, ends("Withdrawn"), steps=steps(LONG)),
+    "attached": Scenario(_good, ends("Promoted"), traffic=ATTACH),
+    "detached": Scenario(_deleted, gone, steps=steps(SHORT, LONG), traffic=ATTACH),
+    "delegate": Scenario(_abort, ends("Withdrawn"), steps=steps(LONG), traffic={"delegate": {}}),
     "reset": Scenario(_reset, ends("Withdrawn"), steps=steps(SHORT, LONG)),
 }
 

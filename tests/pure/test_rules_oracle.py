@@ -13,6 +13,7 @@ from tests import rules
 
 Document = dict[str, Any]
 HOST, PLAN = "reviews.shop.svc.cluster.local", [{"weight": 20}, {"weight": 40}]
+SPEC: Document = {"service": {"name": "reviews"}, "settle": "1s"}
 
 
 class Story:
@@ -46,10 +47,10 @@ class Story:
     def release(self, weight: int = 0, step: int = 0, state: str = "Progressing", **changes: Any) -> "Story":
         guarded, seen = changes.pop("finalizers", [FINALIZER]), changes.pop("seen", 1)
         metadata = {"uid": "u", "finalizers": guarded, **changes.pop("metadata", {})}
-        after = changes.pop("after", 1.0)
+        after, spec = changes.pop("after", 1.0), changes.pop("spec", {})
         record = {"number": 1, "state": state, "plan": PLAN, "step": step, "weight": weight, **changes}
         status = {"observedGeneration": seen, "stable": "v1@a", "release": record}
-        return self.write("CanaryRelease", {"metadata": metadata, "spec": {"settle": "1s"}, "status": status}, after=after)
+        return self.write("CanaryRelease", {"metadata": metadata, "spec": {**SPEC, **spec}, "status": status}, after=after)
 
     def rule(self, mark: str, stable: str = "v1", canary: str = "v1", **options: Any) -> "Story":
         extra = options.pop("extra", {})
