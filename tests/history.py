@@ -44,6 +44,11 @@ class Stored:
     rule: Document | None = None
 
     @property
+    def attached(self) -> bool:
+        """The VirtualService is the user's."""
+        return self.alike != (ROUTE,)
+
+    @property
     def record(self) -> Document:
         """`status.release`; empty before the first."""
         record: Document = ((self.release or {}).get("status") or {}).get("release") or {}

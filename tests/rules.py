@@ -92,7 +92,11 @@ def additions(moments: Sequence[Moment]) -> Iterator[str]:
         before, after = moment.pair
         if moment.kind == KIND or not moment.ours or not before or not after:
             continue
-        users = not (owned(before) or owned(after)) and moment.revision.object["metadata"]["name"] != moment.release
+        users = (
+            moment.before.attached
+            if moment.kind == "VirtualService"
+            else not owned(before) and before["metadata"]["name"] != moment.release
+        )
         old, new = (foreign(each, moment.before.alike, users=users) for each in (before, after))
         if old != new:
             yield f"rule 5: {moment.what} differs in more than the operator's own fields: {old} became {new}"

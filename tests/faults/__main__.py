@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from lab.programs import CLUSTER
@@ -35,18 +36,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, default=[], help="only this scenario; may be repeated")
     parser.add_argument("--pairs", type=int, default=24, help="how many pairs of faults per scenario, at most (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=600, help="begin no further plan after so many (default: %(default)s)")
+    parser.add_argument("--usual", action="store_true", help="no faults at all: only the runs that all others are compared with")
     parser.add_argument("--events", action="store_true", help="strike at Events, too")
     parser.add_argument("--benches", type=int, default=BENCHES, help="how many stories run side by side (default: %(default)s)")
     options = parser.parse_args(arguments)
     with Rig(options.benches, UNCOUNTED - {"events"} if options.events else UNCOUNTED) as rig:
         if options.plan:
             return max([_replay(rig, plan) for plan in options.plan])
-        began, load = time.monotonic(), os.getloadavg()[0]
-        found = _all(rig, options.scenario or list(SCENARIOS), options.pairs)
+        began, load, commit = time.monotonic(), os.getloadavg()[0], _commit()
+        found = _all(rig, options, began + options.minutes * 60)
     total = {key: sum(one[key] for one in found.values()) for key in SUMS}
     conditions = {
         "ended": datetime.now(UTC).isoformat(timespec="minutes"),
-        "commit": _commit(),
+        "commit": commit,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f} at the start and {os.getloadavg()[0]:.1f} at the end",
         "versions": {
             "Python": platform.python_version(),
@@ -66,23 +69,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(any(one["diverged"] or one["selfDifferences"] or one["missed"] for one in found.values()))
 
 
-def _all(rig: Rig, names: Sequence[str], most: int) -> dict[str, dict[str, Any]]:
-    """All plans of these scenarios, and the figures."""
+def _all(rig: Rig, options: argparse.Namespace, until: float) -> dict[str, dict[str, Any]]:
+    """All plans of these scenarios, the kills of all of them first, and the figures."""
+    names = options.scenario or list(SCENARIOS)
     usual = models(rig, names)
     for name, model in usual.items():
         print(f"{name}: {model.writes} writes", *(f"without faults: {line}" for line in model.faulty), sep="\n  ", flush=True)
-    plans = [plan for name in names for plan in _plans(name, usual[name].writes, most)]
+    planned: list[Plan] = []
+    for name in names if not options.usual else ():
+        planned += [] if usual[name].faulty else _plans(name, usual[name].writes, options.pairs)
+    # In no order, but always in the same: a run that is cut short has seen something of everything.
+    Random(SEED).shuffle(planned)
+    begun = (plan for plan in planned if time.monotonic() < until)
     runs: list[Run] = []
-    for number, one in enumerate(run_all(rig, plans), 1):
+    for number, one in enumerate(run_all(rig, begun), 1):
         runs.append(one)
         if lines := one.against(usual[one.plan.scenario].first):
             print(f"{one.plan} DIVERGED", *lines, sep="\n  ", flush=True)
         if not number % 50:
-            print(f"{number} of {len(plans)} plans", flush=True)
+            print(f"{number} of {len(planned)} plans", flush=True)
+    if len(runs) < len(planned):
+        print(f"{len(planned) - len(runs)} plans were not begun for lack of time")
     return {name: _figures(rig, usual[name], [one for one in runs if one.plan.scenario == name]) for name in names}
 
 
 def _plans(name: str, writes: int, most: int) -> Sequence[Plan]:
+    """Kills, pairs of kills, errors, and what diverged once."""
     frozen = [plan for text in FROZEN if (plan := Plan.parse(text)).scenario == name]
     return list(dict.fromkeys((*singles(name, writes), *pairs(name, writes, most, SEED), *errors(name, writes), *frozen)))
 

@@ -46,7 +46,7 @@ class Mirror:
         splits = (split for route in self.all(VIRTUAL_SERVICES, namespace) for split in _splits(route))
         split = next(splits, None)
         subsets = [subset for rule in self.all(DESTINATION_RULES, namespace) for subset in rule["spec"].get("subsets") or ()]
-        versions = {subset["name"]: subset["labels"]["version"] for subset in subsets if "labels" in subset}
+        versions = {subset["name"]: subset["labels"]["version"] for subset in subsets if "version" in subset.get("labels", {})}
         found: dict[str, float] = {}
         for subset, weight in (split or {}).items():
             if subset in versions:

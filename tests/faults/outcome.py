@@ -8,12 +8,12 @@ from tests.faults.mirror import Document
 MASK = (
     "metadata: creationTimestamp, deletionTimestamp, managedFields, resourceVersion, uid",
     "mark: uid and sequence number",
-    "status: messages, times, verdict, evidence, observedSeconds, waitedSeconds, baseShare, seq",
+    "status: messages, times, verdict, evidence, observedSeconds, waitedSeconds, baseline, seq",
 )
 """What is not compared, as it is published."""
 _METADATA = frozenset(("creationTimestamp", "deletionTimestamp", "managedFields", "resourceVersion", "uid"))
 _STATUS = frozenset(
-    ("message", "since", "ended", "lastTransitionTime", "weightSince", "waitingSince", "verdict", "evidence", "baseShare", "seq")
+    ("message", "since", "ended", "lastTransitionTime", "weightSince", "waitingSince", "verdict", "evidence", "baseline", "seq")
     + ("observedSeconds", "waitedSeconds")
 )
 _MARK = "canary.rollouts.dev/mark"

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
@@ -165,6 +167,16 @@ class Rig:
             yield life
         finally:
             life.close()
+
+    @contextmanager
+    def staffed(self, source: Path) -> Iterator["Rig"]:
+        """The same rig with operators of another source root."""
+        other = copy(self)
+        other.zygote = Zygote(source)
+        try:
+            yield other
+        finally:
+            other.zygote.close()
 
     def revisions(self, bench: Bench) -> Sequence[Revision]:
         """All revisions of the present story of a bench."""

@@ -1,10 +1,10 @@
 """Carries plans out and compares what comes of them."""
 
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from lab.waiting import until
@@ -54,16 +54,16 @@ class Run:
         return (*late, *differences(self.state, model.state), *self.violations)
 
 
-def run(rig: Rig, plan: Plan) -> Run:
+def run(rig: Rig, plan: Plan, patience: float = OVER_SECONDS) -> Run:
     """Carries one plan out on a free bench; again, if it went well but a fault did not strike."""
     for _ in range(TRIES):
-        found = _once(rig, plan)
+        found = _once(rig, plan, patience)
         if found.counts or found.late or found.violations:
             break
     return found
 
 
-def _once(rig: Rig, plan: Plan) -> Run:
+def _once(rig: Rig, plan: Plan, patience: float) -> Run:
     scenario, late = SCENARIOS[plan.scenario], ""
     with rig.bench(scenario.service, scenario.failing, forgetful=scenario.forgetful) as bench:
         began = time.monotonic()
@@ -73,7 +73,7 @@ def _once(rig: Rig, plan: Plan) -> Run:
                 until(lambda: life.ended or scenario.begun(bench), f"{plan} begun")
                 life.arm(*plan.faults)
                 scenario.story(bench)
-                until(lambda: life.ended or (scenario.over(bench) and life.proxy.settled(QUIET_SECONDS)), f"{plan} over", OVER_SECONDS)
+                until(lambda: life.ended or (scenario.over(bench) and life.proxy.settled(QUIET_SECONDS)), f"{plan} over", patience)
             except TimeoutError as error:
                 late = f"{error}: {bench.status.get('phase')}, {bench.status.get('reason')}: {bench.status.get('message')}"
             late = late or ("the operator ended by itself" if life.ended else "")
@@ -92,9 +92,16 @@ def _once(rig: Rig, plan: Plan) -> Run:
 
 
 def run_all(rig: Rig, plans: Iterable[Plan]) -> Iterator[Run]:
-    """Carries plans out, as many at a time as there are benches; in the order given."""
+    """Carries plans out, as many at a time as there are benches; in the order given. The next is taken when a bench is free for it."""
     with ThreadPoolExecutor(rig.size) as threads:
-        yield from threads.map(partial(run, rig), plans)
+        begun: deque[Future[Run]] = deque()
+        for plan in plans:
+            begun.append(threads.submit(run, rig, plan))
+            while sum(not each.done() for each in begun) >= rig.size:
+                wait([each for each in begun if not each.done()], return_when=FIRST_COMPLETED)
+            while begun and begun[0].done():
+                yield begun.popleft().result()
+        yield from (each.result() for each in begun)
 
 
 @dataclass(frozen=True, slots=True)

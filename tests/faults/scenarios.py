@@ -212,6 +212,14 @@ def _users_objects(bench: Bench) -> None:
     )
 
 
+def _root(bench: Bench) -> None:
+    """A VirtualService that delegates to the one of the release."""
+    http = [{"name": "all", "delegate": {"name": bench.service}}]
+    bench.apply(
+        _users("VirtualService", bench, "root", {"hosts": ["a.example.com"], "gateways": ["infra/public"], "http": http}), manager="git"
+    )
+
+
 def _users(kind: str, bench: Bench, name: str, spec: Document) -> Document:
     metadata = {"name": name, "namespace": bench.namespace, "annotations": {"team": "shop"}}
     return {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
@@ -238,12 +246,13 @@ class Scenario:
     """Once traffic has left the failing versions, Prometheus remembers nothing of it: only what was written says why."""
 
     traffic: Document | None = None
-    """`spec.traffic`; when it attaches, the user's objects are there first."""
+    """`spec.traffic`."""
+    users: Callable[[Bench], None] = lambda bench: None
+    """What a user has made before."""
 
     def prepare(self, bench: Bench) -> None:
         """What is there before the operator starts."""
-        if self.traffic == ATTACH:
-            _users_objects(bench)
+        self.users(bench)
         if self.adopted:
             traffic = {"traffic": self.traffic} if self.traffic else {}
             bench.create(version="v1", stableVersion="v1", steps=self.steps, **traffic)
@@ -274,9 +283,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "approved": Scenario(_approved, ends("Promoted"), steps=GATED),
     "by-hand": Scenario(_by_hand, ends("Promoted"), steps=steps(LONG, LONG)),
     "suspended": Scenario(_suspended, ends("Withdrawn"), steps=steps(LONG)),
-    "attached": Scenario(_good, ends("Promoted"), traffic=ATTACH),
-    "detached": Scenario(_deleted, gone, steps=steps(SHORT, LONG), traffic=ATTACH),
-    "delegate": Scenario(_abort, ends("Withdrawn"), steps=steps(LONG), traffic={"delegate": {}}),
+    "attached": Scenario(_good, ends("Promoted"), traffic=ATTACH, users=_users_objects),
+    "detached": Scenario(_deleted, gone, steps=steps(SHORT, LONG), traffic=ATTACH, users=_users_objects),
+    "delegate": Scenario(_abort, ends("Withdrawn"), steps=steps(LONG), traffic={"delegate": {}}, users=_root),
     "reset": Scenario(_reset, ends("Withdrawn"), steps=steps(SHORT, LONG)),
 }
 

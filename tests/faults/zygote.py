@@ -75,12 +75,16 @@ class Operator:
 
 
 class Zygote:
-    """The process that forks; threads may share it."""
+    """The process that forks; threads may share it.
 
-    def __init__(self) -> None:
+    Args:
+        source: Where the operator's package lies; where this process has it from, when left out.
+    """
+
+    def __init__(self, source: Path | None = None) -> None:
         self._lock = threading.Lock()
         command = [sys.executable, "-m", "tests.faults.zygote"]
-        paths = os.pathsep.join(path for path in sys.path if path)
+        paths = os.pathsep.join(path for path in (*([str(source)] if source else []), *sys.path) if path)
         environment = os.environ | {"PYTHONPATH": paths}
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         self._answer()

@@ -114,7 +114,43 @@ def edited() -> Story:
     return story.rule("1/3/0/ReleaseStarted", stable="v9", canary="v2", by="kubectl").rule("1/6/0/Drift", canary="v2", after=0.1)
 
 
-@pytest.mark.parametrize("story", [promoted, rolled_back, removed, edited])
+ATTACH = {"traffic": {"attach": [{"virtualService": "shop", "routes": ["main", "beta"]}]}}
+
+
+def attach(story: Story, mark: str, *weights: int, by: str = MANAGER, labels: Document | None = None, **spec: Any) -> Story:
+    """A user's VirtualService with two managed routes and one that is not."""
+    shares = [
+        [{"destination": {"host": "reviews", "subset": "stable"}, "weight": 100 - weight}]
+        + [{"destination": {"host": "reviews", "subset": "canary"}, "weight": weight}]
+        for weight in weights
+    ]
+    http = [{"name": name, "route": route} for name, route in zip(("main", "beta", "static"), shares, strict=False)]
+    metadata = {"name": "shop", "annotations": {MARK: f"u/{mark}"} if mark else {}, "labels": labels or {}}
+    return story.write("VirtualService", {"metadata": metadata, "spec": {"hosts": ["reviews"], "http": http, **spec}}, by=by)
+
+
+def attached() -> Story:
+    """A user's objects, taken over, at 20 percent in both routes."""
+    story = attach(Story(), "", 0, 0, 0, by="git").write("DestinationRule", _policies("", "v1"), by="git")
+    story.release(state="Stable", number=0, plan=[], spec=ATTACH).release(spec=ATTACH)
+    story.write("DestinationRule", _policies("1/1/0/ReleaseStarted", "v2")).release(20, 1, spec=ATTACH)
+    return attach(story, "1/2/20/StepPassed", 20, 20, 0)
+
+
+def _policies(mark: str, canary: str, **spec: Any) -> Document:
+    subsets = [{"name": name, "labels": {"version": version}} for name, version in (("stable", "v1"), ("canary", canary))]
+    metadata = {"name": "policies", "annotations": {MARK: f"u/{mark}"} if mark else {}}
+    return {"metadata": metadata, "spec": {"host": "reviews", "trafficPolicy": {"tls": {}}, "subsets": subsets, **spec}}
+
+
+def given_back(weight: int = 0, canary: str = "v1") -> Story:
+    """Deleted; what is the user's stays, with this weight and this label."""
+    story = attach(attached().release(20, 1, spec=ATTACH, metadata={"deletionTimestamp": "now"}), "1/3/0/Deleting", weight, weight, 0)
+    story.write("DestinationRule", _policies("1/4/0/Deleting", canary), after=2)
+    return story.release(20, 1, spec=ATTACH, metadata={"deletionTimestamp": "now"}, finalizers=[])
+
+
+@pytest.mark.parametrize("story", [promoted, rolled_back, removed, edited, attached, given_back])
 def test_nothing_is_wrong_with(story: Callable[[], Story]) -> None:
     assert rules.check(story().revisions) == []
 
@@ -173,6 +209,25 @@ BROKEN: dict[str, tuple[Callable[[], Story], str]] = {
         "rule 12: .* went 0.30 s after the VirtualService",
     ),
     "given away half-way": (lambda: deleting(at_20()).route("", 20, metadata={}), "rule 12: .* serves .'v1', 'v2'."),
+    "a further field of a user's": (
+        lambda: attach(attached(), "1/3/0/Aborted", 0, 0, 0, gateways=["mesh"]),
+        "rule 5: VirtualService shop/shop .* differs in more",
+    ),
+    "a weight in a user's route that is not managed": (lambda: attach(attached(), "1/3/0/Aborted", 0, 0, 5), "rule 5: .* differs in more"),
+    "a label on a user's": (lambda: attach(attached(), "1/3/0/Aborted", 0, 0, 0, labels={OWNER: "reviews"}), "rule 5: .* was labelled"),
+    "a user's policy lost": (
+        lambda: attached().write("DestinationRule", _policies("1/3/20/Drift", "v2", trafficPolicy=None)),
+        "rule 5: DestinationRule shop/policies .* differs in more",
+    ),
+    "one of two attached routes left behind": (
+        lambda: attach(attached(), "1/3/0/Aborted", 0, 20, 0),
+        "rule 6: .* a mark for weight 0 at weight 20",
+    ),
+    "a user's subset relabelled under traffic": (
+        lambda: attached().write("DestinationRule", _policies("1/3/20/Drift", "v3")),
+        "rule 3: DestinationRule shop/policies .* labels of subset canary at weight 20",
+    ),
+    "a user's route given back half-way": (lambda: given_back(20, "v2"), "rule 12: .* was given away while it serves"),
     "a generation ahead": (lambda: adopted().release(seen=2), "observedGeneration: .* speaks of generation 2"),
     "a generation that falls": (lambda: adopted().release(seen=0), "observedGeneration: .* falls from 1 to 0"),
 }

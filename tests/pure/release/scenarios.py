@@ -86,6 +86,18 @@ def attached(faults: dict[int, Fault] | None = None) -> World:
     return world
 
 
+def aborted_blind(faults: dict[int, Fault] | None = None) -> World:
+    """Aborted while Prometheus has nothing to say: that must not keep the traffic where it is."""
+    world = begin(faults)
+    reaches(world, 40)
+    world.prometheus_is(Mode.EMPTY)
+    world.run(20)
+    world.act("abort/1/1")
+    reaches(world, 0, 15)
+    world.run(200)
+    return world
+
+
 def withdrawn(faults: dict[int, Fault] | None = None) -> World:
     world = begin(faults, analysis=replace(SPEC.analysis, deadline=timedelta(seconds=60)))
     reaches(world, 10)
@@ -125,6 +137,7 @@ SCRIPTS: dict[str, Callable[[dict[int, Fault] | None], World]] = {
     "good": good,
     "bad": bad,
     "aborted": aborted,
+    "aborted blind": aborted_blind,
     "by hand": by_hand,
     "attached": attached,
     "withdrawn": withdrawn,

@@ -1,0 +1,394 @@
+"""What is broken, and which test notices. The numbers M1 to M36 are those of a list that was drawn up before the tests were."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE = Path("operator/canary_operator")
+CRASHES = "tests/pure/release/test_crashes.py::test_a_crash_at_any_write_changes_nothing_in_the_end"
+DAYS = "tests/pure/release/test_days.py::test_no_rule_breaks_on_a_bad_day"
+PAUSED = "tests/faults/test_paused_process.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One place that is broken."""
+
+    name: str
+    what: str
+    """What the operator does wrongly, in a clause."""
+    file: str
+    """Inside the package."""
+    old: str
+    """Stands exactly once in the file."""
+    new: str
+    killers: tuple[str, ...]
+    """Tests that have to go red: pytest names, or plans such as `good:3:conflict` of the fault tests."""
+
+
+MUTANTS = (
+    Mutant(
+        "M1",
+        "the route is made before the subsets that it names",
+        "release/homeward.py",
+        "    if subsets is None or subsets.stable is None or subsets.canary is None:\n",
+        "    if route is None and subsets is None:\n"
+        "        return Shift(0)\n"
+        "    if subsets is None or subsets.stable is None or subsets.canary is None:\n",
+        ("adoption:1:after",),
+    ),
+    Mutant(
+        "M2",
+        "the subsets go before the route that names them",
+        "release/deletion.py",
+        "effects=(RemoveRoute(),), again",
+        "effects=(RemoveSubsets(), RemoveRoute()), again",
+        ("removed:1:after",),
+    ),
+    Mutant(
+        "M3",
+        "a rise is written before it is recorded",
+        "release/steps.py",
+        "effects = (RecordState(), scene.shift(state, reasons.STEP_PASSED, state.weight), Announce(because))",
+        "effects = (scene.shift(state, reasons.STEP_PASSED, state.weight), RecordState(), Announce(because))",
+        (f"{CRASHES}[good]", "good:4:lost"),
+    ),
+    Mutant(
+        "M4",
+        "the way back waits until the status is written",
+        "release/scene.py",
+        "effects=(*shift, RecordState(), announce)",
+        "effects=(RecordState(), *shift, announce)",
+        (f"{CRASHES}[bad]",),
+    ),
+    Mutant(
+        "M5",
+        "routing is written whatever happened to the object since it was read",
+        "apply.py",
+        '    body["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]\n',
+        "",
+        (f"{PAUSED}::test_a_write_that_was_on_its_way_all_the_time_is_refused",),
+    ),
+    Mutant(
+        "M6",
+        "a record that is refused with 409 counts as written",
+        "apply.py",
+        '        written = await hands.cluster.json_patch(CANARY_RELEASE, *it.key, operations, subresource="status")\n',
+        "        try:\n"
+        '            written = await hands.cluster.json_patch(CANARY_RELEASE, *it.key, operations, subresource="status")\n'
+        "        except Conflict:\n"
+        '            return it.document["status"]\n',
+        ("good:3:conflict",),
+    ),
+    Mutant(
+        "M7",
+        "an object counts as deleted though the API server failed to",
+        "apply.py",
+        "    except (NotFound, Conflict):\n        pass  # gone already",
+        "    except (NotFound, Conflict, Unavailable):\n        pass  # gone already",
+        ("removed:3:unavailable",),
+    ),
+    Mutant(
+        "M8",
+        "marks of a CanaryRelease of the same name that is gone are believed",
+        "release/belief.py",
+        "if mark is not None and mark.uid == seen.uid)",
+        "if mark is not None)",
+        ("reborn:8:before",),
+    ),
+    Mutant(
+        "M9",
+        "a later decision of a CanaryRelease that is gone forbids writing",
+        "apply.py",
+        "    if last is not None and last.uid == mark.uid and (last.rank > mark.rank",
+        "    if last is not None and (last.rank > mark.rank",
+        ("reborn:8:before",),
+    ),
+    Mutant(
+        "M10",
+        "of two CanaryReleases on one service both work",
+        "preflight/releases.py",
+        "            or facts.is_older_than(peer)\n",
+        "            or True\n",
+        ("conflict:4:before",),
+    ),
+    Mutant(
+        "M12",
+        "the weights sum to 99",
+        "traffic/virtual_service.py",
+        "else 100 - canary\n",
+        "else 99 - canary\n",
+        ("good:1:before",),
+    ),
+    Mutant(
+        "M14",
+        "what a user added to the managed route is lost",
+        "traffic/virtual_service.py",
+        "    route = {key: value for key, value in routes[index].items() if key not in _INSTEAD_OF_A_ROUTE}\n",
+        '    route = {"name": ROUTE, "route": routes[index].get("route") or []}\n',
+        ("reset:7:lost",),
+    ),
+    Mutant(
+        "M15",
+        "a user's other routes are lost",
+        "traffic/virtual_service.py",
+        "    routes[index] = _mirrored(route, wanted, mirror)\n",
+        "    routes[:] = [_mirrored(route, wanted, mirror)]\n",
+        ("reset:7:lost",),
+    ),
+    Mutant(
+        "M16",
+        "the finalizer stays for ever",
+        "apply.py",
+        "[name for name in _finalizers(it) if name != FINALIZER]",
+        "_finalizers(it)",
+        ("removed:1:after",),
+    ),
+    Mutant(
+        "M17",
+        "the canary is taken for stable, also when it is rolled back",
+        "release/scene.py",
+        "            stable=self.seen.stable,\n",
+        "            stable=self.state.to or self.seen.stable,\n",
+        ("bad:5:lost",),
+    ),
+    Mutant(
+        "M18",
+        "a sample that is no number counts as 0",
+        "analysis/samples.py",
+        '        raise _Malformed(f"a sample is {_short(text)}, not a number")\n',
+        "        return 0.0\n",
+        ("tests/pure/analysis/test_samples.py::test_says_why_an_answer_is_unusable",),
+    ),
+    Mutant(
+        "M19",
+        "no samples count as a pass",
+        "release/evidence.py",
+        "        return self.missing is None and self.verdict.advances\n",
+        "        return self.missing is not None or self.verdict.advances\n",
+        (f"{DAYS}[0]",),
+    ),
+    Mutant(
+        "M20",
+        "no samples count as a failure",
+        "release/evidence.py",
+        "if self.verdict.word is Word.WORSE else None\n",
+        "if self.verdict.word is Word.WORSE or self.missing else None\n",
+        (f"{DAYS}[0]",),
+    ),
+    Mutant(
+        "M21",
+        "samples of long ago count as news",
+        "release/evidence.py",
+        "    if age > allowed:\n",
+        "    if age > 1e9:\n",
+        (f"{DAYS}[0]",),
+    ),
+    Mutant(
+        "M22",
+        "the labels of the two subsets are exchanged",
+        "traffic/destination_rule.py",
+        "((STABLE, stable), (CANARY, canary))",
+        "((STABLE, canary), (CANARY, stable))",
+        ("good:2:before",),
+    ),
+    Mutant(
+        "M23",
+        "a counter that begins again counts backwards",
+        "analysis/counters.py",
+        "value - before if value >= before else value\n",
+        "value - before\n",
+        ("tests/pure/analysis/test_counters.py::test_a_reset_of_a_counter_changes_no_count",),
+    ),
+    Mutant(
+        "M24",
+        "a hold counts time without samples",
+        "analysis/evidence.py",
+        "    return [each for each in scrape if each.length <= LONGEST_COVER and (each.both or apart or (weight == FULL and each.canary_seen))]\n",
+        "    return list(scrape)\n",
+        (f"{DAYS}[0]",),
+    ),
+    Mutant(
+        "M25",
+        "a hold begins again at each look",
+        "release/scene.py",
+        "            observed_seconds=look.committed.covered,\n            baseline",
+        "            observed_seconds=0,\n            baseline",
+        ("good:9:before",),
+    ),
+    Mutant(
+        "M26",
+        "the time of the last step counts for the next",
+        "release/steps.py",
+        "        observed_seconds=0,\n        evidence=evidence,\n",
+        "        evidence=evidence,\n",
+        (f"{CRASHES}[good]",),
+    ),
+    Mutant(
+        "M27",
+        "an action is never acknowledged",
+        "release/actions.py",
+        "_obey(text, spec, state, seen), replace(seen, last_action=text)\n",
+        "_obey(text, spec, state, seen), seen\n",
+        (f"{CRASHES}[aborted]", "abort:5:lost"),
+    ),
+    Mutant(
+        "M28",
+        "a process that was overtaken writes what it had decided",
+        "apply.py",
+        "    if last is not None and last.uid == mark.uid and (last.rank > mark.rank or (last.rank == mark.rank and last != mark)):\n",
+        "    if False:\n",
+        (f"{PAUSED}::test_a_process_that_slept_through_a_promotion_writes_nothing",),
+    ),
+    Mutant(
+        "M29",
+        "watches that end are not started again",
+        "watching.py",
+        "                reason = error\n",
+        "                reason = error\n                return\n",
+        ("tests/shell/test_watching.py::test_watches_that_end_are_started_again_with_growing_pauses",),
+    ),
+    Mutant(
+        "M30",
+        "a fault in the pass of one CanaryRelease ends the worker",
+        "workqueue.py",
+        "            self._failed(key, error, delay)\n            return\n",
+        "            self._failed(key, error, delay)\n            raise\n",
+        ("tests/shell/test_workqueue.py::test_a_fault_in_one_pass_ends_neither_the_worker_nor_the_key",),
+    ),
+    Mutant(
+        "M32",
+        "every pass writes the status",
+        "release/report.py",
+        "    return _news(before) != _news(after) or",
+        "    return before != after or",
+        (f"{CRASHES}[good]",),
+    ),
+    Mutant(
+        "M34",
+        "redirects of Prometheus are followed",
+        "clients/prometheus.py",
+        "allow_redirects=False",
+        "allow_redirects=True",
+        ("tests/shell/test_prometheus.py::test_misbehaviour_is_a_failed_query_in_bounded_time",),
+    ),
+    Mutant(
+        "M36",
+        "an abort waits for Prometheus",
+        "release/guards.py",
+        "    if not scene.state.asked.abort or not running(scene.state) or scene.promoted:\n",
+        "    if not scene.state.asked.abort or scene.look.missing or not running(scene.state) or scene.promoted:\n",
+        (f"{CRASHES}[aborted blind]",),
+    ),
+    Mutant(
+        "M37",
+        "marks above the record are not believed",
+        "release/decide.py",
+        "believe(state, seen)",
+        "state",
+        (f"{CRASHES}[bad]",),
+    ),
+    Mutant(
+        "M38",
+        "an old record is acted on though the routing is newer",
+        "release/decide.py",
+        "    if not seen.fresh and outranked(state, seen):\n",
+        "    if False:\n",
+        (f"{DAYS}[0]",),
+    ),
+    Mutant(
+        "M39",
+        "routing writes are not counted",
+        "release/scene.py",
+        "        return replace(self.state, seq=self.state.seq + 1)\n",
+        "        return self.state\n",
+        ("bad:2:after",),
+    ),
+    Mutant(
+        "M40",
+        "labels change while the weight 0 is still under way to the proxies",
+        "release/homeward.py",
+        "        left = remaining(route.since, drain, now)\n",
+        "        left = timedelta(0)\n",
+        (f"{CRASHES}[bad]", "abort:4:cut"),
+    ),
+    Mutant(
+        "M41",
+        "the DestinationRule goes at once after the VirtualService",
+        "release/deletion.py",
+        "    left = remaining(seen.route_gone_since or seen.now, scene.spec.settle, seen.now)\n",
+        "    left = None\n",
+        ("removed:1:after",),
+    ),
+    Mutant(
+        "M42",
+        "a canary may lose its pods as often as it likes",
+        "release/guards.py",
+        "        lost=scene.state.lost or lost,\n",
+        "        lost=False,\n",
+        ("lost:3:before",),
+    ),
+    Mutant(
+        "M43",
+        "that the canary lost its pods is forgotten in a crash between the drop and its record",
+        "release/belief.py",
+        "lost=state.lost or mark.decision == reasons.CANARY_LOST\n",
+        "lost=state.lost\n",
+        ("lost:7:lost",),
+    ),
+    Mutant(
+        "M44",
+        "the routing is written before the finalizer",
+        "release/rest.py",
+        "effects=(*finalizer, scene.relabel(state, reasons.ADOPTING, one, other))",
+        "effects=(scene.relabel(state, reasons.ADOPTING, one, other), *finalizer)",
+        ("adoption:1:after",),
+    ),
+    Mutant(
+        "M45",
+        "a record overwrites a later one",
+        "apply.py",
+        '        {"op": "test", "path": "/metadata/resourceVersion", "value": it.document["metadata"]["resourceVersion"]},\n',
+        "",
+        (f"{PAUSED}::test_a_pass_that_was_overtaken_while_it_waited_records_nothing",),
+    ),
+    Mutant(
+        "M46",
+        "a weight is given to a canary without enough pods",
+        "release/plan.py",
+        "    return max(1, ceil(",
+        "    return min(0, ceil(",
+        (f"{DAYS}[0]",),
+    ),
+    Mutant(
+        "M47",
+        "traffic goes back to a stable version without pods",
+        "release/scene.py",
+        "        if self.weight > 0 and not self.ready(self.state.from_):\n",
+        "        if False:\n",
+        (f"{DAYS}[0]",),
+    ),
+    Mutant(
+        "M48",
+        "of several attached routes only the first is written",
+        "traffic/attached.py",
+        "marked, *weights]",
+        "marked, *weights[:2]]",
+        ("attached:5:lost",),
+    ),
+    Mutant(
+        "M49",
+        "a canary that lost its weight goes on where it was",
+        "release/guards.py",
+        "        step=0,\n        weight=0,\n        weight_since=scene.seen.now,\n        observed_seconds=0,\n        lost=scene",
+        "        weight_since=scene.seen.now,\n        observed_seconds=0,\n        lost=scene",
+        ("reset:7:before",),
+    ),
+    Mutant(
+        "M50",
+        "only the VirtualService is given back when a CanaryRelease goes",
+        "apply.py",
+        "            await _disown(DESTINATION_RULE, it.rule, hands)\n",
+        "",
+        ("deleted:8:lost",),
+    ),
+)
