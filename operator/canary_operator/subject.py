@@ -17,6 +17,7 @@ from canary_operator.preflight.service import port_of
 from canary_operator.traffic import destination_rule, managed
 from canary_operator.traffic.managed import Attached, Reading, Wanted, Way
 from canary_operator.traffic.mark import is_nobodys, is_ours, mark_text
+from canary_operator.traffic.preview import match_of
 from canary_operator.trimming import name_of
 
 _SPEC: TypeAdapter[CanaryReleaseSpec] = TypeAdapter(CanaryReleaseSpec)
@@ -151,6 +152,10 @@ def _wanted(key: Key, spec: CanaryReleaseSpec, service: Document | None, routes:
         hosts=(traffic.owned.hosts if traffic.owned else None) or (),
         gateways=(traffic.owned.gateways if traffic.owned else None) or (),
         delegate=traffic.delegate is not None,
+        preview=tuple(
+            match_of(header=each.header, cookie=each.cookie, exact=each.exact, prefix=each.prefix, regex=each.regex)
+            for each in (spec.preview.match if spec.preview else ())
+        ),
     )
 
 

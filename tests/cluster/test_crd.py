@@ -43,6 +43,10 @@ def attach(*entries: Document) -> Document:
     return spec(traffic={"attach": list(entries)})
 
 
+def preview(**match: Any) -> Document:
+    return spec(preview={"match": [match]})
+
+
 def held(**hold: str) -> Document:
     return spec(steps=[{"weight": 5, "hold": hold}])
 
@@ -102,7 +106,15 @@ GOOD = [
         spec(steps=[{"weight": 5, "hold": {"min": "1s", "max": "2s"}}, {"weight": 100}], analysis={"deadline": "10s"}),
         id="100 beside a deadline shorter than the default hold",
     ),
+    pytest.param(spec(preview={"match": [{"header": "x-preview", "exact": "yes"}, {"cookie": "preview", "exact": "yes"}]}), id="a preview"),
+    pytest.param(
+        spec(preview={"match": [{"header": "User-Agent", "prefix": "Mozilla"}, {"header": "x-user", "regex": "qa-[0-9]+"}]}),
+        id="a preview by prefix and by regular expression",
+    ),
+    pytest.param(spec(mirror={}), id="a mirror with everything left out"),
+    pytest.param(spec(mirror={"percent": 1, "hold": "24h"}), id="the least and longest mirror"),
     pytest.param(spec(suspend=True), id="suspended"),
+    pytest.param(spec(onFailure="Hold"), id="held after a failure"),
     pytest.param(held(min="0s", max="168h"), id="the shortest and the longest hold"),
     pytest.param(held(min="5m"), id="hold.min as long as the default of hold.max"),
     pytest.param(held(min="1h29m59s999ms", max="24h") | {"analysis": {"deadline": "1h30m"}}, id="a duration of four parts"),
@@ -164,6 +176,7 @@ def test_shows_every_default_but_steps_and_traffic(releases: Releases) -> None:
             "noData": "Hold",
             "deadline": "1h",
         },
+        "onFailure": "RollBack",
         "suspend": False,
     }
 
@@ -186,6 +199,36 @@ BAD = [
     ),
     pytest.param(spec(steps=[{"weight": 5, "approval": True}]), "spec.steps[0].approval", "must be of type string", id="approval: true"),
     pytest.param(spec(steps=[{"weight": 5, "approval": "required"}]), "spec.steps[0].approval", '"Required"', id="approval in lower case"),
+    pytest.param(spec(onFailure="Abort"), "spec.onFailure", '"RollBack", "Hold"', id="an answer to failure that is none"),
+    pytest.param(spec(preview={"match": []}), "spec.preview.match", "at least 1 items", id="a preview of nothing"),
+    pytest.param(
+        preview(header="a", cookie="b", exact="c"), "spec.preview.match[0]", "exactly one of header and cookie", id="header and cookie"
+    ),
+    pytest.param(preview(exact="c"), "spec.preview.match[0]", "exactly one of header and cookie", id="neither header nor cookie"),
+    pytest.param(preview(header="a"), "spec.preview.match[0]", "exactly one of exact, prefix and regex", id="a header without a value"),
+    pytest.param(
+        preview(header="a", exact="b", prefix="c"),
+        "spec.preview.match[0]",
+        "exactly one of exact, prefix and regex",
+        id="a header with two values",
+    ),
+    pytest.param(preview(header="x_y", exact="b"), "spec.preview.match[0].header", "such as x-preview", id="a header with an underscore"),
+    pytest.param(
+        preview(cookie="a=b", exact="b"), "spec.preview.match[0].cookie", "write the name of a cookie", id="a cookie with its value"
+    ),
+    pytest.param(preview(header="a", exact="b\nc"), "spec.preview.match[0].exact", "printable characters", id="a value of two lines"),
+    pytest.param(preview(header="a", prefix=""), "spec.preview.match[0].prefix", "printable characters", id="an empty beginning"),
+    pytest.param(preview(header="a", regex=""), "spec.preview.match[0].regex", "printable characters", id="an empty expression"),
+    pytest.param(spec(mirror={"percent": 0}), "spec.mirror.percent", "greater than or equal to 1", id="a mirror of nothing"),
+    pytest.param(spec(mirror={"percent": 101}), "spec.mirror.percent", "less than or equal to 100", id="a mirror of more than all"),
+    pytest.param(spec(mirror={"hold": "0s"}), "spec.mirror.hold", "from 1s to 24h", id="a mirror of no time"),
+    pytest.param(spec(mirror={"hold": "soon"}), "spec.mirror.hold", DURATION_ADVICE, id="a mirror until some day"),
+    pytest.param(
+        spec(traffic={"attach": [{"virtualService": "reviews"}]}, mirror={}),
+        "spec",
+        "write traffic.owned or traffic.delegate",
+        id="a mirror in a user's route",
+    ),
     pytest.param(spec(suspend="yes"), "spec.suspend", "must be of type boolean", id="suspend is a word"),
     # what a user did; the spec; the field that the answer names; what it says to write
     pytest.param(spec(service=None), "spec.service", "Required value", id="service is missing"),

@@ -205,6 +205,8 @@ class ReleaseRecord:
     """Since when the present step waits for a person; absent while it does not."""
     waited_seconds: float = 0
     """Seconds that the present step has waited for a person before: no deadline counts them."""
+    mirror_since: Time | None = None
+    """Since when requests are copied to the canary; absent while they are not."""
     observed_seconds: float = 0
     """Seconds of the present step that accepted samples of both versions cover."""
     seq: int = 0
@@ -219,6 +221,8 @@ class ReleaseRecord:
     """Since when stable itself fails far more often than before the release."""
     baseline: BaselineRecord | None = None
     """Stable just before the release; unknown when absent."""
+    held: Ending | None = None
+    """Present while `onFailure: Hold` keeps a canary that failed where it is: what it would have been taken back for."""
     asked: Asked = Asked()
     """What people have asked for by action."""
     ending: Ending | None = None

@@ -173,6 +173,53 @@ class Step:
     """Required: a person is asked before the weight rises to this step's. No deadline counts the time that takes."""
 
 
+_MATCH = with_rules(
+    ("has(self.header) != has(self.cookie)", "a preview match needs exactly one of header and cookie: write two matches for two ways"),
+    (
+        "(has(self.exact) ? 1 : 0) + (has(self.prefix) ? 1 : 0) + (has(self.regex) ? 1 : 0) == 1",
+        "a preview match needs exactly one of exact, prefix and regex",
+    ),
+)
+_PRINTABLE = r"^[ -~]{1,253}$"
+_VALUE_ADVICE = "write 1 to 253 printable characters"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_MATCH)
+class PreviewMatch:
+    """One way for a request to ask for the canary."""
+
+    header: (
+        Annotated[str, text(r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$", 63, "write the name of a header such as x-preview")] | None
+    ) = None
+    """Name of a header."""
+    cookie: Annotated[str, text(r"^[A-Za-z0-9_.-]{1,63}$", 63, "write the name of a cookie such as preview")] | None = None
+    """Name of a cookie."""
+    exact: Annotated[str, text(_PRINTABLE, 253, _VALUE_ADVICE)] | None = None
+    """The whole value."""
+    prefix: Annotated[str, text(_PRINTABLE, 253, _VALUE_ADVICE)] | None = None
+    """What the value begins with."""
+    regex: Annotated[str, text(_PRINTABLE, 253, _VALUE_ADVICE)] | None = None
+    """A regular expression (RE2) for the whole value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
+class Preview:
+    """Requests that always see the canary while a release runs and the canary has a ready pod."""
+
+    match: Annotated[tuple[PreviewMatch, ...], Field(min_length=1, max_length=16, json_schema_extra={"x-kubernetes-list-type": "atomic"})]
+    """A request that fits one of these sees the canary, whatever the weight is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
+class Mirror:
+    """Requests are copied to the canary before its first weight. Nobody waits for the answers, and they count as no evidence."""
+
+    percent: Annotated[int, Field(ge=1, le=100)] = 100
+    """Share of the requests that are copied."""
+    hold: Annotated[Duration, span("1s", "24h", "mirror.hold")] = timedelta(minutes=1)
+    """For so long before the first weight."""
+
+
 _ERRORS = with_rules(
     (
         compare_shares("self.tolerance", "<", "self.ruleOut"),
@@ -264,6 +311,10 @@ _SPEC = with_rules(
         "(has(self.traffic) && has(self.traffic.delegate)) == (has(oldSelf.traffic) && has(oldSelf.traffic.delegate))",
         "traffic cannot change between owned, attach and delegate: delete this CanaryRelease and create it anew",
     ),
+    (
+        "!(has(self.traffic) && has(self.traffic.attach)) || !(has(self.preview) || has(self.mirror))",
+        "preview and mirror change more than weights in a route: leave them out, or write traffic.owned or traffic.delegate",
+    ),
     ("self.versionLabel == oldSelf.versionLabel", "versionLabel cannot change: delete this CanaryRelease and create it anew"),
     (
         f"!has(self.steps) || self.steps.all(s, s.weight == 100 || {compare_durations('s.hold.min', '<', 'self.analysis.deadline')})",
@@ -304,6 +355,10 @@ class CanaryReleaseSpec:
     """The version that serves now. Needed once, at the first adoption, when several versions serve."""
     traffic: Traffic | None = None
     """How the operator gets hold of the traffic; `owned` with the Service's name in the mesh when left out."""
+    preview: Preview | None = None
+    """Requests that always see the canary while a release runs; none when left out. Not with `traffic.attach`."""
+    mirror: Mirror | None = None
+    """Copies of requests for the canary before its first weight; none when left out. Not with `traffic.attach`."""
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=20, json_schema_extra=_STEPS)] | None = None
     """The weights on the way to 100 percent; 5, 10, 25, 50 when left out."""
     bake: Annotated[Duration, span("0s", "24h", "bake")] = timedelta(minutes=2)
@@ -316,6 +371,10 @@ class CanaryReleaseSpec:
     """After traffic left a version, the time until labels change or anything is removed."""
     analysis: Analysis = Analysis()
     """What decides whether the canary is good."""
+    on_failure: Literal["RollBack", "Hold"] = "RollBack"
+    """What a verdict against the canary leads to. RollBack: all traffic goes back at once. Hold: the weight stays where it is, and the release stalls
+    until a person writes `abort` (all traffic back), `retry` (the step is judged anew) or `promote`, or until another version is wanted. A canary
+    that exceeds `analysis.errors.limit`, fails most of what one scrape counted, or has no ready pod goes back all the same."""
     suspend: bool = False
     """Nothing goes forward: no release starts, no weight rises, no bake ends. Analysis, rollback and healing go on."""
 

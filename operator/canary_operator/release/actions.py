@@ -7,12 +7,14 @@ lose it. Only an abort is carried out before it is recorded, by the drop; its ma
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from canary_operator.analysis.evidence import restart
 from canary_operator.api.names import ACTION
 from canary_operator.api.record import Asked, Outcome, ReleaseRecord, State
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.release import reasons
-from canary_operator.release.model import Announce, Because, Decision, Observation, RecordState
+from canary_operator.release.model import Announce, Because, Observation
 from canary_operator.release.plan import gated, next_weight
+from canary_operator.release.record import evidence_of, record_of
 from canary_operator.release.scene import promoted, running, version_of
 
 LONGEST = 120
@@ -37,10 +39,6 @@ class Heard:
     state: ReleaseRecord
     seen: Observation
     told: tuple[Announce, ...] = ()
-
-    def tell(self, decision: Decision) -> Decision:
-        """The decision with what is to be said of the action: after it is acknowledged, so that it is said once."""
-        return replace(decision, effects=(*decision.effects, RecordState(), *self.told)) if self.told else decision
 
 
 def _asked(state: ReleaseRecord, **changes: object) -> ReleaseRecord:
@@ -71,6 +69,8 @@ def _skip(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> O
     """Ends the hold of the present step, or the bake; a verdict against the canary, too few pods and a gate still hold it."""
     if not running(state) or promoted(state, seen):
         return _NOTHING_RUNS
+    if state.held:
+        return Refused("the canary has failed and is held; write abort, retry or promote")
     return _asked(state, skip=True, paused=False)
 
 
@@ -78,7 +78,7 @@ def _promote(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -
     """Leaves out the steps, holds and gates that are left: 100 % next, then the bake. Verdict, pods and preflight still guard it."""
     if state.state is not State.PROGRESSING:
         return _NOTHING_RUNS
-    return _asked(state, promote=True, paused=False)
+    return _asked(replace(state, held=None), promote=True, paused=False)
 
 
 def _pause(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Obeyed:
@@ -94,8 +94,12 @@ def _resume(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) ->
 
 
 def _retry(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Obeyed:
-    """Releases the version once more that was rolled back or withdrawn, as a release of its own."""
+    """Releases a version once more that was rolled back or withdrawn, as a release of its own; judges a canary that is held anew, on new evidence."""
     past = seen.last_release
+    if state.held:
+        fresh = record_of(restart(evidence_of(state)))
+        state = replace(state, held=None, evidence=fresh, weight_since=seen.now, observed_seconds=0, waiting_since=None, waited_seconds=0)
+        return _asked(state, paused=False)
     ended = past is not None and past.outcome in (Outcome.ROLLED_BACK, Outcome.WITHDRAWN) and version_of(past.revision) == spec.version
     if state.state in (State.ROLLING_BACK, State.WITHDRAWING) or (state.state is State.STABLE and ended):
         return _asked(state, retry=True)

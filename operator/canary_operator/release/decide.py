@@ -1,5 +1,6 @@
 """The decision: guards first, then what the state asks for. Reads values, returns a value; never the clock, the cluster or Prometheus."""
 
+from dataclasses import replace
 from typing import assert_never
 
 from canary_operator.api.spec import CanaryReleaseSpec
@@ -10,7 +11,8 @@ from canary_operator.release.belief import believe, outranked
 from canary_operator.release.ending import go_home, promote
 from canary_operator.release.evidence import look
 from canary_operator.release.guards import GUARDS
-from canary_operator.release.model import Because, Decision, Observation, ReadAgain
+from canary_operator.release.model import Announce, Because, Decision, Observation, ReadAgain, RecordState
+from canary_operator.release.plan import edited
 from canary_operator.release.rest import adopt, rest
 from canary_operator.release.scene import Scene
 from canary_operator.release.steps import progress
@@ -27,10 +29,16 @@ def decide(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> 
     if not seen.fresh and outranked(state, seen):
         scene = Scene(spec, state, seen, look(spec, state, seen))
         return scene.answer(Because(reasons.STALE_RECORD, "the routing is newer than the record at hand"), effects=(ReadAgain(),))
-    heard = heed(spec, believe(state, seen), seen)
+    believed, told = edited(spec, believe(state, seen))
+    heard = heed(spec, believed, seen)
     scene = Scene(spec, heard.state, heard.seen, look(spec, heard.state, seen))
     answers = (answer for guard in GUARDS if (answer := guard(scene)))
-    return heard.tell(next(answers, None) or _follow(scene))
+    return _tell(next(answers, None) or _follow(scene), (*told, *heard.told))
+
+
+def _tell(decision: Decision, announcements: tuple[Announce, ...]) -> Decision:
+    """The decision with what else is to be said: after it is recorded, so that it is said once."""
+    return replace(decision, effects=(*decision.effects, RecordState(), *announcements)) if announcements else decision
 
 
 def _follow(scene: Scene) -> Decision:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from canary_operator.api.status import Asked, Ending, EvidenceRecord, Outcome, PastRelease, State
 from canary_operator.release import reasons
+from canary_operator.release.extras import furnish
 from canary_operator.release.homeward import Relabel, Shift, Wait, homeward, remaining
 from canary_operator.release.model import Announce, Because, Decision, RecordState
 from canary_operator.release.scene import Scene, version_of
@@ -16,7 +17,7 @@ def promote(scene: Scene) -> Decision:
     if scene.promoted:
         words = f"{scene.state.to} passed all steps and the bake"
         return go_home(scene, Ending(outcome=Outcome.PROMOTED, reason=reasons.PROMOTED, message=words), scene.state.to)
-    return labels(scene) or unserved(scene) or _bake(scene)
+    return labels(scene) or unserved(scene) or furnish(scene) or _bake(scene)
 
 
 def _bake(scene: Scene) -> Decision:
@@ -74,9 +75,11 @@ def _finish(scene: Scene, ending: Ending) -> Decision:
         weight_since=None,
         waiting_since=None,
         waited_seconds=0,
+        mirror_since=None,
         observed_seconds=0,
         lost=False,
         drifts=0,
+        held=None,
         asked=Asked(n=state.asked.n, retry=state.asked.retry),
         evidence=EvidenceRecord(),
         incident_since=None,

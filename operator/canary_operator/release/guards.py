@@ -4,14 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from canary_operator.analysis.evidence import start_step
-from canary_operator.api.status import State
+from canary_operator.analysis.witnesses import plainly_down
+from canary_operator.api.status import Ending, State
 from canary_operator.release import reasons
 from canary_operator.release.actions import taken
 from canary_operator.release.deletion import delete
 from canary_operator.release.drift import corrected, give_way, told
 from canary_operator.release.model import Announce, Because, Decision, EnsureFinalizer, RecordState
 from canary_operator.release.record import record_of
-from canary_operator.release.scene import Scene, running, step_age, version_of
+from canary_operator.release.scene import Scene, clocked, running, step_age, version_of
 from canary_operator.release.wants import Hold, wants
 
 Guard = Callable[[Scene], Decision | None]
@@ -37,7 +38,7 @@ def stable_gone(scene: Scene) -> Decision | None:
 
 
 def canary_failed(scene: Scene) -> Decision | None:
-    """The canary cannot serve, or serves worse than stable."""
+    """The canary cannot serve, or serves worse than stable; `onFailure` says whether the latter takes it back or keeps it where it is."""
     state = scene.state
     if state.state not in (State.PROGRESSING, State.PROMOTING) or scene.promoted or scene.seen.versions is None:
         return None
@@ -48,8 +49,28 @@ def canary_failed(scene: Scene) -> Decision | None:
         return lose(scene, reasons.CANARY_LOST, words, lost=True)
     serving = scene.serving(state.to)
     if scene.look.worse and serving and serving.revision == state.to:
-        return scene.end(scene.look.blamed_for, f"at {scene.weight} % {scene.look.worse}")
+        words = f"at {scene.weight} % {scene.look.worse}"
+        if scene.spec.on_failure == "RollBack" or _beyond_doubt(scene):
+            return scene.end(scene.look.blamed_for, words)
+        return None if state.held else _hold(scene, scene.look.blamed_for, words)
+    if state.held and scene.spec.on_failure == "RollBack":
+        return scene.end(state.held.reason, state.held.message)
     return None
+
+
+def _beyond_doubt(scene: Scene) -> bool:
+    """It is to be blamed whatever stable does: it fails more than the limit, or most of what one scrape counted."""
+    now, verdict = scene.look.now, scene.look.verdict
+    return plainly_down(now.last, now.coming) or (verdict.ln_limit is not None and verdict.ln_limit >= verdict.rules.ln_bar)
+
+
+def _hold(scene: Scene, reason: str, words: str) -> Decision:
+    """The weight stays where it is until a person says what is to be done."""
+    ending = Ending(outcome=reasons.OUTCOMES[reason], reason=reason, message=words)
+    state = replace(scene.checked(), held=ending, asked=taken(scene.state.asked))
+    state = clocked(state, scene.seen.now, by_hand=True)
+    because = Because(reason, f"{words}; spec.onFailure is Hold, so the canary stays at {scene.weight} %")
+    return scene.answer(because, state=state, effects=(RecordState(), Announce(because, warning=True)), phase="Blocked")
 
 
 def lose(scene: Scene, reason: str, words: str, *, lost: bool) -> Decision:
@@ -69,6 +90,7 @@ def lose(scene: Scene, reason: str, words: str, *, lost: bool) -> Decision:
         asked=taken(scene.state.asked),
         waiting_since=None,
         waited_seconds=0,
+        mirror_since=None,
         evidence=record_of(start_step(scene.look.committed, 0)),
     )
     if reason == reasons.DRIFT:
@@ -95,7 +117,7 @@ def superseded(scene: Scene) -> Decision | None:
 
 def incident(scene: Scene) -> Decision | None:
     """Stable itself fails far more often than before the release: nobody can tell, and after three minutes traffic goes back without blame."""
-    if scene.state.state is not State.PROGRESSING or not scene.look.patience_is_over:
+    if scene.state.state is not State.PROGRESSING or scene.state.held or not scene.look.patience_is_over:
         return None
     return scene.end(
         reasons.GLOBAL_INCIDENT,

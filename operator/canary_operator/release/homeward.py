@@ -7,7 +7,7 @@ it has no weight and that has settled, because relabelling a subset under traffi
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from canary_operator.release.model import Observation, RouteSeen, SubsetsSeen
+from canary_operator.release.model import BARE, Observation, RouteSeen, SubsetsSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def harmless(seen: Observation, version: str) -> bool:
     route, subsets = seen.route, seen.subsets
     if route is None or subsets is None or subsets.stable != version or subsets.canary is None:
         return False
-    return subsets.canary == version and (route.intact or seen.attached)
+    return subsets.canary == version and (seen.attached or (route.intact and route.extras == BARE))
 
 
 def homeward(seen: Observation, version: str, settle: timedelta, drain: timedelta) -> Move | Wait | None:
@@ -78,7 +78,7 @@ def _with_route(
             return Wait(left) if left else Relabel(version, version)
         # Neither the old nor the new order of ours: somebody relabelled a subset that serves. Waiting would only prolong it.
         return Relabel(version, subsets.canary or version)
-    if route.weight > 0 or not route.intact:
+    if route.weight > 0 or not route.intact or route.extras != BARE:
         same = subsets.canary == version
         left = remaining(subsets.since, settle, now) if same else timedelta(0)
         return Wait(left) if left else Shift(0)

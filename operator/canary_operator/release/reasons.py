@@ -15,6 +15,7 @@ CANARY_NOT_READY = "CanaryNotReady"
 APPROVAL_REQUIRED = "ApprovalRequired"
 SUSPENDED = "Suspended"
 PAUSED = "Paused"
+MIRRORING = "Mirroring"
 METRICS_UNAVAILABLE = "MetricsUnavailable"
 GATHERING = "Gathering"
 SUSPECT = "Suspect"
@@ -37,6 +38,7 @@ RECORD_LOST = "RecordLost"
 STABLE_GONE = "StableGone"
 STABLE_CHANGED = "StableChanged"
 DRIFT = "Drift"
+PLAN_CHANGED = "PlanChanged"
 DRIFT_FIGHT = "DriftFight"
 ROUTE_MISSING = "RouteMissing"
 ROUTE_SHADOWED = "RouteShadowed"
@@ -76,6 +78,7 @@ MEANING: dict[str, tuple[str, str]] = {
         "Look at the evidence in status, then `kubectl canary approve NAME` or `kubectl canary abort NAME`.",
     ),
     SUSPENDED: ("`spec.suspend` is true: nothing goes forward. A bad canary is still rolled back.", "Set `spec.suspend` to false."),
+    MIRRORING: ("Requests are copied to the canary before its first weight; the answers reach nobody.", "Wait."),
     PAUSED: ("A person has paused the release. A bad canary is still rolled back.", "`kubectl canary resume NAME`."),
     METRICS_UNAVAILABLE: (
         "Prometheus gives no usable samples, so the weight does not move.",
@@ -126,6 +129,7 @@ MEANING: dict[str, tuple[str, str]] = {
         "Somebody else changed the routing; it was set right.",
         "Do not edit the operator's VirtualService and DestinationRule; see the event for what was found.",
     ),
+    PLAN_CHANGED: ("`spec.steps` was edited during a release; it goes on from its present weight with the new steps above it.", "Nothing."),
     DRIFT_FIGHT: (
         "Somebody else kept changing the weights or subsets during the release; traffic went back to stable.",
         "Let the other manager, named in the message, leave them alone as docs/gitops.md says; then annotate `retry/<number>/<n>`.",

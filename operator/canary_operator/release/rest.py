@@ -171,9 +171,11 @@ def _start(scene: Scene, canary: Serving) -> Decision:
         weight_since=seen.now,
         waiting_since=None,
         waited_seconds=0,
+        mirror_since=None,
         observed_seconds=0,
         lost=False,
         drifts=0,
+        held=None,
         asked=Asked(),
         evidence=EvidenceRecord(),
     )

@@ -9,6 +9,7 @@ from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.release import reasons
 from canary_operator.release.evidence import Look
 from canary_operator.release.model import (
+    BARE,
     Announce,
     Ask,
     Because,
@@ -16,6 +17,7 @@ from canary_operator.release.model import (
     Effect,
     EnsureSubsets,
     EnsureWeights,
+    Extras,
     Mark,
     Observation,
     RecordState,
@@ -88,6 +90,11 @@ class Scene:
         return self.seen.route.weight if self.seen.route else 0
 
     @property
+    def exposed(self) -> bool:
+        """Some requests, or copies of them, reach the canary subset."""
+        return self.weight > 0 or (self.seen.route is not None and self.seen.route.extras != BARE)
+
+    @property
     def stable(self) -> str | None:
         """The stable revision: of the running release, else as recorded."""
         return self.state.from_ or self.seen.stable
@@ -129,9 +136,9 @@ class Scene:
         state = state or self.state
         return Mark(self.seen.uid, state.number, state.seq, weight, reason)
 
-    def shift(self, state: ReleaseRecord, reason: str, weight: int) -> EnsureWeights:
-        """The write that gives the canary a weight."""
-        return EnsureWeights(weight, self.mark(reason, weight, state))
+    def shift(self, state: ReleaseRecord, reason: str, weight: int, extras: Extras = BARE) -> EnsureWeights:
+        """The write that gives the canary a weight. A drop takes everything else away too."""
+        return EnsureWeights(weight, self.mark(reason, weight, state), extras)
 
     def relabel(self, state: ReleaseRecord, reason: str, stable: str, canary: str) -> EnsureSubsets:
         """The write that points the subsets at versions."""
@@ -213,7 +220,7 @@ class Scene:
             ending=Ending(outcome=outcome, reason=reason, message=message),
         )
         because = Because(reason, message)
-        shift = (self.shift(state, reason, 0),) if self.weight > 0 else ()
+        shift = (self.shift(state, reason, 0),) if self.exposed else ()
         announce = Announce(because, warning=outcome is Outcome.ROLLED_BACK)
         return self.answer(because, state=state, effects=(*shift, RecordState(), announce), again=self.spec.drain)
 

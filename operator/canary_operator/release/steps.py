@@ -7,6 +7,7 @@ from canary_operator.api.status import ReleaseRecord, State
 from canary_operator.release import reasons
 from canary_operator.release.actions import taken
 from canary_operator.release.drift import MOST_CORRECTIONS, corrected, give_way, told, too_soon
+from canary_operator.release.extras import extras_of, furnish
 from canary_operator.release.guards import lose
 from canary_operator.release.homeward import remaining
 from canary_operator.release.model import Announce, Because, Decision, Observation, RecordState, RouteSeen, SubsetsSeen
@@ -18,7 +19,7 @@ from canary_operator.release.wants import HANDBRAKES, Hold, Promote, Rise, capac
 
 def progress(scene: Scene) -> Decision:
     """The next move of a release that is on its way."""
-    return _stable_changed(scene) or labels(scene) or unserved(scene) or _climb(scene)
+    return _stable_changed(scene) or labels(scene) or unserved(scene) or furnish(scene) or _climb(scene)
 
 
 def _stable_changed(scene: Scene) -> Decision | None:
@@ -85,6 +86,10 @@ def _point(scene: Scene, route: RouteSeen, subsets: SubsetsSeen) -> Decision:
     if route.weight > 0:
         words = f"subset canary selects {subsets.canary} instead of {canary}"
         return lose(scene, reasons.DRIFT, words, lost=False)
+    if scene.exposed:
+        bare = replace(scene.counted(), mirror_since=None)
+        because = Because(reasons.PREPARING, "nothing is shown to the canary before its subset changes")
+        return scene.answer(because, state=bare, effects=(scene.shift(bare, reasons.PREPARING, 0),), again=spec.settle)
     left = remaining(route.since, max(spec.settle, spec.drain), scene.seen.now)
     if left:
         return scene.answer(Because(reasons.PREPARING, "weight 0 is settling before the canary subset changes"), again=left)
@@ -139,7 +144,8 @@ def unserved(scene: Scene) -> Decision | None:
 def _begin_again(scene: Scene, because: Because, *announce: Announce) -> Decision:
     """Writes the weight that is recorded already. The step begins only now: nothing that was seen before counts for it."""
     state = _begun(scene, scene.state)
-    return scene.answer(because, state=state, effects=(scene.shift(state, because.reason, state.weight), RecordState(), *announce))
+    write = scene.shift(state, because.reason, state.weight, extras_of(scene, state))
+    return scene.answer(because, state=state, effects=(write, RecordState(), *announce))
 
 
 def _is_due(scene: Scene, route: RouteSeen) -> bool:
@@ -161,7 +167,7 @@ def _unsettled(scene: Scene) -> Decision | None:
 def held(scene: Scene, hold: Hold) -> Decision:
     """The weight stays, for this reason."""
     state = clocked(scene.checked(), scene.seen.now, by_hand=hold.by_hand)
-    return scene.answer(hold.missing, state=state, phase=hold.phase)
+    return scene.answer(hold.missing, state=state, phase=hold.phase, again=hold.again)
 
 
 def _climb(scene: Scene) -> Decision:
@@ -194,5 +200,5 @@ def _rise(scene: Scene, earned: ReleaseRecord) -> Decision:
     told = scene.look.told if scene.state.step else f"canary {earned.to} is ready"
     told = f"by hand; {told}" if scene.by_hand else told
     state, because = _begun(scene, earned), Because(reasons.STEP_PASSED, f"canary gets {earned.weight} %: {told}")
-    effects = (RecordState(), scene.shift(state, reasons.STEP_PASSED, state.weight), Announce(because))
+    effects = (RecordState(), scene.shift(state, reasons.STEP_PASSED, state.weight, extras_of(scene, state)), Announce(because))
     return scene.answer(because, state=state, effects=effects, again=scene.spec.settle)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from canary_operator.release import reasons
 from canary_operator.release.actions import how_to
 from canary_operator.release.model import Because
 from canary_operator.release.plan import FULL, gated, next_weight, pods_needed
-from canary_operator.release.scene import Scene
+from canary_operator.release.scene import Scene, minus
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Hold:
     """The overlay that is printed; None: the state itself."""
     by_hand: bool = False
     """A person is waited for, so no deadline counts this time."""
+    again: timedelta | None = None
+    """When it is over by itself; None: when something changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,17 @@ class Promote:
 
 
 Brake = Callable[[Scene], Hold | None]
+
+
+def frozen(scene: Scene) -> Hold | None:
+    """The canary has failed, and `onFailure: Hold` waits for a person."""
+    held, state, seen = scene.state.held, scene.state, scene.seen
+    if held is None:
+        return None
+    words = (
+        f"{held.message}; spec.onFailure is Hold, so {_stands(scene)}. All traffic back: {how_to('abort', state, seen)}; or retry, promote"
+    )
+    return Hold(Because(held.reason, words), "Blocked", by_hand=True)
 
 
 def suspended(scene: Scene) -> Hold | None:
@@ -78,6 +92,18 @@ def too_small(scene: Scene) -> Hold | None:
     return Hold(short, "Waiting") if short else None
 
 
+def mirroring(scene: Scene) -> Hold | None:
+    """Requests are copied to the canary first, for `mirror.hold`."""
+    mirror, state = scene.spec.mirror, scene.state
+    if mirror is None or state.step or scene.by_hand:
+        return None
+    left = mirror.hold - minus(scene.seen.now, state.mirror_since)
+    if state.mirror_since and left <= timedelta(0):
+        return None
+    words = f"{mirror.percent} % of the requests are copied to the canary, for {mirror.hold.total_seconds():g} s"
+    return Hold(Because(reasons.MIRRORING, words), again=left)
+
+
 def blind(scene: Scene) -> Hold | None:
     """No samples are accepted, so nobody would notice a failure."""
     missing = scene.look.missing
@@ -95,9 +121,9 @@ def unapproved(scene: Scene) -> Hold | None:
     return Hold(Because(reasons.APPROVAL_REQUIRED, words), "Waiting", by_hand=True)
 
 
-BRAKES: tuple[Brake, ...] = (suspended, paused, blocked, unread, unproven, too_small, blind, unapproved)
+BRAKES: tuple[Brake, ...] = (frozen, suspended, paused, blocked, unread, unproven, too_small, mirroring, blind, unapproved)
 """What keeps the weight from rising, read from top to bottom. The docs print it in this order."""
-HANDBRAKES: tuple[Brake, ...] = (suspended, paused)
+HANDBRAKES: tuple[Brake, ...] = (frozen, suspended, paused)
 """What also stops a rise that is recorded and not written yet, and the end of the bake."""
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from canary_operator.api.status import CanaryReleaseStatus
-from canary_operator.release.model import Mark
+from canary_operator.release.model import Extras, Mark
 from canary_operator.simulation.objects import OPERATOR, Cluster, Resource, Route, Subsets, as_stored
 
 
@@ -68,17 +68,18 @@ class Api:
         self._write("resource", lambda: self.cluster.put(OPERATOR, "resource", None if gone else replace(present, finalizer=wanted)))
         return self.cluster.now.resource if present.version == known.version else known
 
-    def weights(self, canary: int, mark: Mark) -> None:
-        """Reads the route afresh and gives the canary this weight."""
+    def weights(self, canary: int, mark: Mark, extras: Extras) -> None:
+        """Reads the route afresh and gives the canary this weight, and what goes with it."""
         self.reads += 1
         present = self.cluster.now.route
         _refuse_stale(present.mark if present else None, mark)
         attached = self.cluster.attached
         if attached and present is None:
             raise AssertionError("a route of the user's is never created")
-        if present and present.mark and (present.weight, present.intact, present.owned or attached) == (canary, True, True):
+        wanted = (canary, extras, True, True)
+        if present and present.mark and (present.weight, present.extras, present.intact, present.owned or attached) == wanted:
             return
-        route = Route(canary, mark=mark, owned=not attached)
+        route = Route(canary, extras=extras, mark=mark, owned=not attached)
         self._write("route", lambda: self.cluster.put(OPERATOR, "route", route, mark.decision))
 
     def subsets(self, stable: str, canary: str, mark: Mark) -> None:

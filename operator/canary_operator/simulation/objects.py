@@ -7,7 +7,7 @@ from typing import Any
 
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import CanaryReleaseStatus, EvidenceRecord, PastRelease, ReleaseRecord
-from canary_operator.release.model import Because, Mark, Serving
+from canary_operator.release.model import BARE, Because, Extras, Mark, Serving
 
 UID = "0c9a5b1e-0000-4000-8000-000000000001"
 PERSON, OPERATOR, CLUSTER = "person", "operator", "cluster"
@@ -32,6 +32,8 @@ class Route:
     """The canary's weight, percent."""
     intact: bool = True
     """Hosts, gateways and destinations are as the spec wants them."""
+    extras: Extras = BARE
+    """What it carries beside the weights."""
     mark: Mark | None = None
     owned: bool = True
     """It carries our label; False: it was given away, or it is the user's."""
@@ -154,6 +156,7 @@ def as_stored(status: CanaryReleaseStatus) -> CanaryReleaseStatus:
             weight_since=_second(release.weight_since),
             incident_since=_second(release.incident_since),
             waiting_since=_second(release.waiting_since),
+            mirror_since=_second(release.mirror_since),
             evidence=_evidence(release.evidence),
         ),
         last_release=status.last_release and _past(status.last_release),

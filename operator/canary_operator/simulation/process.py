@@ -103,7 +103,7 @@ class Process:
     def _observe(self, stored: Stored, resource: Resource, now: float, *, attached: bool) -> Observation:
         route = stored.route if stored.route and (stored.route.owned or attached) else None
         subsets = stored.subsets if stored.subsets and stored.subsets.owned else None
-        route_since = self._since("route", route and (route.weight, route.intact), now)
+        route_since = self._since("route", route and (route.weight, route.intact, route.extras), now)
         subsets_since = self._since("subsets", subsets and (subsets.stable, subsets.canary), now)
         status = resource.status or CanaryReleaseStatus()
         return Observation(
@@ -162,8 +162,8 @@ class Process:
 
     def _route(self, effect: EnsureWeights | EnsureSubsets | RemoveRoute | RemoveSubsets | Disown, api: Api) -> None:
         match effect:
-            case EnsureWeights(canary, mark):
-                api.weights(canary, mark)
+            case EnsureWeights(canary, mark, extras):
+                api.weights(canary, mark, extras)
                 self.own.add(str(mark))
             case EnsureSubsets(stable, canary, mark):
                 api.subsets(stable, canary, mark)
@@ -180,7 +180,9 @@ class Process:
 
 
 def _route_seen(route: Route, since: float, *, attached: bool) -> RouteSeen:
-    return RouteSeen(route.weight, route.intact, route.mark, moment(since), stays=attached, touched_by=route.touched_by)
+    return RouteSeen(
+        route.weight, route.intact, route.mark, moment(since), extras=route.extras, stays=attached, touched_by=route.touched_by
+    )
 
 
 def _subsets_seen(subsets: Subsets, since: float) -> SubsetsSeen:

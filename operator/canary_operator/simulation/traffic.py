@@ -87,6 +87,8 @@ class Traffic:
                     self.counters[key] = self.counters.get(key, 0) + count
 
 
+PREVIEWED = 0.01
+"""Share (0 to 1) of the requests that ask for the canary while there is a preview."""
 _NOBODY = Serving(version="", revision="", workloads=("nobody",), ready=0)
 
 
@@ -103,6 +105,8 @@ def _shares(stored: Stored) -> Iterator[tuple[Serving | None, float]]:
         return
     subsets = stored.subsets
     canary = stored.route.weight / 100
+    if stored.route.extras.preview:
+        canary += (1 - canary) * PREVIEWED
     for version, share in ((subsets.canary if subsets else None, canary), (subsets.stable if subsets else None, 1 - canary)):
         if share > 0:
             yield (None if version is None else versions.get(version, _NOBODY)), share

@@ -7,7 +7,7 @@ from math import ceil
 from canary_operator.analysis.evidence import LONGEST_COVER
 from canary_operator.api.status import State
 from canary_operator.release import reasons
-from canary_operator.release.model import Announce, EnsureWeights
+from canary_operator.release.model import BARE, Announce, EnsureWeights
 from canary_operator.release.transitions import TRANSITIONS
 from canary_operator.simulation.objects import OPERATOR, PERSON, Stored
 from canary_operator.simulation.process import Pass
@@ -22,8 +22,10 @@ def version(revision: str | None) -> str:
 
 
 def share(stored: Stored, subset: str) -> int:
-    """Percent that a subset gets."""
+    """Percent that a subset gets; what is shown or copied to the canary counts as one."""
     weight = stored.route.weight if stored.route else 0
+    if subset == "canary" and not weight and stored.route and stored.route.extras != BARE:
+        return 1
     return weight if subset == "canary" else (100 - weight if stored.route else 0)
 
 
@@ -237,11 +239,13 @@ class Watcher:
         record, weight = resource.record, world.weight
         stable = ready(stored, record.from_)
         promoted = record.state is State.PROMOTING and label(stored, "stable") == version(record.to)
-        if record.state in RUNNING and weight and stable and not promoted:
+        exposed = weight or (stored.route is not None and stored.route.extras != BARE)
+        if record.state in RUNNING and exposed and stable and not promoted:
             assert ready(stored, record.to), f"rule 4: {weight} % for a canary without pods"
         if record.state in ENDING and stable:
             home = label(stored, "canary") == version(record.from_) == label(stored, "stable")
             assert weight == 0 or home, f"rule 8: {weight} % while {record.state}"
+            assert not exposed or home, f"rule 8: the canary is still shown to some while {record.state}"
         self._idempotent()
 
     def _idempotent(self) -> None:

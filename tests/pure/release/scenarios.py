@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
+from canary_operator.api.spec import CanaryReleaseSpec, Hold, Mirror, Preview, PreviewMatch, ServiceRef, Step
 from canary_operator.simulation.api import Fault
 from canary_operator.simulation.objects import Subsets
 from canary_operator.simulation.prometheus import Mode
@@ -98,6 +98,15 @@ def aborted_blind(faults: dict[int, Fault] | None = None) -> World:
     return world
 
 
+def furnished(faults: dict[int, Fault] | None = None) -> World:
+    preview = Preview(match=(PreviewMatch(header="x-preview", exact="yes"),))
+    world = begin(faults, preview=preview, mirror=Mirror(hold=timedelta(seconds=10)))
+    reaches(world, 40)
+    reaches(world, 100)
+    world.run(200)
+    return world
+
+
 def withdrawn(faults: dict[int, Fault] | None = None) -> World:
     world = begin(faults, analysis=replace(SPEC.analysis, deadline=timedelta(seconds=60)))
     reaches(world, 10)
@@ -140,6 +149,7 @@ SCRIPTS: dict[str, Callable[[dict[int, Fault] | None], World]] = {
     "aborted blind": aborted_blind,
     "by hand": by_hand,
     "attached": attached,
+    "furnished": furnished,
     "withdrawn": withdrawn,
     "superseded": superseded,
     "deleted": deleted,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
+from canary_operator.api.spec import CanaryReleaseSpec, Hold, Mirror, Preview, PreviewMatch, ServiceRef, Step
 from canary_operator.simulation.process import Pass
 from canary_operator.simulation.prometheus import Mode
 from canary_operator.simulation.world import EPOCH, World
@@ -329,6 +329,58 @@ def suspended() -> Story:
     return story
 
 
+def held_after_a_failure() -> Story:
+    story = Story(on_failure="Hold")
+    story.reach(25)
+    story.tell("v2 begins to fail 10 % of its requests; spec.onFailure is Hold")
+    story.world.fail("v2@t1", 0.1)
+    story.play(3600)
+    story.tell("what v2 depends on is mended; a person writes retry/1/1")
+    story.world.fail("v2@t1", 0.0)
+    story.world.act("retry/1/1")
+    story.play(600)
+    return story
+
+
+def held_and_aborted() -> Story:
+    story = Story(on_failure="Hold")
+    story.reach(25)
+    story.world.fail("v2@t1", 0.1)
+    story.tell("v2 begins to fail 10 % of its requests; spec.onFailure is Hold")
+    story.play(600)
+    story.tell("a person writes promote/1/1, and then abort/1/2")
+    story.world.act("promote/1/1")
+    story.play(1)
+    story.world.act("abort/1/2")
+    story.play(100)
+    return story
+
+
+def steps_edited() -> Story:
+    story = Story()
+    story.reach(25)
+    story.play(10)
+    story.tell("a person writes the steps 10, 30, 60 in place of 5, 25, 50")
+    story.world.edit(steps=tuple(Step(weight=weight, hold=HOLD) for weight in (10, 30, 60)))
+    story.play(600)
+    return story
+
+
+def preview_and_mirror() -> Story:
+    story = Story(preview=Preview(match=(PreviewMatch(header="x-preview", exact="yes"),)), mirror=Mirror(hold=timedelta(seconds=30)))
+    story.reach(5)
+    story.play(10)
+    story.tell("all pods of v2 are gone, and back a minute later")
+    story.world.scale("v2", 0)
+    story.play(60)
+    story.world.scale("v2", 4)
+    story.reach(5)
+    story.tell("a person writes abort/1/1")
+    story.world.act("abort/1/1")
+    story.play(100)
+    return story
+
+
 def deleted_mid_way() -> Story:
     story = Story()
     story.reach(50)
@@ -367,6 +419,10 @@ TALES: tuple[Callable[[], Story], ...] = (
     promoted_by_hand,
     skipped_by_hand_without_prometheus,
     suspended,
+    held_after_a_failure,
+    held_and_aborted,
+    steps_edited,
+    preview_and_mirror,
     drift,
     attached,
     attached_route_goes_missing,

@@ -35,6 +35,13 @@ def _moves(r: Random) -> dict[str, Callable[[], dict[str, Any]]]:
         "deployed_anew": lambda: {"who": one(PARTS), "template": one((1, 2, 3)), "share": one(SHARES)},
         "undeployed": lambda: {"who": one(PARTS)},
         "another_version_is_wanted": lambda: {"version": one(VERSIONS)},
+        "steps_are_edited": lambda: {
+            "weights": one(((10, 40), (5, 10, 20), (40,), (60, 100), (1, 2, 3), (100,))),
+            "gated": r.random() < 0.3,
+        },
+        "the_answer_to_failure_is_edited": lambda: {"policy": one(("RollBack", "Hold"))},
+        "extras_are_edited": lambda: {"preview": r.random() < 0.6, "mirror": r.random() < 0.6},
+        "extras_drift": lambda: {"preview": r.random() < 0.5, "mirror": one((0, 100))},
         "suspended": lambda: {"suspend": r.random() < 0.5},
         "somebody_acts": lambda: {"verb": one(VERBS_AND_NONSENSE), "off": one((0, 0, 0, -1, 1)), "again": r.random() < 0.3},
         "weights_drift": lambda: {"weight": one((0, 1, 10, 40, 99, 100)), "intact": r.random() < 0.5, "marked": r.random() < 0.7},
@@ -65,6 +72,8 @@ def day(seed: int) -> list[Move]:
         "reached": r.choice((10, 40, 100)),
         "gated": r.random() < 0.3,
         "attached": r.choice((None, None, 0, 30)),
+        "on_failure": r.choice(("RollBack", "RollBack", "Hold")),
+        "extras": r.random() < 0.4,
     }
     moves = _moves(r)
     trouble = r.sample(sorted(set(moves) - set(TIME)), r.randint(1, 6))

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from canary_operator.api.spec import Step
+from canary_operator.api.spec import Hold, Step
 from canary_operator.api.status import State
 from canary_operator.release import reasons
+from canary_operator.release.model import Announce
 from canary_operator.release.plan import plan_of
 from tests.builders import NOW, Situation, finding, labels, release, weights
 
@@ -135,3 +136,32 @@ def test_evidence_starts_again_when_stable_is_deployed_anew() -> None:
 def test_the_default_plan_is_5_10_25_50() -> None:
     assert [step.weight for step in plan_of(release().spec)] == [5, 10, 25, 50]
     assert [step.weight for step in plan_of(release().having(steps=(Step(weight=30),)).spec)] == [30]
+
+
+@pytest.mark.parametrize(
+    ("step", "steps", "plan"),
+    [
+        pytest.param(0, (7, 70), [7, 70], id="before the first step: the new list"),
+        pytest.param(2, (10, 20, 60), [5, 10, 20, 60], id="what was taken stays, what comes is new"),
+        pytest.param(2, (20, 60), [5, 10, 20, 60], id="the present weight is not in the new list"),
+        pytest.param(3, (1, 2), [5, 10, 25], id="nothing above the present weight is left: 100 follows"),
+        pytest.param(2, (5, 10, 25, 50, 100), [5, 10, 25, 50, 100], id="100 is written out"),
+    ],
+)
+def test_steps_that_are_edited_count_from_the_present_weight_on(step: int, steps: tuple[int, ...], plan: list[int]) -> None:
+    running = release().at_step(step, since=30).healthy(seconds=30)
+    decision = running.having(steps=tuple(Step(weight=weight) for weight in steps)).decide()
+    assert [each.weight for each in decision.state.plan] == plan
+    assert decision.state.step in (step, step + (step == 0))
+    assert [effect.because.reason for effect in decision.effects if isinstance(effect, Announce)][-1] == reasons.PLAN_CHANGED
+
+
+def test_an_edit_is_no_pass() -> None:
+    held = release().at_step(2, since=30).healthy(seconds=30).having(steps=(Step(weight=2),))
+    assert weights(held.decide()) == []
+    assert weights(replace(held, spec=replace(held.spec, steps=(Step(weight=2), Step(weight=60)))).decide()) == []
+
+
+def test_a_shorter_hold_of_the_present_step_counts_at_once() -> None:
+    short = Step(weight=10, hold=Hold(min=timedelta(seconds=20), max=timedelta(seconds=25)))
+    assert weights(release().at_step(2, since=30).healthy(seconds=30).having(steps=(short, Step(weight=60))).decide()) == [60]

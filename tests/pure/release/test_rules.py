@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
+from canary_operator.api.spec import CanaryReleaseSpec, Hold, Mirror, Preview, PreviewMatch, ServiceRef, Step
 from canary_operator.api.status import State
 from canary_operator.release.actions import VERBS
-from canary_operator.release.model import Because
+from canary_operator.release.model import Because, Extras
 from canary_operator.release.scene import version_of
 from canary_operator.simulation.api import Fault
 from canary_operator.simulation.objects import OPERATOR, Route, Subsets
@@ -34,6 +34,7 @@ SPEC = CanaryReleaseSpec(
     drain=timedelta(seconds=10),
 )
 GATED = tuple(replace(step, approval="Required") for step in SPEC.steps or ())
+PREVIEW = Preview(match=(PreviewMatch(header="x-preview", exact="yes"),))
 VERBS_AND_NONSENSE = (*VERBS, "nonsense")
 PARTS = st.sampled_from(["canary", "canary", "stable", "another"])
 SHARES = st.sampled_from([0.0, 0.02, 0.2, 1.0])
@@ -55,6 +56,8 @@ class Rules(RuleBasedStateMachine):
         reached=st.sampled_from([10, 40, 100]),
         gated=st.sampled_from([False, False, True]),
         attached=st.sampled_from([None, None, 0, 30]),
+        on_failure=st.sampled_from(["RollBack", "RollBack", "Hold"]),
+        extras=st.booleans(),
     )
     def begin(  # noqa: PLR0913 (what may differ between two days)
         self,
@@ -67,9 +70,14 @@ class Rules(RuleBasedStateMachine):
         reached: int,
         gated: bool,
         attached: int | None,
+        on_failure: str,
+        extras: bool,
     ) -> None:
         analysis = replace(SPEC.analysis, insufficient_data=insufficient, no_data=no_data, deadline=deadline)
-        spec = replace(SPEC, analysis=analysis, settle=timedelta(seconds=settle), steps=GATED if gated else SPEC.steps)
+        steps = GATED if gated else SPEC.steps
+        spec = replace(SPEC, analysis=analysis, settle=timedelta(seconds=settle), steps=steps, on_failure=on_failure)
+        if extras and attached is None:
+            spec = replace(spec, preview=PREVIEW, mirror=Mirror(percent=50, hold=timedelta(seconds=15)))
         self.world = World(spec, rate=rate, targets=proxies, attached=attached)
         self.watcher = Watcher(self.world)
         self.hanging: Process | None = None
@@ -127,6 +135,26 @@ class Rules(RuleBasedStateMachine):
     @rule(version=st.sampled_from(VERSIONS))
     def another_version_is_wanted(self, version: str) -> None:
         self.world.edit(version=version)
+
+    @rule(weights=st.sampled_from([(10, 40), (5, 10, 20), (40,), (60, 100), (1, 2, 3), (100,)]), gated=st.booleans())
+    def steps_are_edited(self, weights: tuple[int, ...], gated: bool) -> None:
+        approval = "Required" if gated else None
+        self.world.edit(steps=tuple(Step(weight=weight, hold=SPEC.steps[0].hold, approval=approval) for weight in weights))  # type: ignore[index,arg-type]
+
+    @rule(policy=st.sampled_from(["RollBack", "Hold"]))
+    def the_answer_to_failure_is_edited(self, policy: str) -> None:
+        self.world.edit(on_failure=policy)
+
+    @rule(preview=st.booleans(), mirror=st.booleans())
+    def extras_are_edited(self, preview: bool, mirror: bool) -> None:
+        if not self.world.cluster.attached:
+            self.world.edit(preview=PREVIEW if preview else None, mirror=Mirror(hold=timedelta(seconds=30)) if mirror else None)
+
+    @rule(preview=st.booleans(), mirror=st.sampled_from([0, 100]))
+    def extras_drift(self, preview: bool, mirror: int) -> None:
+        route = self.world.cluster.now.route
+        if route is not None and route.owned:
+            self.world.drift(route=replace(route, extras=Extras(preview, mirror)))
 
     @rule(suspend=st.booleans())
     def suspended(self, suspend: bool) -> None:
@@ -235,19 +263,20 @@ def end_of_trouble(world: World) -> None:
             world.deploy(version)
         if resource is None or not resource.deleting or version in (label(world.cluster.now, "stable"), "v1"):
             world.scale(version, 4)
-    world.edit(suspend=False)
+    world.edit(suspend=False, on_failure="RollBack")
     for n in range(1000, 1010):
         world.run(4 * 3600, until=lambda each: is_quiet(each) or waits_for_a_person(each))
         resource = world.cluster.now.resource
         if resource is None or is_quiet(world):
             return
-        world.act(f"promote/{resource.record.number}/{n}")
+        verb = "resume" if resource.record.asked.paused else "promote"
+        world.act(f"{verb}/{resource.record.number}/{n}")
         world.run(30)
 
 
 def waits_for_a_person(world: World) -> bool:
     """A gate or a pause: time alone changes nothing."""
-    return world.process is not None and world.state is State.PROGRESSING and world.phase in ("Waiting", "Suspended")
+    return world.process is not None and world.state in (State.PROGRESSING, State.PROMOTING) and world.phase in ("Waiting", "Suspended")
 
 
 def is_quiet(world: World) -> bool:
