@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from canary_operator.api.status import CanaryReleaseStatus
-from canary_operator.release.model import Extras, Mark
+from canary_operator.release.model import BARE, Extras, Mark
 from canary_operator.simulation.objects import OPERATOR, Cluster, Resource, Route, Subsets, as_stored
 
 
@@ -68,7 +68,7 @@ class Api:
         self._write("resource", lambda: self.cluster.put(OPERATOR, "resource", None if gone else replace(present, finalizer=wanted)))
         return self.cluster.now.resource if present.version == known.version else known
 
-    def weights(self, canary: int, mark: Mark, extras: Extras) -> None:
+    def weights(self, canary: int, mark: Mark, extras: Extras = BARE) -> None:
         """Reads the route afresh and gives the canary this weight, and what goes with it."""
         self.reads += 1
         present = self.cluster.now.route
