@@ -48,8 +48,8 @@ MUTANTS = (
         "M3",
         "a rise is written before it is recorded",
         "release/steps.py",
-        "effects = (RecordState(), scene.shift(state, reasons.STEP_PASSED, state.weight), Announce(because))",
-        "effects = (scene.shift(state, reasons.STEP_PASSED, state.weight), RecordState(), Announce(because))",
+        "effects = (RecordState(), scene.shift(state, reasons.STEP_PASSED, state.weight, extras_of(scene, state)), Announce(because))",
+        "effects = (scene.shift(state, reasons.STEP_PASSED, state.weight, extras_of(scene, state)), RecordState(), Announce(because))",
         (f"{CRASHES}[good]", "good:4:lost"),
     ),
     Mutant(
@@ -178,7 +178,7 @@ MUTANTS = (
     Mutant(
         "M21",
         "samples of long ago count as news",
-        "release/evidence.py",
+        "release/reading.py",
         "    if age > allowed:\n",
         "    if age > 1e9:\n",
         (f"{DAYS}[0]",),
