@@ -60,6 +60,10 @@ golden: $(READY) ## Write the golden stories anew; review them as a diff
 faults: programs ## Every crash point of every scenario (about 20 minutes); writes docs/faults.json
 	@$(ISOLATED) $(BIN)/python -m tests.faults --report docs/faults.json
 
+.PHONY: exam
+exam: programs ## Break the operator in one place after the other; the tests have to notice; writes docs/exam.md
+	@$(ISOLATED) $(BIN)/python -m tests.exam --report docs/exam.md
+
 .PHONY: bench
 bench: programs ## Measure what releases cost (about 20 minutes)
 	@$(ISOLATED) $(BIN)/python -m bench.releases

@@ -249,9 +249,24 @@ async def _remove(kind: Kind, document: Document | None, hands: Hands, *, unchan
     version = metadata["resourceVersion"] if unchanged else None
     try:
         await hands.cluster.delete(kind, metadata["namespace"], metadata["name"], uid=metadata["uid"], resource_version=version)
-    except (NotFound, Conflict):
-        pass  # gone already, or another object of this name, which is not ours to delete
+    except NotFound:
+        pass
+    except Conflict:
+        if await _is_still_there(kind, document, hands):
+            raise
+        return  # another object of this name, which is not ours to delete
     hands.cache.remove(kind, {"metadata": {"namespace": metadata["namespace"], "name": metadata["name"]}})
+
+
+async def _is_still_there(kind: Kind, document: Document, hands: Hands) -> bool:
+    """Whether this very object, and no other of its name, still exists."""
+    try:
+        found = await hands.cluster.get(kind, *name_of(document))
+    except NotFound:
+        hands.cache.remove(kind, document)
+        return False
+    hands.cache.store(kind, found)
+    return bool(found["metadata"]["uid"] == document["metadata"]["uid"])
 
 
 async def _disown(kind: Kind, document: Document | None, hands: Hands) -> None:

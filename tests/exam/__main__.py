@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.exam.killers import ROOT, Killer, Laboratory, Outcome, killer
 from tests.exam.mutants import MUTANTS, PACKAGE, Mutant
 
-SIDE_BY_SIDE = 3
+SIDE_BY_SIDE = 6
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -45,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.plan:
             return max([_replay(rig, plan) for plan in options.plan])
         began, load, commit = time.monotonic(), os.getloadavg()[0], _commit()
-        found = _all(rig, options, began + options.minutes * 60)
-    total = {key: sum(one[key] for one in found.values()) for key in SUMS}
+        found, left = _all(rig, options, began + options.minutes * 60)
+    total = {key: sum(one[key] for one in found.values()) for key in SUMS} | {"notBegun": left}
     conditions = {
         "ended": datetime.now(UTC).isoformat(timespec="minutes"),
         "commit": commit,
@@ -69,8 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(any(one["diverged"] or one["selfDifferences"] or one["missed"] for one in found.values()))
 
 
-def _all(rig: Rig, options: argparse.Namespace, until: float) -> dict[str, dict[str, Any]]:
-    """All plans of these scenarios, the kills of all of them first, and the figures."""
+def _all(rig: Rig, options: argparse.Namespace, until: float) -> tuple[dict[str, dict[str, Any]], int]:
+    """All plans of these scenarios: the figures, and how many plans were not begun for lack of time."""
     names = options.scenario or list(SCENARIOS)
     usual = models(rig, names)
     for name, model in usual.items():
@@ -88,9 +88,8 @@ def _all(rig: Rig, options: argparse.Namespace, until: float) -> dict[str, dict[
             print(f"{one.plan} DIVERGED", *lines, sep="\n  ", flush=True)
         if not number % 50:
             print(f"{number} of {len(planned)} plans", flush=True)
-    if len(runs) < len(planned):
-        print(f"{len(planned) - len(runs)} plans were not begun for lack of time")
-    return {name: _figures(rig, usual[name], [one for one in runs if one.plan.scenario == name]) for name in names}
+    figures = {name: _figures(rig, usual[name], [one for one in runs if one.plan.scenario == name]) for name in names}
+    return figures, len(planned) - len(runs)
 
 
 def _plans(name: str, writes: int, most: int) -> Sequence[Plan]:

@@ -291,6 +291,7 @@ SCENARIOS: Mapping[str, Scenario] = {
 
 FROZEN = {
     "retried:8:after": "after the restart a settle time was pending, and the retry was taken for one without a meaning",
+    "removed:3:conflict": "a deletion that was answered with 409 counted as done, and the DestinationRule outlived the finalizer",
     "recreated:1:before": "what the deleted CanaryRelease had left behind stood in the way of its namesake",
 }
 """Plans that diverged once, and why; tried for ever."""
