@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from canary_operator.api.names import ROUTE
 from lab import Lab, Load
 from lab.waiting import until
 from lab.workloads import Workload
@@ -86,7 +87,8 @@ class Shop:
         found = self.lab.api.find(self.routing("VirtualService"))
         if found is None:
             return None
-        return next(share["weight"] for share in found["spec"]["http"][0]["route"] if share["destination"]["subset"] == "canary")
+        ours = next((http for http in found["spec"]["http"] if http.get("name") == ROUTE), found["spec"]["http"][0])
+        return next(share["weight"] for share in ours["route"] if share["destination"]["subset"] == "canary")
 
     def routing(self, kind: str) -> str:
         return self.lab.api.path("networking.istio.io/v1", kind, self.namespace, NAME)
