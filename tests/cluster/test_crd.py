@@ -386,6 +386,12 @@ BAD = [
     ),
     pytest.param(spec(analysis={"latency": {"threshold": 250}}), "spec.analysis.latency.threshold", "must be of type string", id="no unit"),
     pytest.param(
+        spec(analysis={"latency": {"threshold": "1s", "warmup": "2h"}}),
+        "spec.analysis.latency.warmup",
+        "from 0s to 1h",
+        id="a long warm-up",
+    ),
+    pytest.param(
         spec(analysis={"latency": {"threshold": "1s", "tolerance": "5%"}}),
         "spec.analysis.latency",
         "latency.ruleOut (5% when left out)",

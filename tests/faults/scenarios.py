@@ -282,7 +282,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "reborn": Scenario(_reborn, ends("Promoted"), steps=steps(SHORT, LONG)),
     "approved": Scenario(_approved, ends("Promoted"), steps=GATED),
     "by-hand": Scenario(_by_hand, ends("Promoted"), steps=steps(LONG, LONG)),
-    "suspended": Scenario(_suspended, ends("Withdrawn"), steps=steps(LONG)),
+    "suspended": Scenario(_suspended, lambda bench: _at_rest(bench, "Withdrawn") and bench.status["reason"] == "AtRest", steps=steps(LONG)),
     "attached": Scenario(_good, ends("Promoted"), traffic=ATTACH, users=_users_objects),
     "detached": Scenario(_deleted, gone, steps=steps(SHORT, LONG), traffic=ATTACH, users=_users_objects),
     "delegate": Scenario(_abort, ends("Withdrawn"), steps=steps(LONG), traffic={"delegate": {}}, users=_root),

@@ -50,7 +50,10 @@ def _outcome(rig: Rig, usual: Model, status: int) -> tuple[str, ...]:
                 until(lambda: GOOD.over(bench) and life.proxy.settled(QUIET_SECONDS), "promoted", 60)
             except TimeoutError as error:
                 return str(error), life.log.read_text()[-3000:]
-            lines = [*differences(final_state(bench.objects), usual.first.state), *rules.check(rig.revisions(bench))]
+            differing = differences(final_state(bench.objects), usual.first.state)
+            if status == 403:  # what may not be read is told as a warning, until the next release reads it again
+                differing = tuple(line for line in differing if ".status.warnings" not in line)
+            lines = [*differing, *rules.check(rig.revisions(bench))]
             if len(once.struck) < 15:
                 lines.append(f"struck only {sorted(once.struck)}")
             return tuple(lines)

@@ -9,7 +9,7 @@ from tests.faults.bench import Bench
 from tests.faults.outcome import differences, final_state
 from tests.faults.rig import Life, Rig
 from tests.faults.runs import QUIET_SECONDS
-from tests.faults.scenarios import SCENARIOS
+from tests.faults.scenarios import SCENARIOS, ends
 
 GOOD = SCENARIOS["good"]
 STILL_SECONDS = 2.0
@@ -110,10 +110,5 @@ def assert_awake(old: Life) -> None:
 def assert_leads_the_next_release(bench: Bench, life: Life) -> None:
     """Alone, it carries the next release through: it was awake, and believes what is true."""
     bench.change({"spec": {"version": "v1"}})
-
-    def through() -> Any:
-        return (bench.status.get("lastRelease") or {}).get("number") == 2 and GOOD.over(bench)
-
-    until(through, "the next release", 60)
+    until(lambda: ends("Promoted", 2)(bench), "the next release", 60)
     until(lambda: life.proxy.settled(QUIET_SECONDS), "still")
-    assert bench.status["lastRelease"]["outcome"] == "Promoted"

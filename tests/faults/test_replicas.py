@@ -88,6 +88,7 @@ def test_the_other_takes_over(rig: Rig, how: str, seconds: float, number: int, c
 @pytest.mark.parametrize("leases", [0.5, 1, 3])
 def test_a_leader_that_slept_writes_nothing_of_what_another_has_decided(rig: Rig, leases: float) -> None:
     with running(rig, {**SHORT, "min": "2s"}, SHORT) as (bench, first, second):
+        until(lambda: all(write.status for write in first.proxy.writes), "its last write is answered")
         first.operator.pause()
         slept, before = time.monotonic(), len(accepted(first))
         until(lambda: time.monotonic() - slept > leases * LEASE_SECONDS, "time passes", leases * LEASE_SECONDS + 5)
@@ -102,6 +103,7 @@ def test_a_leader_that_slept_writes_nothing_of_what_another_has_decided(rig: Rig
 
 def test_a_leader_that_is_cut_off_gives_way_and_stands_by_when_it_is_back(rig: Rig) -> None:
     with running(rig, LONG, SHORT) as (bench, first, second):
+        until(lambda: all(write.status for write in first.proxy.writes), "its last write is answered")
         before = accepted(first)
         first.meddle(away)
         cut = time.monotonic()
