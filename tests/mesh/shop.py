@@ -134,4 +134,5 @@ class Shop:
     def assert_rules(self) -> None:
         """The rules of the design, on every revision that the API server had of this release's objects."""
         mine = [each for each in self.revisions.all if each.object["metadata"]["namespace"] == self.namespace]
-        assert rules.check(mine) == []
+        broken = rules.check(mine)
+        assert not broken, "\n".join(map(str, broken))
