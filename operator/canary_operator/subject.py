@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter, ValidationError
 
-from canary_operator.api.spec import CanaryReleaseSpec, Traffic
+from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import CanaryReleaseStatus
+from canary_operator.api.traffic import Traffic
 from canary_operator.cache import Cache, Document, Key
 from canary_operator.clients.errors import CanaryOperatorError
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, SERVICE, VIRTUAL_SERVICE

@@ -5,55 +5,25 @@ in the schema, since defaulting happens before CEL; `plan()` of `release/plan.py
 """
 
 from datetime import timedelta
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from canary_operator.api.quantities import Duration, Share, compare_durations, compare_shares, span
-from canary_operator.api.schema import CONFIG, rules, text, unique, with_rules
+from canary_operator.api.analysis import Analysis
+from canary_operator.api.quantities import Duration, Share, compare_durations, span
+from canary_operator.api.schema import CONFIG, rules, text, with_rules
+from canary_operator.api.traffic import Mirror, Preview, Traffic
 
 # A label value that is not empty: kubernetes.io/docs/concepts/overview/working-with-objects/labels
 LABEL_VALUE = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
 LABEL_KEY = r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
-PROVIDER = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
-OBJECT_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
 DNS_LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
-HOST = r"^(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
-GATEWAY = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
-ROUTE_NAME = r"^\S(.*\S)?$"
-HTTP_CODE = r"^[45](xx|[0-9][0-9])$"
 
 _LABEL_VALUE_ADVICE = (
     "write a label value as the pods carry it: letters, digits, '-', '_' and '.', first and last a letter or a digit, such as v2"
 )
 _LABEL_KEY_ADVICE = "write a label key such as version or app.kubernetes.io/version"
-_HOST_ADVICE = "write a host name in lower case such as reviews.example.com or *.example.com, without scheme, port or path"
-_GATEWAY_ADVICE = "write the name of a Gateway as name or namespace/name, in lower case, or mesh for the sidecars"
-_ROUTE_ADVICE = "write the name of an http route as its field name has it, such as primary"
-_HTTP_CODE_ADVICE = "write a code from 400 to 599 such as 503, or the class 4xx or 5xx"
-
-
-class GrpcCode(StrEnum):
-    """A gRPC status that may count as a failure (grpc.io/docs/guides/status-codes)."""
-
-    CANCELLED = "Cancelled"
-    UNKNOWN = "Unknown"
-    INVALID_ARGUMENT = "InvalidArgument"
-    DEADLINE_EXCEEDED = "DeadlineExceeded"
-    NOT_FOUND = "NotFound"
-    ALREADY_EXISTS = "AlreadyExists"
-    PERMISSION_DENIED = "PermissionDenied"
-    RESOURCE_EXHAUSTED = "ResourceExhausted"
-    FAILED_PRECONDITION = "FailedPrecondition"
-    ABORTED = "Aborted"
-    OUT_OF_RANGE = "OutOfRange"
-    UNIMPLEMENTED = "Unimplemented"
-    INTERNAL = "Internal"
-    UNAVAILABLE = "Unavailable"
-    DATA_LOSS = "DataLoss"
-    UNAUTHENTICATED = "Unauthenticated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
@@ -64,75 +34,6 @@ class ServiceRef:
     """Name of the Service."""
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """Port of the Service; may be left out when it has one."""
-
-
-_OWNED = with_rules(
-    (
-        "!has(self.gateways) || has(self.hosts)",
-        "traffic.owned.gateways needs traffic.owned.hosts: write the hosts that these gateways serve",
-    ),
-    (
-        "!has(self.hosts) || (has(self.gateways) && !self.gateways.exists(g, g == 'mesh')) || self.hosts.all(h, !h.startsWith('*'))",
-        "a wildcard host cannot be served in the mesh: name the gateways in traffic.owned.gateways, without mesh",
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_OWNED)
-class Owned:
-    """The operator creates and owns the VirtualService."""
-
-    hosts: Annotated[tuple[Annotated[str, text(HOST, 253, _HOST_ADVICE)], ...], unique(1, 16)] | None = None
-    """Hosts beside the Service's own name that lead to it; none when left out."""
-    gateways: Annotated[tuple[Annotated[str, text(GATEWAY, 317, _GATEWAY_ADVICE)], ...], unique(1, 16)] | None = None
-    """Gateways, as `name` or `namespace/name`, that serve the hosts; `mesh` stands for the sidecars. In the mesh alone when left out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
-class Attach:
-    """A VirtualService of the user's in which only the weights of the managed routes change."""
-
-    virtual_service: Annotated[
-        str, text(OBJECT_NAME, 253, "write the name of a VirtualService of this namespace, such as reviews; without a namespace")
-    ]
-    """Name of a VirtualService in the namespace of the CanaryRelease."""
-    routes: Annotated[tuple[Annotated[str, text(ROUTE_NAME, 253, _ROUTE_ADVICE)], ...], unique(1, 16)] | None = None
-    """Names of its HTTP routes; may be left out when it has one. Each leads to the subsets `stable` and `canary` of the Service alone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
-class Delegate:
-    """The operator creates and owns a delegate VirtualService of the name of the CanaryRelease, under a root of the user's."""
-
-
-_TRAFFIC = with_rules(
-    (
-        "(has(self.owned) ? 1 : 0) + (has(self.attach) ? 1 : 0) + (has(self.delegate) ? 1 : 0) == 1",
-        "traffic needs exactly one of owned, attach and delegate; for owned with the Service's name in the mesh alone, leave traffic out",
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_TRAFFIC)
-class Traffic:
-    """How the operator gets hold of the traffic. Exactly one of the three."""
-
-    owned: Owned | None = None
-    """The operator creates and owns the VirtualService of the host."""
-    attach: (
-        Annotated[
-            tuple[Attach, ...],
-            Field(
-                min_length=1,
-                max_length=8,
-                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["virtualService"]},
-            ),
-        ]
-        | None
-    ) = None
-    """The VirtualServices are the user's: only the two weights of the managed routes change in them."""
-    delegate: Delegate | None = None
-    """The operator creates and owns a VirtualService to which one of the user's delegates: that one keeps hosts, gateways and other routes."""
 
 
 _HOLD = with_rules(
@@ -171,137 +72,6 @@ class Step:
     """How long the step is held; `bake` says it for 100."""
     approval: Literal["Required"] | None = None
     """Required: a person is asked before the weight rises to this step's. No deadline counts the time that takes."""
-
-
-_MATCH = with_rules(
-    ("has(self.header) != has(self.cookie)", "a preview match needs exactly one of header and cookie: write two matches for two ways"),
-    (
-        "(has(self.exact) ? 1 : 0) + (has(self.prefix) ? 1 : 0) + (has(self.regex) ? 1 : 0) == 1",
-        "a preview match needs exactly one of exact, prefix and regex",
-    ),
-)
-_PRINTABLE = r"^[ -~]{1,253}$"
-_VALUE_ADVICE = "write 1 to 253 printable characters"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_MATCH)
-class PreviewMatch:
-    """One way for a request to ask for the canary."""
-
-    header: (
-        Annotated[str, text(r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$", 63, "write the name of a header such as x-preview")] | None
-    ) = None
-    """Name of a header."""
-    cookie: Annotated[str, text(r"^[A-Za-z0-9_.-]{1,63}$", 63, "write the name of a cookie such as preview")] | None = None
-    """Name of a cookie."""
-    exact: Annotated[str, text(_PRINTABLE, 253, _VALUE_ADVICE)] | None = None
-    """The whole value."""
-    prefix: Annotated[str, text(_PRINTABLE, 253, _VALUE_ADVICE)] | None = None
-    """What the value begins with."""
-    regex: Annotated[str, text(_PRINTABLE, 253, _VALUE_ADVICE)] | None = None
-    """A regular expression (RE2) for the whole value."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
-class Preview:
-    """Requests that always see the canary while a release runs and the canary has a ready pod."""
-
-    match: Annotated[tuple[PreviewMatch, ...], Field(min_length=1, max_length=16, json_schema_extra={"x-kubernetes-list-type": "atomic"})]
-    """A request that fits one of these sees the canary, whatever the weight is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
-class Mirror:
-    """Requests are copied to the canary before its first weight. Nobody waits for the answers, and they count as no evidence."""
-
-    percent: Annotated[int, Field(ge=1, le=100)] = 100
-    """Share of the requests that are copied."""
-    hold: Annotated[Duration, span("1s", "24h", "mirror.hold")] = timedelta(minutes=1)
-    """For so long before the first weight."""
-
-
-_ERRORS = with_rules(
-    (
-        compare_shares("self.tolerance", "<", "self.ruleOut"),
-        "errors.tolerance (0.1% when left out) must be smaller than errors.ruleOut (1% when left out): lower tolerance or raise ruleOut",
-    ),
-    (
-        f"!has(self.limit) || {compare_shares('self.tolerance', '<', 'self.limit')}",
-        "errors.limit must be larger than errors.tolerance (0.1% when left out): raise limit, or leave it out",
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_ERRORS)
-class Errors:
-    """What counts as a failed request, and how much worse than stable is too much."""
-
-    tolerance: Share = 0.001
-    """The canary may always fail this much more often than stable, in points."""
-    rule_out: Share = 0.01
-    """A step ends early once a worsening this large is ruled out, in points."""
-    limit: Share | None = None
-    """A share of failed requests that is too much whatever stable does; no such limit when left out."""
-    http: Annotated[tuple[Annotated[str, text(HTTP_CODE, 3, _HTTP_CODE_ADVICE)], ...], unique(1, 20)] = ("5xx",)
-    """HTTP codes that are failures: `503`, or `5xx` for a class."""
-    grpc: Annotated[tuple[GrpcCode, ...], unique(1, 16)] = (
-        GrpcCode.UNKNOWN,
-        GrpcCode.DEADLINE_EXCEEDED,
-        GrpcCode.INTERNAL,
-        GrpcCode.UNAVAILABLE,
-        GrpcCode.DATA_LOSS,
-    )
-    """gRPC codes that are failures."""
-
-
-_LATENCY = with_rules(
-    (
-        compare_shares("self.tolerance", "<", "self.ruleOut"),
-        "latency.tolerance (1% when left out) must be smaller than latency.ruleOut (5% when left out): lower tolerance or raise ruleOut",
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_LATENCY)
-class Latency:
-    """How much more often than stable the canary may answer slowly."""
-
-    threshold: Annotated[Duration, span("1ms", "1h", "latency.threshold")]
-    """A successful answer that takes longer is slow. It must be a bound of the histogram in the proxies, by Istio's default 1, 5, 10, 25, 50,
-    100, 250, 500 ms, 1, 2.5, 5, 10, 30 s, 1 m...; for another one the release waits and its message names the nearest."""
-    tolerance: Share = 0.01
-    """The canary may always answer this much more often slowly than stable, in points."""
-    rule_out: Share = 0.05
-    """A step ends early once a worsening this large is ruled out, in points."""
-    warmup: Annotated[Duration, span("0s", "1h", "latency.warmup")] = timedelta(seconds=30)
-    """After each rise, for so long no answer is timed: caches fill, code is compiled."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
-class Analysis:
-    """What decides whether the canary is good."""
-
-    prometheus: Annotated[
-        str, text(PROVIDER, 63, "write the name of a provider in the operator's configuration, such as default, never an address")
-    ] = "default"
-    """A provider named in the operator's configuration. Never an address."""
-    errors: Errors = Errors()
-    """Failed requests, compared with stable's."""
-    latency: Latency | None = None
-    """Slow answers, compared with stable's; not judged when left out."""
-    reporter: Literal["Source", "Destination", "Waypoint", "Auto"] = "Source"
-    """Who counted: the callers' proxies and gateways (Source), the versions' own proxies (Destination: failures to reach a pod are not
-    seen), or a waypoint. Auto: the first of source, waypoint and destination that has counted requests of stable; costs more samples."""
-    confidence: Annotated[int, Field(ge=80, le=99)] = 99
-    """Percent. At 99 at most 1 of 100 good versions is rolled back by mistake: the bar is odds of 100:1."""
-    min_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 5
-    """Canary requests in a step before it may advance."""
-    insufficient_data: Literal["Advance", "Hold"] = "Advance"
-    """At `hold.max`, when the evidence is neither good nor bad: take the next step, or wait for evidence until the deadline."""
-    no_data: Literal["Hold", "Withdraw"] = "Hold"
-    """No accepted sample at all for `hold.max`: wait until the deadline, or take the traffic back without blame."""
-    deadline: Annotated[Duration, span("10s", "720h", "analysis.deadline")] = timedelta(hours=1)
-    """The longest a step may take before the traffic goes back without blame."""
 
 
 _SPEC = with_rules(

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from canary_operator.api.spec import CanaryReleaseSpec, Hold, Mirror, Preview, PreviewMatch, ServiceRef, Step
+from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
+from canary_operator.api.traffic import Mirror, Preview, PreviewMatch
 from canary_operator.simulation.api import Fault
 from canary_operator.simulation.objects import Subsets
 from canary_operator.simulation.prometheus import Mode

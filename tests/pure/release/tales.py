@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from canary_operator.api.spec import CanaryReleaseSpec, Hold, Mirror, Preview, PreviewMatch, ServiceRef, Step
+from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
+from canary_operator.api.traffic import Mirror, Preview, PreviewMatch
 from canary_operator.simulation.process import Pass
 from canary_operator.simulation.prometheus import Mode
 from canary_operator.simulation.world import EPOCH, World

@@ -9,8 +9,8 @@ from canary_operator.analysis.baseline import Baseline
 from canary_operator.analysis.odds import Counts, Segment
 from canary_operator.analysis.record import Evidence
 from canary_operator.analysis.samples import Samples
+from canary_operator.api.analysis import Analysis, Latency
 from canary_operator.api.record import ReleaseRecord, Tally
-from canary_operator.api.spec import Analysis, Latency
 from canary_operator.api.status import State
 from canary_operator.release import reasons
 from canary_operator.release.evidence import look, rules_of

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from canary_operator.api.spec import Mirror, Preview, PreviewMatch
+from canary_operator.api.traffic import Mirror, Preview, PreviewMatch
 from canary_operator.release import reasons
 from canary_operator.release.model import BARE, Decision, EnsureSubsets, EnsureWeights, Extras
 from tests.builders import NOW, Situation, finding, labels, release

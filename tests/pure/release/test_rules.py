@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from canary_operator.api.spec import CanaryReleaseSpec, Hold, Mirror, Preview, PreviewMatch, ServiceRef, Step
+from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
 from canary_operator.api.status import State
+from canary_operator.api.traffic import Mirror, Preview, PreviewMatch
 from canary_operator.release.actions import VERBS
 from canary_operator.release.model import Because, Extras
 from canary_operator.release.scene import version_of
