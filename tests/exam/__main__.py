@@ -86,7 +86,7 @@ def report(found: Mapping[Mutant, Mapping[str, Outcome]], seconds: float) -> str
         "",
         "Written by `make exam`. The operator is broken on purpose in one place at a time; a test that is named in advance has to go red, and is",
         "green without it. No test of a day without faults counts: each either kills the operator, lets its requests, its samples or its watches",
-        "fail, or judges every stored revision by the rules.",
+        "fail, or judges every stored revision by the rules. A plan such as `good:4:lost` is replayed by `python -m tests.faults --plan good:4:lost`.",
         "",
         f"**{dead} of {len(found)} killed**, in {seconds:.0f} s on {os.cpu_count()} cores.",
         "",
