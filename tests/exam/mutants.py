@@ -189,7 +189,7 @@ MUTANTS = (
         "apply.py",
         "    if last is not None and last.uid == mark.uid and (last.rank > mark.rank or (last.rank == mark.rank and last != mark)):\n",
         "    if False:\n",
-        (f"{PAUSED}::test_a_process_that_slept_through_a_promotion_writes_nothing",),
+        ("tests/shell/test_apply.py::test_a_later_mark_on_any_route_stops_the_pass",),
     ),
     Mutant(
         "M29",
@@ -230,14 +230,6 @@ MUTANTS = (
         "believe(state, seen)",
         "state",
         ("forgotten:5:lost",),
-    ),
-    Mutant(
-        "M38",
-        "an old record is acted on though the routing is newer",
-        "release/decide.py",
-        "    if not seen.fresh and outranked(state, seen):\n",
-        "    if False:\n",
-        (f"{PAUSED}::test_a_process_that_slept_through_a_promotion_writes_nothing",),
     ),
     Mutant(
         "M39",
