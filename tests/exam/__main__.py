@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seconds = time.monotonic() - began
     print(f"{len(found) - len(survived)} of {len(found)} mutants killed in {seconds:.0f} s")
     if options.report:
-        options.report.write_text(report(found, seconds))
+        options.report.parent.mkdir(parents=True, exist_ok=True)
+        options.report.write_text(report(found, seconds), encoding="utf-8")
     return int(bool(survived) or any(outcome.red for outcome in green.values()))
 
 
@@ -84,7 +85,7 @@ def report(found: Mapping[Mutant, Mapping[str, Outcome]], seconds: float) -> str
     lines = [
         "# The exam of the tests",
         "",
-        "Written by `make exam`. The operator is broken on purpose in one place at a time; a test that is named in advance has to go red, and is",
+        "The operator is broken on purpose in one place at a time; a test that is named for it has to go red, and is",
         "green without it. No test of a day without faults counts: each either kills the operator, lets its requests, its samples or its watches",
         "fail, or judges every stored revision by the rules.",
         "A plan such as `good:4:lost` is replayed by `python -m tests.faults --plan good:4:lost`.",
