@@ -43,6 +43,8 @@ class ApiServer:
         self.releases = ["a", "b"]
         self.streams: list[Stream] = []
         """Of the CanaryReleases, one after another; then they last."""
+        self.refusals: list[int] = []
+        """Status of the next answers to lists and watches, whatever they ask for."""
         self.token = "first"
         self.asked: list[tuple[float, str, str]] = []
         """When, list or watch, plural."""
@@ -57,6 +59,9 @@ class ApiServer:
         kind = kind_of(request.path)
         if kind is None:
             return web.json_response(self._discovery(request.path))
+        if self.refusals:
+            status = self.refusals.pop(0)
+            return web.json_response({"kind": "Status", "code": status}, status=status)
         watch = "watch" in request.query
         self.asked.append((time.monotonic(), "watch" if watch else "list", kind.plural))
         if watch:

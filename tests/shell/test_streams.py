@@ -109,6 +109,16 @@ async def test_after_a_fault_in_the_stream_news_comes_again(fault: Stream, tmp_p
         await rig.has("a", "b", "c")
 
 
+@pytest.mark.parametrize("status", [400, 409, 422])
+async def test_a_refusal_without_sense_costs_no_other_stream(status: int, tmp_path: Path) -> None:
+    async def refused(response: web.StreamResponse, server: ApiServer) -> None:
+        server.refusals = [status]
+
+    async with watching(tmp_path, refused, NEWS) as rig:
+        await rig.has("a", "b", "c", seconds=4)
+        assert rig.server.count("watch", plural=WATCHED[1].plural) == 1
+
+
 async def test_a_silent_stream_is_dropped(tmp_path: Path) -> None:
     """Half-open: nobody says that the connection is gone."""
     async with watching(tmp_path, silent, NEWS, silence=1) as rig:

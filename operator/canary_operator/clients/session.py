@@ -23,6 +23,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 OFTEN = 1.0
 """Seconds between two signs of life that are told."""
 
+UNDERSTOOD = frozenset({401, 403, 404, 410, 429})
+"""Refusals that Kopf has an answer to."""
 EXPIRED = b'{"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}\n'
 
 Told = Callable[[Kind, str | None], None]
@@ -89,8 +91,12 @@ def session(configuration: Configuration, *, listing: Told, heard: Told, pace: P
 
 
 def _known(configuration: Configuration, answer: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
+    """The answer, unless it is one that Kopf would give up all watches for: then what it tries again for."""
     if answer.status == 401:
         distrust(configuration)
+    if 400 <= answer.status < 500 and answer.status not in UNDERSTOOD:
+        answer.close()
+        raise aiohttp.ClientConnectionError(f"{answer.url.path} was answered with {answer.status}")
     return answer
 
 
