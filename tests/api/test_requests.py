@@ -25,7 +25,14 @@ def asked(cluster: Cluster, since: float) -> Counter[str]:
     return Counter(f"{each.verb} {each.resource}" for each in found if each.verb != "watch" and each.resource not in NOT_COUNTED)
 
 
-@pytest.mark.timeout(240 + IDLE_SECONDS)
+def idle(cluster: Cluster, seconds: float) -> Counter[str]:
+    """What is asked in so many seconds from now on."""
+    began = time.time()
+    until(lambda: time.time() - began > seconds, "time passes", seconds + 5)
+    return asked(cluster, began)
+
+
+@pytest.mark.timeout(310 + IDLE_SECONDS)
 def test_fifty_releases_at_rest_cost_nothing(place: Place, cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     names = [f"service-{number}" for number in range(RELEASES)]
     place.deploy(*names, versions=("v1",))
@@ -36,9 +43,9 @@ def test_fifty_releases_at_rest_cost_nothing(place: Place, cluster: Cluster, cap
     adopting = asked(cluster, began)
     until(lambda: not asked(cluster, time.time() - QUIET_SECONDS), "adopted", 60)
 
-    began = time.time()
-    until(lambda: time.time() - began > IDLE_SECONDS, "time passes", IDLE_SECONDS + 5)
-    found = asked(cluster, began)
+    found = idle(cluster, IDLE_SECONDS)
+    if found:  # the tail of an adoption on a busy machine; whatever is asked for again and again comes at least once a minute
+        found = idle(cluster, 65)
 
     with capsys.disabled():
         print(f"\nadopting {RELEASES}: {dict(adopting)}\n{RELEASES} at rest for {IDLE_SECONDS:g} s: {found.total()} requests {dict(found)}")
