@@ -50,6 +50,6 @@ def test_the_story_ends_the_same_wherever_the_operator_dies(told: Mapping[str, T
     assert not usual.faulty, "\n".join((*usual.faulty, usual.first.log))
     diverged = [(run, lines) for run in runs if (lines := run.against(usual.first))]
     assert not diverged, "\n\n".join(f"{run.plan}:\n" + "\n".join(lines) + f"\n{run.log}" for run, lines in diverged)
-    # On a busy machine a story may be told with a write less, so that the last plan of it finds nothing to strike.
-    missed = [str(run.plan) for run in runs if not run.counts]
-    assert len(missed) <= len(runs) // 8, f"these faults did not strike: {missed}"
+    # On a busy machine a story may be told with a write less, so that the one plan for its last write finds nothing to strike.
+    missed = [str(run.plan) for run in runs if not run.counts and run.plan.faults[0].write < usual.writes]
+    assert not missed, f"these faults did not strike: {missed}"
