@@ -11,15 +11,17 @@ from pydantic import TypeAdapter
 
 from canary_operator import instrumentation
 from canary_operator.api.status import CanaryReleaseStatus, ReleaseRecord
-from canary_operator.apply import Hands, Stale, apply, read_again, record, reread_rule
+from canary_operator.apply import apply, record, reread_rule
 from canary_operator.cache import Key
 from canary_operator.clients.errors import ClusterError, Conflict
 from canary_operator.clients.kinds import CANARY_RELEASE
 from canary_operator.findings import look as inspected
+from canary_operator.hands import Hands, read_again
 from canary_operator.observe import observe, route_seen
 from canary_operator.release.decide import decide
 from canary_operator.release.model import BARE, Announce, Decision, EnsureSubsets, EnsureWeights, Observation, ReadAgain, ReleaseFinalizer
 from canary_operator.release.report import status_of, told, worth_writing
+from canary_operator.routing import Stale
 from canary_operator.sampler import Question
 from canary_operator.shell import Shell
 from canary_operator.subject import Subject, subject

@@ -63,7 +63,7 @@ MUTANTS = (
     Mutant(
         "M5",
         "routing is written whatever happened to the object since it was read",
-        "apply.py",
+        "routing.py",
         '    body["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]\n',
         "",
         (f"{PAUSED}::test_a_write_that_was_on_its_way_all_the_time_is_refused",),
@@ -82,7 +82,7 @@ MUTANTS = (
     Mutant(
         "M7",
         "an object counts as deleted whatever the API server answers",
-        "apply.py",
+        "removal.py",
         "        if await _is_still_there(kind, document, hands):\n            raise\n",
         "",
         ("removed:3:conflict",),
@@ -98,7 +98,7 @@ MUTANTS = (
     Mutant(
         "M9",
         "a later decision of a CanaryRelease that is gone forbids writing",
-        "apply.py",
+        "routing.py",
         "    if last is not None and last.uid == mark.uid and (last.rank > mark.rank",
         "    if last is not None and (last.rank > mark.rank",
         ("reborn:8:before",),
@@ -186,7 +186,7 @@ MUTANTS = (
     Mutant(
         "M28",
         "a process that was overtaken writes what it had decided",
-        "apply.py",
+        "routing.py",
         "    if last is not None and last.uid == mark.uid and (last.rank > mark.rank or (last.rank == mark.rank and last != mark)):\n",
         "    if False:\n",
         ("tests/shell/test_apply.py::test_a_later_mark_on_any_route_stops_the_pass",),
@@ -291,7 +291,7 @@ MUTANTS = (
         "M50",
         "only the VirtualService is given back when a CanaryRelease goes",
         "apply.py",
-        "            await _disown(DESTINATION_RULE, it.rule, hands)\n",
+        "            await disown(DESTINATION_RULE, it.rule, hands)\n",
         "",
         ("deleted:8:lost",),
     ),

@@ -5,13 +5,15 @@ from typing import Any, cast
 
 import pytest
 
-from canary_operator.apply import Hands, Stale, apply
+from canary_operator.apply import apply
 from canary_operator.cache import Cache, Key
 from canary_operator.clients.errors import Conflict
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, SERVICE, VIRTUAL_SERVICE
 from canary_operator.clients.kubernetes import Cluster
+from canary_operator.hands import Hands
 from canary_operator.observe import route_seen, subsets_seen
 from canary_operator.release.model import BARE, Disown, Effect, EnsureSubsets, EnsureWeights, Mark, RemoveRoute, RemoveSubsets, SubsetsSeen
+from canary_operator.routing import Stale
 from canary_operator.subject import Subject, subject
 from tests.shell.memory import Memory
 

@@ -1,0 +1,47 @@
+"""What an effect is applied with, and how an object is read afresh when a write to it was refused or its outcome is unknown."""
+
+from dataclasses import dataclass
+
+from canary_operator.cache import Cache, Key
+from canary_operator.clients.errors import ClusterError, Conflict, NotFound, Unavailable
+from canary_operator.clients.kinds import CANARY_RELEASE, Kind
+from canary_operator.clients.kubernetes import Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What an effect is applied with."""
+
+    cluster: Cluster
+    cache: Cache
+
+
+async def read_again(kind: Kind, name: tuple[str, str], hands: Hands) -> bool:
+    """Reads an object afresh; True: it is not as the cache had it."""
+    before = hands.cache.get(kind, *name)
+    try:
+        document = await hands.cluster.get(kind, *name)
+    except NotFound:
+        hands.cache.remove(kind, {"metadata": {"namespace": name[0], "name": name[1]}})
+        return before is not None
+    hands.cache.store(kind, document)
+    if kind == CANARY_RELEASE:
+        hands.cache.note_read(Key(*name))
+    return before is None or before["metadata"]["resourceVersion"] != document["metadata"]["resourceVersion"]
+
+
+class rereading:
+    """Reads the object afresh when a write to it was refused, or when nobody knows whether it was done."""
+
+    def __init__(self, kind: Kind, name: tuple[str, str], hands: Hands) -> None:
+        self._kind, self._name, self._hands = kind, name, hands
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Conflict | NotFound | Unavailable):
+            try:
+                await read_again(self._kind, self._name, self._hands)
+            except ClusterError:
+                pass  # the write's own error says more

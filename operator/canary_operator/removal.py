@@ -1,0 +1,71 @@
+"""What is taken away or given back: routing objects and our subsets in them. Refuses to decide which, and when."""
+
+from typing import Any
+
+from canary_operator.cache import Document
+from canary_operator.clients.errors import Conflict, NotFound
+from canary_operator.clients.kinds import DESTINATION_RULE, Kind
+from canary_operator.hands import Hands, rereading
+from canary_operator.subject import Subject
+from canary_operator.traffic import destination_rule
+from canary_operator.traffic.mark import is_nobodys, mark_text, without_ownership
+from canary_operator.trimming import name_of
+
+
+async def remove_subsets(it: Subject, hands: Hands) -> None:
+    """Takes our subsets away: with the DestinationRule if it is ours, out of the user's if not."""
+    if it.rule is None or it.rule_is_ours:
+        await remove(DESTINATION_RULE, it.rule, hands)
+        return
+    body = _released(it.rule)
+    body["spec"] = {"subsets": destination_rule.without_subsets(it.rule)["spec"].get("subsets")}
+    async with rereading(DESTINATION_RULE, name_of(it.rule), hands):
+        hands.cache.store(DESTINATION_RULE, await hands.cluster.merge_patch(DESTINATION_RULE, *name_of(it.rule), body))
+
+
+async def remove(kind: Kind, document: Document | None, hands: Hands, *, unchanged: bool = False) -> None:
+    """Deletes the object, if it is still the one that was seen; `unchanged`: only if nobody has written it since."""
+    if document is None:
+        return
+    metadata = document["metadata"]
+    version = metadata["resourceVersion"] if unchanged else None
+    try:
+        await hands.cluster.delete(kind, metadata["namespace"], metadata["name"], uid=metadata["uid"], resource_version=version)
+    except NotFound:
+        pass
+    except Conflict:
+        if await _is_still_there(kind, document, hands):
+            raise
+        return  # another object of this name, which is not ours to delete
+    hands.cache.remove(kind, {"metadata": {"namespace": metadata["namespace"], "name": metadata["name"]}})
+
+
+async def _is_still_there(kind: Kind, document: Document, hands: Hands) -> bool:
+    """Whether this very object, and no other of its name, still exists."""
+    try:
+        found = await hands.cluster.get(kind, *name_of(document))
+    except NotFound:
+        hands.cache.remove(kind, document)
+        return False
+    hands.cache.store(kind, found)
+    return bool(found["metadata"]["uid"] == document["metadata"]["uid"])
+
+
+async def disown(kind: Kind, document: Document | None, hands: Hands) -> None:
+    """Takes our mark and labels off the object; what it does stays as it is."""
+    if document is None or (mark_text(document) is None and is_nobodys(document)):
+        return
+    try:
+        hands.cache.store(kind, await hands.cluster.merge_patch(kind, *name_of(document), _released(document)))
+    except NotFound:
+        hands.cache.remove(kind, document)
+
+
+def _released(document: Document) -> dict[str, Any]:
+    """The merge patch that takes our mark and labels off."""
+    before, after = document["metadata"], without_ownership(document)["metadata"]
+    body: dict[str, Any] = {"resourceVersion": before["resourceVersion"]}
+    for field in ("labels", "annotations"):
+        ours = (before.get(field) or {}).keys() - (after.get(field) or {}).keys()
+        body |= {field: dict.fromkeys(ours)} if ours else {}
+    return {"metadata": body}
