@@ -32,6 +32,10 @@ class Provider:
     """Certificates to trust instead of the usual ones."""
     headers_file: str | None = None
     """Lines `Name: value`, such as a tenant; read anew for every query."""
+    cert_file: str | None = None
+    """The certificate that the operator shows; read anew when it changes, like the other certificates. None: it shows none."""
+    key_file: str | None = None
+    """Its key; None exactly when there is no certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +147,15 @@ class _Reader:
             "tokenFile": ("token_file", _file),
             "caFile": ("ca_file", _file),
             "headersFile": ("headers_file", _file),
+            "certFile": ("cert_file", _file),
+            "keyFile": ("key_file", _file),
         }
         values = _read(document, f"{key}.", fields)
         if "url" not in values:
             raise SettingsError(f"{key}.url: missing; write the address of Prometheus")
+        for one, other in (("certFile", "keyFile"), ("keyFile", "certFile")):
+            if values.get(fields[one][0]) and not values.get(fields[other][0]):
+                raise SettingsError(f"{key}.{other}: missing; a certificate that is shown needs both certFile and keyFile")
         return Provider(**values)
 
 

@@ -1,6 +1,7 @@
 """The Prometheus client against servers that misbehave in every way found so far: never raises, never takes long, tells no secret."""
 
 import asyncio
+import gzip
 import time
 from pathlib import Path
 
@@ -37,11 +38,14 @@ MISBEHAVING = [
     pytest.param(say({"status": "success"}), "data", id="no data"),
     pytest.param(success({"resultType": "vector", "result": []}), "vector", id="a vector"),
     pytest.param(success({"resultType": "scalar", "result": [1, "2"]}), "scalar", id="a scalar"),
-    pytest.param(say(b"", "302 Found", "Location: http://169.254.169.254/"), "HTTP 302", id="redirect"),
-    pytest.param(huge, "larger than 32 MiB", id="50 MB"),
-    pytest.param(drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "), "no answer within 0.4 s", id="drips its body"),
+    pytest.param(say(b"", "302 Found", "Location: http://169.254.169.254/"), "a redirect (HTTP 302), which is not followed", id="redirect"),
     pytest.param(
-        drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"), "no answer within 0.4 s", id="drips chunks"
+        say(gzip.compress(b" " * 100_000_000), "200 OK", "Content-Encoding: gzip"), "is compressed", id="100 MB packed into 100 kB"
+    ),
+    pytest.param(huge, "larger than 32 MiB", id="50 MB"),
+    pytest.param(drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "), "did not end within 0.4 s", id="drips its body"),
+    pytest.param(
+        drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"), "did not end within 0.4 s", id="drips chunks"
     ),
     pytest.param(drip(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"), "no answer within 0.4 s", id="drips its headers"),
     pytest.param(lambda connection: time.sleep(2), "no answer within 0.4 s", id="mute"),  # noqa: TID251

@@ -11,7 +11,7 @@ from canary_operator.settings import Election, Provider, Settings, SettingsError
 
 GOOD = """
 prometheus:
-  default: {url: "http://prometheus.monitoring:9090/", timeout: 3s, tokenFile: "", caFile: "", headersFile: ""}
+  default: {url: "http://prometheus.monitoring:9090/", timeout: 3s, tokenFile: "", caFile: "", headersFile: "", certFile: "", keyFile: ""}
   other: {url: "https://mimir.example.com/prometheus"}
 namespaces: [shop, infra]
 workers: 4
@@ -34,6 +34,10 @@ WRONG = [
     ("prometheus: {default: {url: 'http://x', timeout: 10m}}", "prometheus.default.timeout"),
     ("prometheus: {default: {url: 'http://x', tokenFile: /no/such/file}}", "prometheus.default.tokenFile"),
     ("prometheus: {default: {url: 'http://x', caFile: 1}}", "prometheus.default.caFile"),
+    ("prometheus: {default: {url: 'http://x', headersFile: [a]}}", "prometheus.default.headersFile"),
+    ("prometheus: {default: {url: 'http://x', certFile: /no/such/file, keyFile: /dev/null}}", "prometheus.default.certFile"),
+    (f"prometheus: {{default: {{url: 'http://x', certFile: {__file__}}}}}", "prometheus.default.keyFile"),
+    (f"prometheus: {{default: {{url: 'http://x', keyFile: {__file__}}}}}", "prometheus.default.certFile"),
     ("prometheus: {default: {url: 'http://x', token: abc}}", "prometheus.default.token"),
     ("prometheus: {Default: {url: 'http://x'}}", "prometheus.Default"),
     ("prometheus: http://x", "prometheus"),

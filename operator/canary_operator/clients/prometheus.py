@@ -9,9 +9,10 @@ import errno
 import json
 import os
 import time
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import requests
@@ -19,8 +20,10 @@ from prometheus_api_client.prometheus_connect import PrometheusConnect
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
-from canary_operator.analysis.samples import Answer, QueryFailed, parse
+from canary_operator.analysis.samples import Answer, NoData, QueryFailed, parse
 from canary_operator.api.names import MANAGER
+from canary_operator.clients import credentials
+from canary_operator.clients.credentials import Stamp, Unusable
 from canary_operator.settings import Provider
 
 LARGEST = 32 * 1024 * 1024
@@ -32,6 +35,10 @@ _TOO_LARGE = f"the answer is larger than {LARGEST // 1024 // 1024} MiB"
 
 class _Refused(Exception):
     """Private to this module: ends a query with a clause for a person."""
+
+
+class _Unfinished(Exception):
+    """Private to this module: an answer began, and did not end in time."""
 
 
 class _Whole:
@@ -53,14 +60,20 @@ class _Session(requests.Session):
         super().__init__()
         self.trust_env = False  # neither proxies nor netrc
         self.verify = provider.ca_file or True
+        self.cert = (provider.cert_file, provider.key_file) if provider.cert_file and provider.key_file else None
         self._provider = provider
+        self.sent: deque[dict[str, str]] = deque([{}], maxlen=THREADS)
+        """The credentials of the last queries: what a server repeats of them is hidden."""
 
     def request(self, method: str, url: str, **arguments: Any) -> Any:  # type: ignore[override]
         seconds = self._provider.timeout.total_seconds()
         deadline = time.monotonic() + seconds
         # Prometheus' own time-out ends a query that nobody waits for any more.
         asked = {**(arguments.get("params") or {}), "timeout": f"{seconds:g}s"}
-        headers = {"User-Agent": MANAGER, "Accept": "application/json", "Accept-Encoding": "identity", **_headers(self._provider)}
+        given = credentials.headers(self._provider)
+        if given != self.sent[-1]:
+            self.sent.append(given)
+        headers = {"User-Agent": MANAGER, "Accept": "application/json", "Accept-Encoding": "identity", **given}
         response = super().request(method, url, params=asked, headers=headers, timeout=seconds, stream=True, allow_redirects=False)
         try:
             content = _content(response, deadline)
@@ -70,22 +83,26 @@ class _Session(requests.Session):
 
 
 def _content(response: requests.Response, deadline: float) -> bytes:
-    """Reads what is there, chunk by chunk: a server that drips must not hold the thread."""
-    declared = response.headers.get("Content-Length", "")
+    """Reads what is there, chunk by chunk: a server that drips must not hold the thread. Never unpacked, so it is as large as it looks."""
+    declared, packed = response.headers.get("Content-Length", ""), response.headers.get("Content-Encoding", "identity")
     chunks, size = [], 0
+    if packed.lower() != "identity":
+        raise _Refused("the answer is compressed, though no compression was asked for")
     if declared.isdecimal() and int(declared[:18]) > LARGEST:
         raise _Refused(_TOO_LARGE)
-    while chunk := response.raw.read1(_CHUNK):
+    while chunk := response.raw.read1(_CHUNK, decode_content=False):
         size += len(chunk)
         if size > LARGEST:
             raise _Refused(_TOO_LARGE)
         if time.monotonic() > deadline:
-            raise TimeoutError
+            raise _Unfinished
         chunks.append(chunk)
     return b"".join(chunks)
 
 
 def _document(status: int, content: bytes) -> object:
+    if 300 <= status < 400:
+        raise _Refused(f"a redirect (HTTP {status}), which is not followed: configure the address that answers by itself")
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
@@ -97,21 +114,19 @@ def _document(status: int, content: bytes) -> object:
     return document
 
 
-def _headers(provider: Provider) -> dict[str, str]:
-    """Read for every query: tokens rotate."""
-    headers = {}
-    for path, key in ((provider.headers_file, "headersFile"), (provider.token_file, "tokenFile")):
-        if path is None:
-            continue
-        try:
-            text = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            raise _Refused(f"{key} {path} cannot be read") from None
-        if path == provider.token_file:
-            headers["Authorization"] = f"Bearer {text}"
-        else:
-            headers |= {name.strip(): value.strip() for name, found, value in (line.partition(":") for line in text.splitlines()) if found}
-    return headers
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    """A provider's connections, and the state of the files that they were made from."""
+
+    stamp: Stamp
+    session: _Session
+    connect: PrometheusConnect
+
+    def hide(self, words: str) -> str:
+        """Words that are to be told, without credentials."""
+        for sent in self.session.sent:
+            words = credentials.hide(words, sent)
+        return words
 
 
 class Prometheus:
@@ -119,14 +134,14 @@ class Prometheus:
 
     def __init__(self, providers: Mapping[str, Provider]) -> None:
         self._providers = providers
-        self._connections: dict[str, PrometheusConnect] = {}
+        self._connections: dict[str, _Connection] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="prometheus")
 
     def close(self) -> None:
         """Gives up what is still asked."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         for connection in self._connections.values():
-            connection.close()
+            connection.connect.close()
 
     async def query(self, provider: str, text: str) -> Answer:
         """The answer to an instant query, checked. Whatever goes wrong is an answer too."""
@@ -142,27 +157,39 @@ class Prometheus:
             return QueryFailed(f"Prometheus at provider {provider}: {_words(error, known)}")
 
     def _query(self, name: str, provider: Provider, text: str) -> Answer:
+        known: _Connection | None = None
         try:
-            answer = parse(self._connection(name, provider).custom_query(text))
+            known = self._connection(name, provider)
+            answer = parse(known.connect.custom_query(text))
         except Exception as error:  # noqa: BLE001  (a failed query is an observation, whatever failed)
-            return QueryFailed(f"Prometheus at provider {name}: {_words(error, provider)}")
+            answer = QueryFailed(_words(error, provider))
+        if known is not None and isinstance(answer, QueryFailed | NoData):
+            answer = replace(answer, why=known.hide(answer.why))
         return QueryFailed(f"Prometheus at provider {name}: {answer.why}") if isinstance(answer, QueryFailed) else answer
 
-    def _connection(self, name: str, provider: Provider) -> PrometheusConnect:
-        known = self._connections.get(name)
-        if known is None:
+    def _connection(self, name: str, provider: Provider) -> _Connection:
+        """Certificates live in a connection: when a file has changed, no connection that was made before is used any more."""
+        known, stamp = self._connections.get(name), credentials.stamp(provider)
+        if known is None or known.stamp != stamp:
+            if stamp:
+                credentials.check(provider)
             session = _Session(provider)
-            known = PrometheusConnect(url=provider.url, session=session, retry=Retry(0))
+            made = _Connection(stamp, session, PrometheusConnect(url=provider.url, session=session, retry=Retry(0)))
             # After PrometheusConnect, which mounts an adapter of its own.
             session.mount(provider.url, HTTPAdapter(pool_maxsize=THREADS, max_retries=Retry(0, redirect=0)))
-            self._connections[name] = known
+            self._connections[name] = made
+            if known is not None:
+                known.connect.close()
+            known = made
         return known
 
 
 def _words(error: BaseException, provider: Provider) -> str:
     """Why a query failed, in a clause without addresses or credentials."""
-    if isinstance(error, _Refused):
+    if isinstance(error, _Refused | Unusable):
         return str(error)
+    if isinstance(error, _Unfinished):
+        return f"the answer did not end within {provider.timeout.total_seconds():g} s"
     if isinstance(error, (requests.exceptions.Timeout, TimeoutError)) or _has(error, TimeoutError):
         return f"no answer within {provider.timeout.total_seconds():g} s"
     if isinstance(error, requests.exceptions.SSLError):
