@@ -18,7 +18,8 @@ from tests.faults.outcome import differences, final_state
 from tests.faults.proxy import Once, away
 from tests.faults.rig import Rig
 from tests.faults.runs import QUIET_SECONDS, Model, models
-from tests.faults.scenarios import LONG, SCENARIOS, SHORT, reaches, steps
+from tests.faults.scenarios import SCENARIOS
+from tests.faults.stories import LONG, SHORT, reaches, steps
 
 AWAY_SECONDS = float(os.environ.get("FAULTS_AWAY_SECONDS", "6"))
 RECOVERY_SECONDS = 15

@@ -9,7 +9,8 @@ from tests.faults.bench import Bench
 from tests.faults.outcome import differences, final_state
 from tests.faults.rig import Life, Rig
 from tests.faults.runs import QUIET_SECONDS
-from tests.faults.scenarios import SCENARIOS, ends
+from tests.faults.scenarios import SCENARIOS
+from tests.faults.stories import ends
 
 GOOD = SCENARIOS["good"]
 STILL_SECONDS = 2.0

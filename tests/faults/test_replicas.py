@@ -20,7 +20,8 @@ from tests.faults.bench import Bench
 from tests.faults.proxy import away
 from tests.faults.rig import Life, Rig
 from tests.faults.runs import QUIET_SECONDS
-from tests.faults.scenarios import LONG, SCENARIOS, SHORT, reaches, steps
+from tests.faults.scenarios import SCENARIOS
+from tests.faults.stories import LONG, SHORT, reaches, steps
 
 LEASE_SECONDS = int(os.environ.get("FAULTS_LEASE_SECONDS", "3"))
 ROUNDS = int(os.environ.get("FAULTS_ROUNDS", "1"))

@@ -12,7 +12,8 @@ from lab.waiting import until
 from tests.faults.bench import Bench
 from tests.faults.rig import Rig
 from tests.faults.runs import QUIET_SECONDS
-from tests.faults.scenarios import SCENARIOS, SHORT
+from tests.faults.scenarios import SCENARIOS
+from tests.faults.stories import SHORT
 
 IDLE_SECONDS = float(os.environ.get("FAULTS_IDLE_SECONDS", "20"))
 PER_STEP, PER_RELEASE = 3, 20
