@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from canary_operator.analysis.samples import NoData, Point, QueryFailed, Samples, Series
+from canary_operator.api.pace import Pace
 from canary_operator.api.spec import CanaryReleaseSpec, ServiceRef
 from canary_operator.api.status import (
     CanaryReleaseStatus,
@@ -16,6 +17,7 @@ from canary_operator.api.status import (
     EvidenceSegment,
     Outcome,
     PastRelease,
+    PlannedStep,
     ReleaseRecord,
     State,
     Tally,
@@ -33,7 +35,7 @@ from canary_operator.release.model import (
     Serving,
     SubsetsSeen,
 )
-from canary_operator.release.plan import plan_of
+from canary_operator.release.plan import PACED, pace_of, plan_of
 from canary_operator.release.report import status_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -64,6 +66,17 @@ class Situation:
         if not 0 <= step <= len(plan):
             raise ValueError(f"the plan has {len(plan)} steps, not {step}")
         return self._running(State.PROGRESSING, step, plan[step - 1].weight if step else 0, since)
+
+    def paced(self, *path: int, since: float = 0, **pace: Any) -> "Situation":
+        """By a budget of 20 failures, or as `pace` says; these weights were taken, and the last is served for so many seconds."""
+        if list(path) != sorted(set(path)) or not all(0 < weight < 100 for weight in path):
+            raise ValueError("a path rises, below 100")
+        situation = self.having(pace=Pace(**{"failure_budget": 20, **pace}), steps=None)
+        running = situation._running(State.PROGRESSING, len(path), path[-1] if path else 0, since)
+        taken = tuple(PlannedStep(weight=weight, hold=PACED) for weight in path)
+        kept = pace_of(situation.spec, None, NOW - timedelta(seconds=since + 60))
+        known = kept and replace(kept, rate=100, spacing=5, risk=0.1 if len(path) > 1 else 1)
+        return running.recorded(plan=(*taken, *plan_of(situation.spec)), pace=known if path else kept)
 
     def baking(self, *, since: float = 0) -> "Situation":
         """The canary has had everything for so many seconds, after a release in which stable never failed."""

@@ -51,6 +51,10 @@ def held(**hold: str) -> Document:
     return spec(steps=[{"weight": 5, "hold": hold}])
 
 
+def pace(**fields: Any) -> Document:
+    return spec(pace={"failureBudget": 20, **fields})
+
+
 def weights(*numbers: Any) -> Document:
     return spec(steps=[{"weight": number} for number in numbers])
 
@@ -102,6 +106,13 @@ GOOD = [
         spec(steps=[{"weight": 5, "approval": "Required"}, {"weight": 100, "approval": "Required"}]), id="approval before two weights"
     ),
     pytest.param(spec(steps=[{"weight": 100, "approval": "Required"}]), id="everything at once, when a person says so"),
+    pytest.param(pace(), id="a price alone"),
+    pytest.param(
+        pace(minDuration="5m", maxDuration="2h", maxWeight=50, approval="BeforePromotion"), id="a pace with everything written out"
+    ),
+    pytest.param(pace(failureBudget=1, minDuration="0s", maxDuration="1m", maxWeight=1), id="the least pace"),
+    pytest.param(pace(failureBudget=1_000_000, minDuration="24h", maxDuration="720h", maxWeight=99), id="the greatest pace"),
+    pytest.param(pace(minDuration="2h", maxDuration="2h"), id="a pace that takes as long as it may"),
     pytest.param(
         spec(steps=[{"weight": 5, "hold": {"min": "1s", "max": "2s"}}, {"weight": 100}], analysis={"deadline": "10s"}),
         id="100 beside a deadline shorter than the default hold",
@@ -298,6 +309,35 @@ BAD = [
         held(max="30s"), "spec.steps[0].hold", "hold.min (1m when left out)", id="hold.max is shorter than the default of hold.min"
     ),
     pytest.param(held(min="2h", max="3h"), "spec", "lower min or raise deadline", id="hold.min is longer than the deadline"),
+    pytest.param(
+        spec(pace={"failureBudget": 20}, steps=[{"weight": 5}]),
+        "spec",
+        "write steps to name the weights yourself, or pace",
+        id="steps and pace",
+    ),
+    pytest.param(spec(pace={}), "spec.pace.failureBudget", "Required value", id="a pace without a price"),
+    pytest.param(pace(failureBudget=0), "spec.pace.failureBudget", "greater than or equal to 1", id="a budget of nothing"),
+    pytest.param(pace(failureBudget=1_000_001), "spec.pace.failureBudget", "less than or equal to 1000000", id="a budget without end"),
+    pytest.param(pace(failureBudget="20"), "spec.pace.failureBudget", "must be of type integer", id="a budget in quotes"),
+    pytest.param(pace(maxWeight=0), "spec.pace.maxWeight", "greater than or equal to 1", id="no weight at all"),
+    pytest.param(pace(maxWeight=100), "spec.pace.maxWeight", "less than or equal to 99", id="everything before everything"),
+    pytest.param(pace(minDuration="25h", maxDuration="30h"), "spec.pace.minDuration", "from 0s to 24h", id="pace.minDuration is too long"),
+    pytest.param(pace(minDuration="soon"), "spec.pace.minDuration", DURATION_ADVICE, id="pace.minDuration is a word"),
+    pytest.param(pace(minDuration="0s", maxDuration="59s"), "spec.pace.maxDuration", "from 1m to 720h", id="pace.maxDuration is too short"),
+    pytest.param(pace(maxDuration="721h"), "spec.pace.maxDuration", "from 1m to 720h", id="pace.maxDuration is too long"),
+    pytest.param(
+        pace(minDuration="3h"),
+        "spec.pace",
+        "lower minDuration or raise maxDuration",
+        id="pace.minDuration is longer than the whole way may be",
+    ),
+    pytest.param(
+        pace(maxDuration="4m"),
+        "spec.pace",
+        "pace.minDuration (5m when left out)",
+        id="pace.maxDuration is shorter than the default of minDuration",
+    ),
+    pytest.param(pace(approval="Required"), "spec.pace.approval", '"BeforePromotion"', id="the word of a step's approval"),
     pytest.param(
         owned(gateways=["infra/public"]), "spec.traffic.owned", "write the hosts that these gateways serve", id="gateways without hosts"
     ),

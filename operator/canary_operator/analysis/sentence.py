@@ -65,4 +65,6 @@ def _may_rise(verdict: Verdict) -> str:
     if verdict.word is Word.NOT_WORSE:
         worse = points_text(verdict.rules.rule_out)
         return f"odds {odds_text(verdict.ln_not_worse)} (needed 20:1) that it is not worse by {worse}"
+    if not verdict.rules.hold_max:
+        return "nothing speaks against it"
     return f"nothing speaks against it after {seconds_text(verdict.rules.hold_max)}"

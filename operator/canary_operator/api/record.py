@@ -74,6 +74,30 @@ class PlannedStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
+class PaceRecord:
+    """`spec.pace` as the release takes it, and what the present weight was chosen by."""
+
+    failure_budget: int
+    """Failed requests that a bad version may cost."""
+    min_duration: Duration
+    """No promotion before so much of the release is observed."""
+    max_duration: Duration
+    """The longest way to 100 percent."""
+    max_weight: int
+    """The highest weight before 100, in percent."""
+    since: Time
+    """Since when `maxDuration` counts: the start of the release, or of its pace."""
+    waited_seconds: float = 0
+    """Seconds that a person was waited for before the present step: `maxDuration` does not count them."""
+    rate: float | None = None
+    """Requests per second of both versions when the present weight was chosen; absent before the first, and when nobody knew."""
+    spacing: float | None = None
+    """Seconds between two scrapes at that time."""
+    risk: float | None = None
+    """The share of its requests that the canary could fail beyond stable, by the evidence at that time; 1: nothing was known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
 class Tally:
     """Requests of one version over a span."""
 
@@ -194,7 +218,9 @@ class ReleaseRecord:
     to: str | None = None
     """The revision under test; absent at rest."""
     plan: Annotated[tuple[PlannedStep, ...], Field(max_length=100)] = ()
-    """The steps that were taken, then those that will be, defaults filled in."""
+    """The steps that were taken, then those that will be, defaults filled in. Under a pace: the weights so far, and the gate before 100."""
+    pace: PaceRecord | None = None
+    """Present while the weights are chosen by a budget; absent: the plan names them."""
     step: int = 0
     """The step whose weight is served, from 1; 0 before the first."""
     weight: int = 0

@@ -1,7 +1,7 @@
 """What a user asks for: the spec of a CanaryRelease. The CRD and the reference text are generated from these types.
 
 Bounds stand beside the field, rules over several fields on the type, each with what to write instead. `steps` and `traffic` have no default
-in the schema, since defaulting happens before CEL; `plan()` of `release/plan.py` fills them in and status shows the result.
+in the schema, since defaulting happens before CEL; `plan_of` of `release/plan.py` fills them in and status shows the result.
 """
 
 from datetime import timedelta
@@ -11,6 +11,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from canary_operator.api.analysis import Analysis
+from canary_operator.api.pace import Pace
 from canary_operator.api.quantities import Duration, Share, compare_durations, span
 from canary_operator.api.schema import CONFIG, rules, text, with_rules
 from canary_operator.api.traffic import Mirror, Preview, Traffic
@@ -90,6 +91,10 @@ _SPEC = with_rules(
         f"!has(self.steps) || self.steps.all(s, s.weight == 100 || {compare_durations('s.hold.min', '<', 'self.analysis.deadline')})",
         "a step's hold.min must be shorter than analysis.deadline (1h when left out): lower min or raise deadline",
     ),
+    (
+        "!(has(self.steps) && has(self.pace))",
+        "steps and pace exclude each other: write steps to name the weights yourself, or pace to name the price and let the operator pick them",
+    ),
 )
 _STEPS = {
     **rules(
@@ -130,7 +135,9 @@ class CanaryReleaseSpec:
     mirror: Mirror | None = None
     """Copies of requests for the canary before its first weight; none when left out. Not with `traffic.attach`."""
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=20, json_schema_extra=_STEPS)] | None = None
-    """The weights on the way to 100 percent; 5, 10, 25, 50 when left out."""
+    """The weights on the way to 100 percent; 5, 10, 25, 50 when left out. Not with `pace`."""
+    pace: Pace | None = None
+    """What a bad version may cost; the operator picks the weights. In the place of `steps`."""
     bake: Annotated[Duration, span("0s", "24h", "bake")] = timedelta(minutes=2)
     """At 100 percent the old version stays the way back for this long."""
     capacity: Share = 0.5

@@ -12,6 +12,7 @@ from canary_operator.api.record import (
     EvidenceSegment,
     ExactTime,
     Outcome,
+    PaceRecord,
     PlannedHold,
     PlannedStep,
     ReleaseRecord,
@@ -33,6 +34,7 @@ __all__ = [
     "EvidenceSegment",
     "ExactTime",
     "Outcome",
+    "PaceRecord",
     "PastRelease",
     "PlannedHold",
     "PlannedStep",
@@ -109,7 +111,7 @@ class CanaryReleaseStatus:
     weight: int | None = None
     """The canary's weight as the route says it, in percent; absent when there is no route."""
     step: str | None = None
-    """The present step of the plan, such as `2/4`."""
+    """The present step of the plan, such as `2/4`; under a pace the number of rises so far."""
     reason: str | None = None
     """Why the release stands where it stands, as one of the documented reasons."""
     message: str | None = None

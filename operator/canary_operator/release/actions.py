@@ -15,7 +15,7 @@ from canary_operator.release import reasons
 from canary_operator.release.model import Announce, Because, Observation
 from canary_operator.release.plan import gated, next_weight
 from canary_operator.release.record import evidence_of, record_of
-from canary_operator.release.scene import promoted, running, version_of
+from canary_operator.release.scene import anew, promoted, running, version_of
 
 LONGEST = 120
 """Characters of an annotation that are looked at: a longer one is no action."""
@@ -60,8 +60,8 @@ def _approve(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -
     if state.state is not State.PROGRESSING:
         return _NOTHING_RUNS
     weight = next_weight(state)
-    if not gated(state, weight) or state.asked.approved == weight:
-        return Refused(f"no approval is asked for before {weight} %")
+    if weight is None or not gated(state, weight) or state.asked.approved == weight:
+        return Refused(f"no approval is asked for before {'the next weight' if weight is None else f'{weight} %'}")
     return _asked(state, approved=weight)
 
 
@@ -98,7 +98,7 @@ def _retry(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> 
     past = seen.last_release
     if state.held:
         fresh = record_of(restart(evidence_of(state)))
-        state = replace(state, held=None, evidence=fresh, weight_since=seen.now, observed_seconds=0, waiting_since=None, waited_seconds=0)
+        state = replace(anew(state, seen.now), held=None, evidence=fresh)
         return _asked(state, paused=False)
     ended = past is not None and past.outcome in (Outcome.ROLLED_BACK, Outcome.WITHDRAWN) and version_of(past.revision) == spec.version
     if state.state in (State.ROLLING_BACK, State.WITHDRAWING) or (state.state is State.STABLE and ended):

@@ -29,7 +29,7 @@ def decide(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> 
     if not seen.fresh and outranked(state, seen):
         scene = Scene(spec, state, seen, look(spec, state, seen))
         return scene.answer(Because(reasons.STALE_RECORD, "the routing is newer than the record at hand"), effects=(ReadAgain(),))
-    believed, told = edited(spec, believe(state, seen))
+    believed, told = edited(spec, believe(state, seen), seen.now)
     heard = heed(spec, believed, seen)
     scene = Scene(spec, heard.state, heard.seen, look(spec, heard.state, seen))
     answers = (answer for guard in GUARDS if (answer := guard(scene)))

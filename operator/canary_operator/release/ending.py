@@ -70,6 +70,7 @@ def _finish(scene: Scene, ending: Ending) -> Decision:
         from_=None,
         to=None,
         plan=(),
+        pace=None,
         step=0,
         weight=0,
         weight_since=None,

@@ -16,6 +16,8 @@ from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import ReleaseRecord, State
 from canary_operator.release import reasons
 from canary_operator.release.model import Because, Observation
+from canary_operator.release.pace import Tempo, measured
+from canary_operator.release.plan import at_ceiling, hold_of
 from canary_operator.release.reading import read
 from canary_operator.release.record import baseline_of, baseline_record, evidence_of
 
@@ -43,6 +45,8 @@ class Look:
     valid_for: timedelta | None = None
     """After this time it means something else even without news: the samples are too old, or patience is over. None: it does not."""
 
+    tempo: Tempo | None = None
+    """How much comes in, and how often that is seen; None: nobody knows."""
     unseen: str | None = None
     """What to ask Prometheus to see that it knows nothing of a canary that has weight; None: it does, or need not."""
 
@@ -88,16 +92,18 @@ def rules_of(spec: CanaryReleaseSpec, state: ReleaseRecord) -> Rules:
     """How the canary is judged in the present step."""
     analysis, before = spec.analysis, baseline_of(state.baseline)
     latency = analysis.latency
-    hold = state.plan[max(state.step - 1, 0)].hold if state.plan else None
+    hold = hold_of(state)
+    # Under a pace the budget decides below the highest weight, so neither odds nor clock are waited for there.
+    passing = state.pace is not None and not at_ceiling(state)
     return Rules(
         tolerance=analysis.errors.tolerance,
         rule_out=analysis.errors.rule_out,
         confidence=float(analysis.confidence),
         min_requests=analysis.min_requests,
         limit=analysis.errors.limit,
-        hold_min=spec.bake.total_seconds() if state.weight == FULL or hold is None else hold.min.total_seconds(),
-        hold_max=hold.max.total_seconds() if hold else 0.0,
-        insufficient_data_advances=analysis.insufficient_data == "Advance",
+        hold_min=spec.bake.total_seconds() if state.weight == FULL else hold.min.total_seconds(),
+        hold_max=0.0 if passing else hold.max.total_seconds(),
+        insufficient_data_advances=passing or analysis.insufficient_data == "Advance",
         noise=before.noise if before else 1.0,
         slowness=Slowness(latency.tolerance, latency.rule_out, latency.warmup.total_seconds(), before.slow_noise if before else 1.0)
         if latency
@@ -133,7 +139,8 @@ def look(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Lo
     )
     patience = INCIDENT_PATIENCE - lasted if since and lasted < INCIDENT_PATIENCE else None
     valid_for = min((span for span in (reading.stale_in, patience) if span is not None), default=None)
-    return Look(folded.committed, folded.now, verdict, reading.missing, base, since, lasted >= INCIDENT_PATIENCE, valid_for, reading.unseen)
+    over, tempo = lasted >= INCIDENT_PATIENCE, measured(found, spec.settle.total_seconds())
+    return Look(folded.committed, folded.now, verdict, reading.missing, base, since, over, valid_for, tempo, reading.unseen)
 
 
 def _settled_at(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> float | None:

@@ -8,7 +8,7 @@ from canary_operator.release.drift import corrected, give_way
 from canary_operator.release.homeward import remaining
 from canary_operator.release.model import BARE, Because, Decision, Extras, RecordState
 from canary_operator.release.scene import Scene, running
-from canary_operator.release.wants import HANDBRAKES, blocked, capacity_missing, first
+from canary_operator.release.wants import HANDBRAKES, blocked, capacity_missing, first, goal
 
 _BEFORE_MIRRORING = (*HANDBRAKES, blocked)
 
@@ -25,8 +25,8 @@ def extras_of(scene: Scene, state: ReleaseRecord) -> Extras:
 
 def _may_mirror(scene: Scene) -> bool:
     """Copies begin when only they are missing before the first weight."""
-    weight = scene.state.plan[0].weight
-    return first(_BEFORE_MIRRORING, scene) is None and capacity_missing(scene, weight) is None
+    weight = goal(scene)
+    return weight is not None and first(_BEFORE_MIRRORING, scene) is None and capacity_missing(scene, weight) is None
 
 
 def furnish(scene: Scene) -> Decision | None:

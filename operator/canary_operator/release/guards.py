@@ -11,8 +11,9 @@ from canary_operator.release.actions import taken
 from canary_operator.release.deletion import delete
 from canary_operator.release.drift import corrected, give_way, told
 from canary_operator.release.model import Announce, Because, Decision, EnsureFinalizer, RecordState
+from canary_operator.release.plan import hold_of
 from canary_operator.release.record import record_of
-from canary_operator.release.scene import Scene, clocked, running, step_age, version_of
+from canary_operator.release.scene import Scene, anew, clocked, running, step_age, version_of, way_age
 from canary_operator.release.wants import Hold, wants
 
 Guard = Callable[[Scene], Decision | None]
@@ -80,16 +81,12 @@ def lose(scene: Scene, reason: str, words: str, *, lost: bool) -> Decision:
     if reason == reasons.DRIFT and (decision := give_way(scene, words)):
         return decision
     state = replace(
-        scene.counted() if reason != reasons.DRIFT else corrected(scene.counted()),
+        anew(scene.counted() if reason != reasons.DRIFT else corrected(scene.counted()), scene.seen.now),
         state=State.PROGRESSING,
         step=0,
         weight=0,
-        weight_since=scene.seen.now,
-        observed_seconds=0,
         lost=scene.state.lost or lost,
         asked=taken(scene.state.asked),
-        waiting_since=None,
-        waited_seconds=0,
         mirror_since=None,
         evidence=record_of(start_step(scene.look.committed, 0)),
     )
@@ -126,19 +123,24 @@ def incident(scene: Scene) -> Decision | None:
 
 
 def deadline(scene: Scene) -> Decision | None:
-    """A step has taken too long, or there were no samples for as long as a step may take; waiting for a person does not count."""
+    """A step, or under a pace the whole way, has taken too long, or there were no samples for as long as a step may take.
+
+    Waiting for a person does not count.
+    """
     state, spec = scene.state, scene.spec
     if state.state is not State.PROGRESSING:
         return None
     age = step_age(state, scene.seen.now)
-    longest = state.plan[max(state.step - 1, 0)].hold.max
+    longest = hold_of(state).max
     if spec.analysis.no_data == "Withdraw" and scene.look.missing and not state.observed_seconds and age >= longest:
         return scene.end(reasons.NO_DATA, f"no sample was accepted for {int(age.total_seconds())} s: {scene.look.missing.message}")
-    if age >= spec.analysis.deadline:
+    pace, end, what = state.pace, spec.analysis.deadline, f"step {state.step}"
+    if pace is not None:
+        age, end, what = way_age(state, scene.seen.now), pace.max_duration, f"the way to 100 %, now at {scene.weight} %,"
+    if age >= end:
         plan = wants(scene)
         missing = plan.missing.message if isinstance(plan, Hold) else scene.look.told
-        words = f"step {state.step} took longer than {int(spec.analysis.deadline.total_seconds())} s; missing: {missing}"
-        return scene.end(reasons.DEADLINE_EXCEEDED, words)
+        return scene.end(reasons.DEADLINE_EXCEEDED, f"{what} took longer than {int(end.total_seconds())} s; missing: {missing}")
     return None
 
 

@@ -281,5 +281,7 @@ class Decision:
     """The odds in words; None while nothing is judged."""
     inspect: bool = False
     """The next look needs what surrounds the release."""
+    warnings: tuple[Because, ...] = ()
+    """What should be mended in the spec; the release goes on."""
     metrics: Because | None = None
     """Why no samples were accepted; None: they were, or none are needed."""

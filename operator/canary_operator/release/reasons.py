@@ -49,6 +49,7 @@ ACTION_TAKEN = "ActionTaken"
 ACTION_IGNORED = "ActionIgnored"
 INSPECTING = "Inspecting"
 SURROUNDINGS_UNREAD = "SurroundingsUnread"
+BUDGET_TOO_SMALL = "BudgetTooSmall"
 
 MEANING: dict[str, tuple[str, str]] = {
     ADOPTING: ("The route is being taken over; no traffic moves.", "Wait."),
@@ -108,7 +109,7 @@ MEANING: dict[str, tuple[str, str]] = {
     RETARGETED: ("`spec.version` names the stable version again.", "Nothing."),
     SUPERSEDED: ("Another revision is wanted; the next release follows.", "Nothing."),
     DEADLINE_EXCEEDED: (
-        "A step took longer than `analysis.deadline`.",
+        "A step took longer than `analysis.deadline`, or the way to 100 percent longer than `pace.maxDuration`.",
         "See the message for what was missing; then annotate `retry/<number>/<n>`.",
     ),
     NO_DATA: (
@@ -129,7 +130,14 @@ MEANING: dict[str, tuple[str, str]] = {
         "Somebody else changed the routing; it was set right.",
         "Do not edit the operator's VirtualService and DestinationRule; see the event for what was found.",
     ),
-    PLAN_CHANGED: ("`spec.steps` was edited during a release; it goes on from its present weight with the new steps above it.", "Nothing."),
+    PLAN_CHANGED: (
+        "`spec.steps` or `spec.pace` was edited during a release; it goes on from its present weight with the new steps above it, or the new pace.",
+        "Nothing.",
+    ),
+    BUDGET_TOO_SMALL: (
+        "The lowest weight may cost more than `spec.pace.failureBudget` before anybody can see it; the release goes on.",
+        "Raise `spec.pace.failureBudget`, or scrape the callers more often.",
+    ),
     DRIFT_FIGHT: (
         "Somebody else kept changing the weights or subsets during the release; traffic went back to stable.",
         "Let the other manager, named in the message, leave them alone as docs/gitops.md says; then annotate `retry/<number>/<n>`.",

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from canary_operator.api.spec import CanaryReleaseSpec
-from canary_operator.api.status import Advice, CanaryReleaseStatus, Condition, EvidenceRecord, Outcome, PastRelease, State
+from canary_operator.api.status import Advice, CanaryReleaseStatus, Condition, EvidenceRecord, Outcome, PastRelease, ReleaseRecord, State
 from canary_operator.release import reasons
 from canary_operator.release.model import Announce, Because, Decision, EnsureWeights, Observation
 from canary_operator.release.scene import version_of
@@ -24,6 +24,7 @@ def status_of(spec: CanaryReleaseSpec, before: CanaryReleaseStatus, decision: De
     same = before.phase == phase and before.reason == because.reason
     past = decision.last_release
     news = past is not None and past != before.last_release
+    warnings = (*decision.warnings, *seen.warnings)
     return CanaryReleaseStatus(
         observed_generation=seen.generation,
         phase=phase,
@@ -31,11 +32,11 @@ def status_of(spec: CanaryReleaseSpec, before: CanaryReleaseStatus, decision: De
         stable=decision.stable,
         canary=state.to,
         weight=_weight(decision, seen),
-        step=f"{state.step}/{len(state.plan)}" if state.plan else None,
+        step=_step(state),
         reason=because.reason,
         message=because.message[:LONGEST_MESSAGE],
         since=before.since if same and before.since else seen.now,
-        warnings=tuple(Advice(reason=each.reason, message=each.message[:LONGEST_MESSAGE]) for each in seen.warnings[:MOST_WARNINGS]),
+        warnings=tuple(Advice(reason=each.reason, message=each.message[:LONGEST_MESSAGE]) for each in warnings[:MOST_WARNINGS]),
         verdict=decision.verdict,
         release=state,
         last_release=past,
@@ -43,6 +44,13 @@ def status_of(spec: CanaryReleaseSpec, before: CanaryReleaseStatus, decision: De
         history=((past, *before.history)[:HISTORY] if news and past else before.history),
         conditions=_conditions(spec, before, decision, seen, phase),
     )
+
+
+def _step(state: ReleaseRecord) -> str | None:
+    """The present step of how many; under a pace nobody knows how many."""
+    if state.pace is not None:
+        return str(state.step)
+    return f"{state.step}/{len(state.plan)}" if state.plan else None
 
 
 def _when_over(decision: Decision) -> Decision:

@@ -7,7 +7,7 @@ from canary_operator.release import reasons
 from canary_operator.release.drift import REST_SPACING, told
 from canary_operator.release.homeward import Move, Relabel, Shift, Wait, harmless, homeward, remaining
 from canary_operator.release.model import Announce, Because, Decision, Effect, EnsureFinalizer, RecordState, Serving
-from canary_operator.release.plan import plan_of
+from canary_operator.release.plan import pace_of, plan_of
 from canary_operator.release.scene import Scene, version_of
 from canary_operator.release.steps import missing_route
 
@@ -166,6 +166,7 @@ def _start(scene: Scene, canary: Serving) -> Decision:
         from_=stable.revision if stable else seen.stable,
         to=canary.revision,
         plan=plan_of(scene.spec),
+        pace=pace_of(scene.spec, None, seen.now),
         step=0,
         weight=0,
         weight_since=seen.now,

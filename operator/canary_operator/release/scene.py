@@ -23,6 +23,8 @@ from canary_operator.release.model import (
     RecordState,
     Serving,
 )
+from canary_operator.release.pace import Choice, Price, Spent, Tempo, choose, spent, too_dear
+from canary_operator.release.plan import hold_of
 from canary_operator.release.record import record_of
 
 
@@ -53,6 +55,21 @@ def step_age(state: ReleaseRecord, now: datetime) -> timedelta:
     """How long the present step has lasted, without the time in which a person was waited for."""
     waited = timedelta(seconds=state.waited_seconds) + minus(now, state.waiting_since)
     return minus(now, state.weight_since) - waited
+
+
+def way_age(state: ReleaseRecord, now: datetime) -> timedelta:
+    """How long a paced release has been on its way, without the time in which a person was waited for."""
+    if state.pace is None:
+        return timedelta(0)
+    waited = timedelta(seconds=state.pace.waited_seconds + state.waited_seconds) + minus(now, state.waiting_since)
+    return minus(now, state.pace.since) - waited
+
+
+def anew(state: ReleaseRecord, now: datetime) -> ReleaseRecord:
+    """The state with the clocks of a step that begins now; what was waited for a person in the one before is kept for the whole way."""
+    state = clocked(state, now, by_hand=False)
+    pace = state.pace and replace(state.pace, waited_seconds=round(state.pace.waited_seconds + state.waited_seconds, 3))
+    return replace(state, weight_since=now, waiting_since=None, waited_seconds=0, observed_seconds=0, pace=pace)
 
 
 def clocked(state: ReleaseRecord, now: datetime, *, by_hand: bool) -> ReleaseRecord:
@@ -114,6 +131,20 @@ class Scene:
     def passed(self) -> bool:
         """The present step is over, by its evidence or by hand. No hand passes a step whose verdict speaks against the canary."""
         return self.look.verdict.word not in (Word.WORSE, Word.SUSPECT) if self.by_hand else self.look.passed
+
+    @property
+    def known(self) -> Spent:
+        """What both versions did so far in this release, as it is stored."""
+        return spent(self.look.committed.segments)
+
+    @property
+    def choice(self) -> Choice | None:
+        """The weight that the budget allows; None: the plan names the weights."""
+        pace = self.state.pace
+        if pace is None:
+            return None
+        weight = self.state.weight if self.state.step else 0
+        return choose(Price(pace.failure_budget, pace.max_weight), weight, self.known, self.look.tempo)
 
     @property
     def recorded(self) -> EvidenceRecord:
@@ -183,14 +214,25 @@ class Scene:
             inspect=state.state in (State.INITIALIZING, State.PROGRESSING),
             verdict=self.look.odds if running(state) else None,
             metrics=self.look.missing if running(state) else None,
+            warnings=self._warnings(state),
         )
+
+    def _warnings(self, state: ReleaseRecord) -> tuple[Because, ...]:
+        """By the rate that the present weight was chosen by, so that the words stand still between two rises."""
+        pace = state.pace
+        if pace is None or state.state is not State.PROGRESSING or not pace.rate or not pace.spacing:
+            return ()
+        tempo = Tempo(pace.rate, pace.spacing, self.spec.settle.total_seconds())
+        words = too_dear(Price(pace.failure_budget, pace.max_weight), tempo)
+        return (Because(reasons.BUDGET_TOO_SMALL, words),) if words else ()
 
     def _sooner(self, again: timedelta | None, state: ReleaseRecord) -> timedelta | None:
         """When to look again: as asked, or before that when the mere passing of time changes what is to be done."""
         spans = [self.look.valid_for if running(state) else None]
         if state.state is State.PROGRESSING and state.weight_since and not state.waiting_since:
-            age, step = step_age(state, self.seen.now), state.plan[max(state.step - 1, 0)]
-            spans += [self.spec.analysis.deadline - age, step.hold.max - age]
+            age = step_age(state, self.seen.now)
+            end = state.pace.max_duration - way_age(state, self.seen.now) if state.pace else self.spec.analysis.deadline - age
+            spans += [end, hold_of(state).max - age]
         coming = [span for span in spans if span is not None and span > timedelta(0)]
         return min((*coming, again) if again is not None else coming, default=None)
 

@@ -11,9 +11,10 @@ from canary_operator.release.extras import extras_of, furnish
 from canary_operator.release.guards import lose
 from canary_operator.release.homeward import remaining
 from canary_operator.release.model import Announce, Because, Decision, Observation, RecordState, RouteSeen, SubsetsSeen
-from canary_operator.release.plan import FULL, rungs
+from canary_operator.release.pace import reasoning
+from canary_operator.release.plan import FULL, risen, rungs
 from canary_operator.release.record import record_of
-from canary_operator.release.scene import Scene, clocked, version_of
+from canary_operator.release.scene import Scene, anew, clocked, version_of
 from canary_operator.release.wants import HANDBRAKES, Hold, Promote, Rise, capacity_missing, first, wants
 
 
@@ -175,7 +176,7 @@ def _climb(scene: Scene) -> Decision:
         case Hold() as hold:
             return held(scene, hold)
         case Rise(step, weight):
-            return too_soon(scene) or _unsettled(scene) or _rise(scene, replace(scene.checked(), step=step, weight=weight))
+            return too_soon(scene) or _unsettled(scene) or _rise(scene, _chosen(scene, step, weight))
         case Promote():
             return too_soon(scene) or _unsettled(scene) or _rise(scene, replace(scene.checked(), state=State.PROMOTING, weight=FULL))
 
@@ -183,22 +184,22 @@ def _climb(scene: Scene) -> Decision:
 def _begun(scene: Scene, state: ReleaseRecord) -> ReleaseRecord:
     """A step that begins now, with one more routing write."""
     evidence = record_of(start_step(scene.look.committed, state.weight))
-    return replace(
-        state,
-        weight_since=scene.seen.now,
-        waiting_since=None,
-        waited_seconds=0,
-        observed_seconds=0,
-        evidence=evidence,
-        asked=taken(state.asked),
-        seq=state.seq + 1,
-    )
+    return replace(anew(state, scene.seen.now), evidence=evidence, asked=taken(state.asked), seq=state.seq + 1)
+
+
+def _chosen(scene: Scene, step: int, weight: int) -> ReleaseRecord:
+    """The record with the next step, and under a pace what it was chosen by."""
+    choice = scene.choice
+    return risen(scene.checked(), step, weight, scene.look.tempo, choice.risk if choice else 1.0)
 
 
 def _rise(scene: Scene, earned: ReleaseRecord) -> Decision:
     """The record precedes the write: whoever comes later knows that this weight was earned."""
     told = scene.look.told if scene.state.step else f"canary {earned.to} is ready"
     told = f"by hand; {told}" if scene.by_hand else told
+    choice, tempo = scene.choice, scene.look.tempo
+    if choice and tempo and earned.weight < FULL:
+        told = f"{told}; {reasoning(earned.weight, choice.risk, choice.price.budget, tempo)}"
     state, because = _begun(scene, earned), Because(reasons.STEP_PASSED, f"canary gets {earned.weight} %: {told}")
     effects = (RecordState(), scene.shift(state, reasons.STEP_PASSED, state.weight, extras_of(scene, state)), Announce(because))
     return scene.answer(because, state=state, effects=effects, again=scene.spec.settle)

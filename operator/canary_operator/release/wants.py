@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from canary_operator.analysis.wording import seconds_text
 from canary_operator.release import reasons
 from canary_operator.release.actions import how_to
 from canary_operator.release.model import Because
-from canary_operator.release.plan import FULL, gated, next_weight, pods_needed
+from canary_operator.release.pace import Tempo, missing, reasoning
+from canary_operator.release.plan import FULL, at_ceiling, gated, next_weight, pods_needed
 from canary_operator.release.scene import Scene, minus
 
 
@@ -83,12 +85,40 @@ def unproven(scene: Scene) -> Hold | None:
     """The present step is not passed: evidence or time is missing."""
     if not scene.state.step or scene.passed:
         return None
-    return Hold(Because(scene.look.reason, scene.look.told))
+    return Hold(Because(scene.look.reason, _with_reasoning(scene, scene.look.told)))
+
+
+def too_dear(scene: Scene) -> Hold | None:
+    """Under a pace: no higher weight fits the budget by what is known of the canary."""
+    choice = None if goal(scene) is not None else scene.choice
+    if choice is None:
+        return None
+    words = missing(choice, choice.following or choice.price.ceiling, scene.known)
+    return Hold(Because(reasons.GATHERING, _with_reasoning(scene, words)))
+
+
+def too_early(scene: Scene) -> Hold | None:
+    """Under a pace: the highest weight is reached before `minDuration`."""
+    pace, observed = scene.state.pace, timedelta(seconds=scene.look.now.observed)
+    if pace is None or not at_ceiling(scene.state) or scene.by_hand or observed >= pace.min_duration:
+        return None
+    words = f"{seconds_text(observed.total_seconds())} of the {seconds_text(pace.min_duration.total_seconds())} of pace.minDuration are observed"
+    return Hold(Because(reasons.GATHERING, _with_reasoning(scene, words)))
+
+
+def _with_reasoning(scene: Scene, words: str) -> str:
+    """The words, and under a pace why the present weight was allowed."""
+    pace = scene.state.pace
+    if pace is None or not scene.state.step or None in (pace.rate, pace.spacing, pace.risk):
+        return words
+    tempo = Tempo(pace.rate or 0.0, pace.spacing or 0.0, scene.spec.settle.total_seconds())
+    return f"{words}; {reasoning(scene.state.weight, pace.risk or 0.0, pace.failure_budget, tempo)}"
 
 
 def too_small(scene: Scene) -> Hold | None:
     """The canary has too few ready pods for the weight."""
-    short = capacity_missing(scene, next_weight(scene.state))
+    weight = goal(scene)
+    short = None if weight is None else capacity_missing(scene, weight)
     return Hold(short, "Waiting") if short else None
 
 
@@ -114,14 +144,27 @@ def blind(scene: Scene) -> Hold | None:
 
 def unapproved(scene: Scene) -> Hold | None:
     """The step asks for approval, and nobody has given it."""
-    state, weight = scene.state, next_weight(scene.state)
+    state, weight = scene.state, goal(scene)
     if not gated(state, weight) or state.asked.promote or state.asked.approved == weight:
         return None
     words = f"the canary is ready for {weight} %, which needs approval; {how_to('approve', state, scene.seen)}"
     return Hold(Because(reasons.APPROVAL_REQUIRED, words), "Waiting", by_hand=True)
 
 
-BRAKES: tuple[Brake, ...] = (frozen, suspended, paused, blocked, unread, unproven, too_small, mirroring, blind, unapproved)
+BRAKES: tuple[Brake, ...] = (
+    frozen,
+    suspended,
+    paused,
+    blocked,
+    unread,
+    unproven,
+    too_dear,
+    too_early,
+    too_small,
+    mirroring,
+    blind,
+    unapproved,
+)
 """What keeps the weight from rising, read from top to bottom. The docs print it in this order."""
 HANDBRAKES: tuple[Brake, ...] = (frozen, suspended, paused)
 """What also stops a rise that is recorded and not written yet, and the end of the bake."""
@@ -148,9 +191,28 @@ def capacity_missing(scene: Scene, weight: int) -> Because | None:
     )
 
 
+def goal(scene: Scene) -> int | None:
+    """The weight that comes next, in percent; None: a budget chooses it, and allows none above the present one yet.
+
+    Under a pace the canary's pods bound the choice too: of the weights that fit the budget the largest that they can bear, or the lowest.
+    """
+    state = scene.state
+    known = next_weight(state)
+    choice = None if known is not None else scene.choice
+    if choice is None:
+        return known
+    weight = state.weight if state.step else 0
+    above = [each for each in choice.price.ladder if each > weight]
+    fitting = [each for each in above if each <= choice.weight] or (above[:1] if state.asked.skip else [])
+    borne = [each for each in fitting if capacity_missing(scene, each) is None]
+    return borne[-1] if borne else next(iter(fitting), None)
+
+
 def wants(scene: Scene) -> Rise | Hold | Promote:
     """What the plan wants at this look."""
     if hold := first(BRAKES, scene):
         return hold
-    weight = next_weight(scene.state)
+    weight = goal(scene)
+    if weight is None:  # a brake has said so already; no weight is ever taken for "everything"
+        return Hold(Because(scene.look.reason, scene.look.told))
     return Promote() if weight == FULL else Rise(scene.state.step + 1, weight)

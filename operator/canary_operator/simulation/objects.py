@@ -157,6 +157,7 @@ def as_stored(status: CanaryReleaseStatus) -> CanaryReleaseStatus:
             incident_since=_second(release.incident_since),
             waiting_since=_second(release.waiting_since),
             mirror_since=_second(release.mirror_since),
+            pace=release.pace and replace(release.pace, since=_second(release.pace.since) or release.pace.since),
             evidence=_evidence(release.evidence),
         ),
         last_release=status.last_release and _past(status.last_release),
