@@ -3,10 +3,11 @@
 Pods are not watched: a pod is named after its ReplicaSet, and the ReplicaSet's template carries the version label.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from canary_operator.cache import REVISION, Cache, Document
+from canary_operator.mesh.pods import base_of_pod, base_of_pods
 from canary_operator.release.model import Serving
 from canary_operator.subject import Subject
 
@@ -18,12 +19,13 @@ def versions(it: Subject, service: Document, cache: Cache) -> Iterator[tuple[str
         version = each["spec"]["template"]["metadata"]["labels"].get(it.spec.version_label)
         if version:
             sets[version].append(each)
-    ready = _ready_pods(it, cache)
+    ready = Counter(base_of_pod(pod) for pod in _ready_pods(it, cache))
+    bases = {version: {_base(each) for each in members} for version, members in sets.items()}
+    claims = Counter(base for each in bases.values() for base in each)
     for version, members in sets.items():
-        counts = {
-            each["metadata"]["name"]: sum(1 for pod in ready if pod.rpartition("-")[0] == each["metadata"]["name"]) for each in members
-        }
-        alive = [each for each in members if each["spec"].get("replicas") or counts[each["metadata"]["name"]]] or [max(members, key=_age)]
+        # A base that two versions share says of no pod whose it is; preflight says what to do.
+        counts = {base: ready[base] for base in bases[version] if claims[base] == 1}
+        alive = [each for each in members if each["spec"].get("replicas") or counts.get(_base(each))] or [max(members, key=_age)]
         newest = max((each for each in members if each["spec"].get("replicas")), key=_age, default=max(alive, key=_age))
         yield (
             version,
@@ -44,8 +46,12 @@ def _ready_pods(it: Subject, cache: Cache) -> set[str]:
         for each in cache.endpoint_slices(it.key.namespace, it.spec.service.name)
         for endpoint in each.get("endpoints") or ()
         # An absent `ready` counts as ready: kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1
-        if (endpoint.get("conditions") or {}).get("ready") is not False and endpoint.get("targetRef")
+        if (endpoint.get("conditions") or {}).get("ready") is not False and endpoint["targetRef"]["name"]  # None: written by hand, no pod
     }
+
+
+def _base(replica_set: Document) -> str:
+    return base_of_pods(replica_set["metadata"]["name"])
 
 
 def _age(replica_set: Document) -> tuple[int, str, str]:
