@@ -6,6 +6,7 @@ count keeps the time span it belongs to. Refuses to judge; knows nothing of weig
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isinf, nan
 from statistics import median
 
@@ -81,8 +82,9 @@ def intervals(
             what it has counted, and learns from the rest which targets live.
     """
     targets: dict[str, list[Series]] = {}
+    known = {*canary, *stable, NOWHERE}
     for series in samples.series:
-        if series.labels.get("destination_workload") in {*canary, *stable, NOWHERE}:
+        if series.labels.get("destination_workload") in known:
             targets.setdefault(_target(series.labels), []).append(series)
     found = (
         interval
@@ -115,27 +117,32 @@ def spacing(of: Sequence[Interval]) -> float | None:
 
 
 def _target(labels: Mapping[str, str]) -> str:
-    return " ".join(f"{label}={labels.get(label, '')!r}" for label in TARGET_LABELS)
+    return _target_text(*(labels.get(label, "") for label in TARGET_LABELS))
 
 
-@dataclass(slots=True)
+@lru_cache(maxsize=4096)
+def _target_text(*values: str) -> str:
+    return " ".join(f"{label}={value!r}" for label, value in zip(TARGET_LABELS, values, strict=True))
+
+
 class _Arm:
     """What one arm of one target did, by the number of the scrape."""
 
-    requests: list[int]
-    failures: list[int]
-    timed: list[int]
-    slow: list[int]
-    seen: set[int]
+    __slots__ = ("failures", "requests", "seen", "slow", "timed")
 
-    @classmethod
-    def over(cls, scrapes: int) -> "_Arm":
-        return cls([0] * scrapes, [0] * scrapes, [0] * scrapes, [0] * scrapes, set())
+    def __init__(self, scrapes: int) -> None:
+        self.requests, self.failures = [0] * scrapes, [0] * scrapes
+        self.timed: list[int] | None = None
+        """None: no answer is timed."""
+        self.slow: list[int] = []
+        self.seen = [False] * scrapes
 
     def counts(self, scrape: int) -> Counts:
-        return Counts(self.requests[scrape], self.failures[scrape])
+        return Counts(self.requests[scrape], self.failures[scrape]) if self.requests[scrape] else NOTHING
 
     def times(self, scrape: int) -> Counts:
+        if self.timed is None:
+            return NOTHING
         return Counts(self.timed[scrape], max(0, min(self.slow[scrape], self.timed[scrape])))
 
 
@@ -144,7 +151,7 @@ def _of_target(
 ) -> Iterable[Interval]:
     times = sorted({point.time for series in members for point in series.points})
     scrapes = {time: scrape for scrape, time in enumerate(times)}
-    ours, theirs, nobody = (_Arm.over(len(times)) for _ in range(3))
+    ours, theirs, nobody = _Arm(len(times)), _Arm(len(times)), _Arm(len(times))
     timed = _timed(members, slow_above)
     for series in members:
         workload = series.labels["destination_workload"]
@@ -162,8 +169,8 @@ def _of_target(
             until=times[scrape],
             canary=ours.counts(scrape),
             stable=theirs.counts(scrape),
-            canary_seen=scrape in ours.seen,
-            stable_seen=scrape in theirs.seen,
+            canary_seen=ours.seen[scrape],
+            stable_seen=theirs.seen[scrape],
             lost=nobody.failures[scrape],
             canary_timed=ours.times(scrape),
             stable_timed=theirs.times(scrape),
@@ -181,11 +188,14 @@ def _increments(series: Series, scrapes: Mapping[float, int]) -> Iterable[tuple[
 
 def _add(series: Series, arm: _Arm, scrapes: Mapping[float, int], outcome: Outcome) -> None:
     """Adds the increments of one counter to its arm."""
+    counts, failed = outcome is not Outcome.NOT_COUNTED, outcome is Outcome.FAILED
+    requests, failures, seen = arm.requests, arm.failures, arm.seen
     for scrape, grown in _increments(series, scrapes):
-        arm.seen.add(scrape)
-        if outcome is not Outcome.NOT_COUNTED:
-            arm.requests[scrape] += grown
-            arm.failures[scrape] += grown if outcome is Outcome.FAILED else 0
+        seen[scrape] = True
+        if counts and grown:
+            requests[scrape] += grown
+            if failed:
+                failures[scrape] += grown
 
 
 def _add_times(series: Series, arm: _Arm, scrapes: Mapping[float, int], slow_above: float | None) -> None:
@@ -193,6 +203,8 @@ def _add_times(series: Series, arm: _Arm, scrapes: Mapping[float, int], slow_abo
     every = isinf(bound(series.labels["le"]))
     if not every and bound(series.labels["le"]) != slow_above:
         return
+    if arm.timed is None:
+        arm.timed, arm.slow = [0] * len(arm.requests), [0] * len(arm.requests)
     for scrape, grown in _increments(series, scrapes):
         arm.timed[scrape] += grown if every else 0
         arm.slow[scrape] += grown if every else -grown

@@ -5,14 +5,14 @@ one at a time or one look saw them all after a restart. Refuses to choose: `verd
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import groupby
 
 from canary_operator.analysis.counters import Interval, spacing, total
 from canary_operator.analysis.nobody import attributed
 from canary_operator.analysis.odds import Counts, Segment
 from canary_operator.analysis.record import Blame, Evidence, Folded, Suspect
-from canary_operator.analysis.witnesses import FULL, Rules, Why, hear, plainly_down, stable_of
+from canary_operator.analysis.sums import Sums
+from canary_operator.analysis.witnesses import FULL, Rules, Why, accusations, plainly_down, stable_of
 
 __all__ = ["Blame", "Evidence", "Folded", "Suspect", "fold", "restart", "start_step"]
 
@@ -63,41 +63,168 @@ def fold(  # noqa: PLR0913 - the facts of one look, each by its name
         rules: How the canary is judged.
         stable: Counts of stable to judge a bake by. None: those of this release.
     """
-    committed = now = evidence if weight == evidence.weight else start_step(evidence, weight)
-    cut = _cut(intervals)
-    for scrape, newest in _scrapes(intervals):
-        until = scrape[0].until
-        if evidence.reached is not None and until <= evidence.reached:
-            continue
-        now = replace(now, reached=until, last=total(each.canary for each in newest), coming=_coming(newest, since))
-        if since is not None:
-            warm_at = since + (rules.slowness.warmup if rules.slowness else 0.0)
-            if until <= since:
-                now = _with_counts(now, scrape, warm_at)
-            else:
-                now = _covered(_counted(now, scrape, since, settled_at, warm_at), _covering(scrape, newest, weight, rules), since)
-            now = _suspected(now, scrape, rules, stable_of(now.segments) if stable is None else stable)
-        committed = now if until <= cut else committed
-    return Folded(committed, now)
+    folding = _Folding(evidence if weight == evidence.weight else start_step(evidence, weight), since, settled_at, rules, stable)
+    cut, committed = _cut(intervals), None
+    for scrape in _scrapes(intervals):
+        if committed is None and scrape[0].until > cut:
+            committed = folding.known()
+        folding.look_at(scrape)
+        if evidence.reached is None or scrape[0].until > evidence.reached:
+            folding.add(scrape)
+    now = folding.known()
+    return Folded(now if committed is None else committed, now)
 
 
 def _cut(intervals: Sequence[Interval]) -> float:
     """The time up to which every living target has reported, seconds since 1970; 0 without intervals."""
     newest: dict[str, float] = {}
     for interval in intervals:
-        newest[interval.target] = max(interval.until, newest.get(interval.target, 0.0))
+        if interval.until > newest.get(interval.target, 0.0):
+            newest[interval.target] = interval.until
     alive_since = max(newest.values(), default=0.0) - SPACINGS_ALIVE * (spacing(intervals) or 0.0)
     return min((until for until in newest.values() if until >= alive_since), default=0.0)
 
 
-def _scrapes(intervals: Sequence[Interval]) -> Iterator[tuple[tuple[Interval, ...], tuple[Interval, ...]]]:
-    """Scrapes of one instant together, oldest first, each with the newest interval of every target at that time."""
-    latest: dict[str, Interval] = {}
-    for until, group in groupby(sorted(intervals, key=lambda each: (each.until, each.target)), lambda each: each.until):
-        scrape = tuple(group)
-        latest.update((interval.target, interval) for interval in scrape)
-        oldest = until - max(interval.length for interval in scrape)
-        yield scrape, tuple(each for each in latest.values() if each.until > oldest)
+def _scrapes(intervals: Sequence[Interval]) -> Iterator[list[Interval]]:
+    """Scrapes of one instant together, oldest first."""
+    for _, group in groupby(sorted(intervals, key=lambda each: (each.until, each.target)), lambda each: each.until):
+        yield list(group)
+
+
+class _Folding:
+    """The evidence while scrapes are added to it, one by one in order of time."""
+
+    def __init__(self, start: Evidence, since: float | None, settled_at: float | None, rules: Rules, stable: Counts | None) -> None:
+        self._start, self._weight, self._rules, self._stable = start, start.weight, rules, stable
+        self._since, self._settled_at = since, settled_at
+        self._warm_at = (since or 0.0) + (rules.slowness.warmup if rules.slowness else 0.0)
+        self._latest: dict[str, Interval] = {}
+        """The newest interval of every target."""
+        self._oldest = 0.0
+        """Older ones of them are not part of the newest scrape."""
+        self._closed, self._opened = start.segments[:-1], start.opened
+        self._open = Sums(start.segments[-1]) if start.segments else None
+        self._open_weight = start.segments[-1].weight if start.segments else start.weight
+        self._step = Sums(start.step)
+        self._covered, self._covered_to, self._observed = start.covered, start.covered_to, start.observed
+        self._suspect, self._blame = start.suspect, start.blame
+        self._reached: float | None = None
+
+    def known(self) -> Evidence:
+        """What is known so far; as at the start when nothing was added."""
+        if self._reached is None:
+            return self._start
+        step, newest = self._step.segment(self._weight), self._newest()
+        return Evidence(
+            weight=self._weight,
+            segments=self._segments(),
+            opened=self._opened,
+            settled_canary=step.canary,
+            settled_stable=step.stable,
+            reached=self._reached,
+            covered=self._covered,
+            covered_to=self._covered_to,
+            observed=self._observed,
+            last=total(each.canary for each in newest),
+            coming=_coming(newest, self._since),
+            suspect=self._suspect,
+            blame=self._blame,
+            settled_lost=step.lost,
+            settled_canary_timed=step.canary_timed,
+            settled_stable_timed=step.stable_timed,
+        )
+
+    def look_at(self, scrape: Sequence[Interval]) -> None:
+        """Remembers which targets live, also of what is counted already."""
+        for interval in scrape:
+            self._latest[interval.target] = interval
+        self._oldest = scrape[0].until - max(interval.length for interval in scrape)
+
+    def add(self, scrape: Sequence[Interval]) -> None:
+        """Counts a scrape that is new."""
+        until = self._reached = scrape[0].until
+        if self._since is None:
+            return
+        if until <= self._since:
+            if self._open is not None:
+                self._open.add(scrape, self._warm_at)
+        else:
+            self._count(scrape, until - self._since)
+            self._cover(scrape, self._since)
+        self._suspicion(scrape)
+
+    def _newest(self) -> list[Interval]:
+        """The newest interval of every target that the newest scrape stands for."""
+        return [each for each in self._latest.values() if each.until > self._oldest]
+
+    def _segments(self) -> tuple[Segment, ...]:
+        return self._closed if self._open is None else (*self._closed, self._open.segment(self._open_weight))
+
+    def _count(self, scrape: Sequence[Interval], age: float) -> None:
+        opened = _segments_at(age)
+        for _ in range(opened - self._opened):
+            self._closed = self._segments()
+            self._open, self._open_weight = Sums(Segment(self._weight)), self._weight
+        self._opened = max(self._opened, opened)
+        settled_at = self._settled_at
+        if settled_at is not None:
+            self._step.add([each for each in scrape if each.since >= settled_at], self._warm_at)
+        if self._open is not None:
+            self._open.add(scrape, self._warm_at)
+
+    def _cover(self, scrape: Sequence[Interval], since: float) -> None:
+        """Adds the time that this scrape covers after all covered before: at most the union over the targets."""
+        if not (covering := self._covering(scrape)):
+            return
+        until = scrape[0].until
+        # Sample times are whole milliseconds, but differences of floats are not: 60 s must not come out as 59.9999999.
+        added = max(0.0, until - max(min(each.since for each in covering), since, self._covered_to or since))
+        self._covered, self._observed = round(self._covered + added, 3), round(self._observed + added, 3)
+        self._covered_to = until
+
+    def _covering(self, scrape: Sequence[Interval]) -> list[Interval]:
+        """The intervals that show both arms, or the only one there is; counted apart, each shows one while another shows the other."""
+        apart, full = not self._rules.same_scrape, self._weight == FULL
+        if apart:
+            newest = self._newest()
+            apart = any(each.canary_seen for each in newest) and any(each.stable_seen for each in newest)
+        return [each for each in scrape if each.length <= LONGEST_COVER and (each.both or apart or (full and each.canary_seen))]
+
+    def _suspicion(self, scrape: Sequence[Interval]) -> None:
+        """Raises, confirms or drops the suspicion."""
+        if self._blame is not None:
+            return
+        segments = self._segments()
+        failures = sum(segment.canary.failures for segment in segments)
+        if not failures and not any(segment.lost or segment.canary_timed.failures for segment in segments):
+            return
+        stable = stable_of(segments) if self._stable is None else self._stable
+        accused = accusations(segments, self._rules, weight=self._weight, stable=stable)
+        why = self._why(scrape, accused, segments, stable)
+        if why is not None:
+            self._blame = Blame(scrape[0].until, why)
+        elif not accused:
+            self._suspect = None
+        else:
+            self._suspect = self._suspect or Suspect(scrape[0].until, failures)
+
+    def _why(self, scrape: Sequence[Interval], accused: Sequence[Why], segments: Sequence[Segment], stable: Counts) -> Why | None:
+        """What settles it at this scrape, if anything does."""
+        full = self._weight == FULL
+        incomparable = full and not stable.requests
+        if self._rules.same_scrape and (accused or incomparable) and self._plainly_down():
+            return Why.PLAINLY_DOWN
+        if full and Why.LIMIT in accused:
+            return Why.LIMIT
+        if self._suspect is None:
+            return None
+        at = self._suspect.at
+        later = [interval for interval in scrape if interval.until - at >= CONFIRMING * interval.length]
+        return next((why for why in accused if _confirmed(why, later, segments)), None)
+
+    def _plainly_down(self) -> bool:
+        newest = self._newest()
+        return plainly_down(total(each.canary for each in newest), _coming(newest, self._since))
 
 
 def _coming(newest: Sequence[Interval], since: float | None) -> float:
@@ -111,42 +238,6 @@ def _coming(newest: Sequence[Interval], since: float | None) -> float:
     )
 
 
-def _with_counts(evidence: Evidence, scrape: Sequence[Interval], warm_at: float) -> Evidence:
-    """Adds a scrape to the newest segment, if there is one."""
-    if not evidence.segments:
-        return evidence
-    *closed, open_ = evidence.segments
-    return replace(evidence, segments=(*closed, _sum(open_, scrape, warm_at)))
-
-
-def _counted(evidence: Evidence, scrape: Sequence[Interval], since: float, settled_at: float | None, warm_at: float) -> Evidence:
-    until = scrape[0].until
-    opened = max(evidence.opened, _segments_at(until - since))
-    segments = evidence.segments + (Segment(evidence.weight),) * (opened - evidence.opened)
-    settled = [interval for interval in scrape if settled_at is not None and interval.since >= settled_at]
-    step = _sum(evidence.step, settled, warm_at)
-    evidence = replace(
-        evidence,
-        segments=segments,
-        opened=opened,
-        settled_canary=step.canary,
-        settled_stable=step.stable,
-        settled_lost=step.lost,
-        settled_canary_timed=step.canary_timed,
-        settled_stable_timed=step.stable_timed,
-    )
-    return _with_counts(evidence, scrape, warm_at)
-
-
-def _sum(segment: Segment, scrape: Sequence[Interval], warm_at: float) -> Segment:
-    """The segment with these intervals; answers are timed only in those that begin when the canary is warm."""
-    for each in scrape:
-        warm = each.since >= warm_at
-        timed = (each.canary_timed, each.stable_timed) if warm else ()
-        segment += Segment(segment.weight, each.canary, each.stable, each.lost, *timed)
-    return segment
-
-
 def _segments_at(age: float) -> int:
     """How many segments a step of this age in seconds has, 1 to `MAX_SEGMENTS`."""
     opened, end = 1, FIRST_SEGMENT
@@ -155,53 +246,7 @@ def _segments_at(age: float) -> int:
     return opened
 
 
-def _covering(scrape: Sequence[Interval], newest: Sequence[Interval], weight: int, rules: Rules) -> list[Interval]:
-    """The intervals of a scrape that show both arms, or the only one there is; counted apart, each shows one while another shows the other."""
-    apart = not rules.same_scrape and any(each.canary_seen for each in newest) and any(each.stable_seen for each in newest)
-    return [each for each in scrape if each.length <= LONGEST_COVER and (each.both or apart or (weight == FULL and each.canary_seen))]
-
-
-def _covered(evidence: Evidence, covering: Sequence[Interval], since: float) -> Evidence:
-    """Adds the time that these intervals of one scrape cover after all covered before: at most the union over the targets."""
-    if not covering:
-        return evidence
-    until = covering[0].until
-    # Sample times are whole milliseconds, but differences of floats are not: 60 s must not come out as 59.9999999.
-    added = max(0.0, until - max(min(each.since for each in covering), since, evidence.covered_to or since))
-    covered, observed = round(evidence.covered + added, 3), round(evidence.observed + added, 3)
-    return replace(evidence, covered=covered, covered_to=until, observed=observed)
-
-
-def _suspected(evidence: Evidence, scrape: Sequence[Interval], rules: Rules, stable: Counts) -> Evidence:
-    """Raises, confirms or drops the suspicion."""
-    failures = sum(segment.canary.failures for segment in evidence.segments)
-    bad = failures + sum(segment.lost + segment.canary_timed.failures for segment in evidence.segments)
-    if evidence.blame is not None or not bad:
-        return evidence
-    accusations = hear(evidence.segments, rules, weight=evidence.weight, stable=stable).accusations(rules)
-    blame = _blame(evidence, scrape, accusations, rules, stable)
-    if blame is not None:
-        return replace(evidence, blame=Blame(scrape[0].until, blame))
-    if not accusations:
-        return replace(evidence, suspect=None)
-    return replace(evidence, suspect=evidence.suspect or Suspect(scrape[0].until, failures))
-
-
-def _blame(evidence: Evidence, scrape: Sequence[Interval], accusations: Sequence[Why], rules: Rules, stable: Counts) -> Why | None:
-    """What settles it at this scrape, if anything does."""
-    full = evidence.weight == FULL
-    incomparable = full and not stable.requests
-    if rules.same_scrape and plainly_down(evidence.last, evidence.coming) and (accusations or incomparable):
-        return Why.PLAINLY_DOWN
-    if full and Why.LIMIT in accusations:
-        return Why.LIMIT
-    if evidence.suspect is None:
-        return None
-    later = [interval for interval in scrape if interval.until - evidence.suspect.at >= CONFIRMING * interval.length]
-    return next((why for why in accusations if _confirmed(why, later, evidence)), None)
-
-
-def _confirmed(why: Why, later: Sequence[Interval], evidence: Evidence) -> bool:
+def _confirmed(why: Why, later: Sequence[Interval], segments: Sequence[Segment]) -> bool:
     """The canary failed again, or was slow again, in an interval of which (nearly) all lies after the suspicion.
 
     True for the next scrape of the same target, and for one of another target that is at least 0.9 of its own spacing
@@ -209,5 +254,5 @@ def _confirmed(why: Why, later: Sequence[Interval], evidence: Evidence) -> bool:
     """
     if why is Why.SLOW:
         return any(interval.canary_timed.failures for interval in later)
-    lost = bool(evidence.segments) and not attributed(evidence.segments[-1]).lost
+    lost = bool(segments) and not attributed(segments[-1]).lost
     return any(interval.canary.failures or (lost and interval.lost) for interval in later)

@@ -8,6 +8,7 @@ status codes.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 GRPC_CODES: Mapping[str, int] = {
     "OK": 0,
@@ -71,24 +72,27 @@ class FailureCodes:
 
     def outcome(self, labels: Mapping[str, str]) -> Outcome:
         """What the requests behind one series of `istio_requests_total` count as."""
-        code = labels.get("response_code", "")
-        flags = labels.get("response_flags", "-").split(",")
-        if code == "0" or "DC" in flags:
-            return Outcome.NOT_COUNTED
-        if labels.get("request_protocol") == "grpc":
-            status = labels.get("grpc_response_status", "")
-            if status.isascii() and status.isdecimal():
-                return _failed_if(int(status[:9]) in self.grpc)
-            if not status and flags not in (["-"], [""]):  # The stream was cut before its trailers came.
-                return Outcome.FAILED
-        if not code:  # A Telemetry resource removed the label: nothing can be said.
-            return Outcome.NOT_COUNTED
-        return _failed_if(any(_matches(code, pattern) for pattern in self.http))
+        known = labels.get("response_code", ""), labels.get("response_flags", "-")
+        return _outcome(self.http, self.grpc, *known, labels.get("request_protocol"), labels.get("grpc_response_status", ""))
 
     @staticmethod
     def found_nobody(labels: Mapping[str, str]) -> bool:
         """No workload was asked to answer the requests behind this series."""
         return not _NOBODY.isdisjoint(labels.get("response_flags", "-").split(","))
+
+
+@lru_cache(maxsize=4096)  # a hundred proxies have the same few labels
+def _outcome(http: tuple[str, ...], grpc: tuple[int, ...], code: str, flags: str, protocol: str | None, status: str) -> Outcome:  # noqa: PLR0913
+    if code == "0" or "DC" in flags.split(","):
+        return Outcome.NOT_COUNTED
+    if protocol == "grpc":
+        if status.isascii() and status.isdecimal():
+            return _failed_if(int(status[:9]) in grpc)
+        if not status and flags not in ("-", ""):  # The stream was cut before its trailers came.
+            return Outcome.FAILED
+    if not code:  # A Telemetry resource removed the label: nothing can be said.
+        return Outcome.NOT_COUNTED
+    return _failed_if(any(_matches(code, pattern) for pattern in http))
 
 
 def _failed_if(failed: bool) -> Outcome:

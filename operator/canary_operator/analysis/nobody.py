@@ -23,7 +23,7 @@ def attributed(segment: Segment) -> Segment:
 
 def blamed_on_canary(segment: Segment) -> Segment:
     """The segment with all its lost requests given to the canary."""
-    return replace(segment, canary=segment.canary + Counts(segment.lost, segment.lost), lost=0)
+    return replace(segment, canary=segment.canary + Counts(segment.lost, segment.lost), lost=0) if segment.lost else segment
 
 
 def _are_the_canarys(segment: Segment) -> bool:

@@ -5,14 +5,16 @@ Lindon & Malek (arXiv 2011.03567) and Shin, Ramdas & Rinaldo (arXiv 2203.03532).
 betting odds (e-values), never probabilities. Refuses to decide: what the odds lead to stands in `verdict`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from math import exp, fsum, inf, log
 
 RHO_WORSE = (1.5, 3.0, 10.0, 100.0)
 """How many times as often as stable a worse canary may fail: averaged over, not a setting."""
 RHO_NOT_WORSE = (0.0, 0.25, 0.5, 0.8)
 """The same for a canary that is not worse."""
+_LN_RHO = tuple((rho, log(rho)) for rho in RHO_WORSE)
 BISECTIONS = 34
 """Steps of each search for a bound: it is then known to 0.00000001 points."""
 
@@ -66,34 +68,47 @@ class Segment:
         )
 
 
-def _log_evidence_at(share: float, segment: Segment, rho: float, allowance: float) -> float:
-    """Log of the evidence of one segment when the canary's true share of the traffic is `share` (0 to 1)."""
+def _log_evidence_at(share: float, counts: tuple[int, int, int], rho: float, allowance: float) -> float:
+    """Log of the evidence of one segment when the canary's true share of the traffic is `share` (0 to 1).
+
+    Args:
+        share: 0 to 1.
+        counts: The canary's requests and failures, and stable's failures.
+        rho: How many times as often as stable the canary fails.
+        allowance: A share (0 to 1) that is forgiven.
+    """
     spread = 1.0 + (rho - 1.0) * share
     if spread <= 0.0:  # All traffic at the canary and a canary that never fails: no bet is possible.
         return -inf
+    requests, failures, stable_failures = counts
     stable_factor = 1.0 / spread  # what one failed stable request does to the odds
     canary_factor = rho * stable_factor  # what one failed canary request does to the odds
-    total = -allowance * segment.canary.requests * (canary_factor - 1.0)
-    if segment.stable.failures:
-        total += segment.stable.failures * log(stable_factor)
-    if segment.canary.failures:
-        total += segment.canary.failures * log(canary_factor) if canary_factor > 0.0 else -inf
+    total = -allowance * requests * (canary_factor - 1.0)
+    if stable_failures:
+        total += stable_failures * log(stable_factor)
+    if failures:
+        total += failures * log(canary_factor) if canary_factor > 0.0 else -inf
     return total
 
 
-def _log_evidence(segment: Segment, rho: float, allowance: float) -> float:
-    """Log of the evidence for "the canary fails rho times as often as stable plus the allowance".
+def _log_evidence(segment: Segment, rhos: tuple[float, ...], allowance: float) -> tuple[float, ...]:
+    """Log of the evidence for "the canary fails rho times as often as stable plus the allowance", for each rho.
 
     The smaller of the values for the configured and the observed share, so neither routing lag nor preview traffic
     can make it bolder. 0.0 (no evidence either way) while one arm has no requests.
     """
-    canary, stable = segment.canary.requests, segment.stable.requests
+    canary, stable = segment.canary, segment.stable
+    return _of_counts(segment.weight, (canary.requests, canary.failures, stable.failures), stable.requests, rhos, allowance)
+
+
+# A segment that is over is heard at every look until the release ends: its evidence is the same each time.
+@lru_cache(maxsize=4096)
+def _of_counts(weight: int, counts: tuple[int, int, int], stable: int, rhos: tuple[float, ...], allowance: float) -> tuple[float, ...]:
+    canary = counts[0]
     if canary <= 0 or stable <= 0:
-        return 0.0
-    return min(
-        _log_evidence_at(segment.weight / 100, segment, rho, allowance),
-        _log_evidence_at(canary / (canary + stable), segment, rho, allowance),
-    )
+        return (0.0,) * len(rhos)
+    shares = weight / 100, canary / (canary + stable)
+    return tuple(min(_log_evidence_at(share, counts, rho, allowance) for share in shares) for rho in rhos)
 
 
 def _log_sum_exp(values: Sequence[float]) -> float:
@@ -102,18 +117,29 @@ def _log_sum_exp(values: Sequence[float]) -> float:
     return top if top == -inf else top + log(fsum(exp(value - top) for value in values))
 
 
-def _log_since_some_start(spans: int, evidence: Callable[[int, float], float]) -> float:
+@cache
+def _log_of_start(k: int) -> float:
+    """Log of the weight that "it started in span k" divides its evidence by."""
+    return log(k * (k + 1.0) * len(RHO_WORSE))
+
+
+def _log_since_some_start(evidence: Sequence[Sequence[float]], noise: float) -> float:
     """Log of the average over RHO_WORSE and over the span in which it started.
 
     "It started in span k" has weight 1/(k(k+1)); the weight 1/(spans+1) that is left belongs to starts that have not
     happened yet and counts with odds 1, so the result is never below -ln(spans + 1).
+
+    Args:
+        evidence: Per span, oldest first, the log of the evidence for each of RHO_WORSE.
+        noise: What all of it is divided by.
     """
+    spans = len(evidence)
     terms = [-log(spans + 1.0)]
     tails = [0.0] * len(RHO_WORSE)
     for k in range(spans, 0, -1):
-        for place, rho in enumerate(RHO_WORSE):
-            tails[place] += evidence(k - 1, rho)
-        terms += [tail - log(k * (k + 1.0) * len(RHO_WORSE)) for tail in tails]
+        tails = [tail + each / noise for tail, each in zip(tails, evidence[k - 1], strict=True)]
+        start = _log_of_start(k)
+        terms += [tail - start for tail in tails]
     return _log_sum_exp(terms)
 
 
@@ -127,18 +153,18 @@ def log_odds_worse(segments: Sequence[Segment], tolerance: float, noise: float =
         tolerance: A share, 0 to 1 (0.001 is 0.1 points).
         noise: `noise_factor` of stable before the release, 1 or more.
     """
-    return _log_since_some_start(len(segments), lambda place, rho: _log_evidence(segments[place], rho, tolerance) / noise)
+    return _log_since_some_start([_log_evidence(segment, RHO_WORSE, tolerance) for segment in segments], noise)
 
 
 def log_odds_not_worse(step: Segment, rule_out: float, noise: float = 1.0) -> float:
     """Log of the odds that in this step the canary does *not* fail `rule_out` (share, 0 to 1) or more above stable."""
-    terms = [_log_evidence(step, rho, rule_out) / noise for rho in RHO_NOT_WORSE]
+    terms = [each / noise for each in _log_evidence(step, RHO_NOT_WORSE, rule_out)]
     return _log_sum_exp(terms) - log(len(RHO_NOT_WORSE))
 
 
 def log_odds_above(share: float, requests: int, failures: int) -> float:
     """Log of the odds that the failing share lies above a fixed `share` (0 to 1): for limits, and without stable."""
-    return _log_sum_exp([_log_above(share, Counts(requests, failures), rho) for rho in RHO_WORSE]) - log(len(RHO_WORSE))
+    return _log_sum_exp(_log_above(share, Counts(requests, failures))) - log(len(RHO_WORSE))
 
 
 def log_odds_above_since(share: float, spans: Sequence[Counts], noise: float = 1.0) -> float:
@@ -149,12 +175,13 @@ def log_odds_above_since(share: float, spans: Sequence[Counts], noise: float = 1
         spans: Counts of one arm, oldest first; none gives 0.0.
         noise: As for `log_odds_worse`.
     """
-    return _log_since_some_start(len(spans), lambda place, rho: _log_above(share, spans[place], rho) / noise)
+    return _log_since_some_start([_log_above(share, counts) for counts in spans], noise)
 
 
-def _log_above(share: float, counts: Counts, rho: float) -> float:
-    """Log of the evidence for "fails rho times `share`"; on average at most 1 while the true share is not above."""
-    return counts.failures * log(rho) - counts.requests * share * (rho - 1.0)
+def _log_above(share: float, counts: Counts) -> list[float]:
+    """Log of the evidence for "fails rho times `share`", for each of RHO_WORSE; on average at most 1 while the true share is not above."""
+    failures, requests = counts.failures, counts.requests
+    return [failures * ln_rho - requests * share * (rho - 1.0) for rho, ln_rho in _LN_RHO]
 
 
 def noise_factor(buckets: Sequence[Counts]) -> float:

@@ -3,6 +3,7 @@
 Refuses to act and to weigh the clock of the plan (deadline, approval): those are the release's.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import log
@@ -144,31 +145,42 @@ def _not_worse(evidence: Evidence, rules: Rules) -> float:
 def _missing(evidence: Evidence, rules: Rules, incident_for: float, testimony: Testimony, ln_not_worse: float) -> str | None:
     """The first condition that is not met, read from top to bottom; None: the step may end."""
     clock = rules.insufficient_data_advances and evidence.covered >= rules.hold_max
-    covered = f"{seconds_text(evidence.covered)} of the {{}} are observed"
-    requests, loudest = evidence.settled_canary.requests, odds_text(testimony.loudest)
-    conditions = (
-        (evidence.suspect is not None, "odds are over the bar: another failure at the next scrape rolls it back"),
-        (testimony.loudest >= LN_SUSPECT, f"odds against the canary are {loudest} and must fall below 2:1"),
+    requests, loudest = evidence.settled_canary.requests, testimony.loudest
+    # The words are made for the one that is told: most looks find one of the last three.
+    conditions: tuple[tuple[bool, Callable[[], str]], ...] = (
+        (evidence.suspect is not None, lambda: "odds are over the bar: another failure at the next scrape rolls it back"),
+        (loudest >= LN_SUSPECT, lambda: f"odds against the canary are {odds_text(loudest)} and must fall below 2:1"),
         (
             testimony.ln_lost >= LN_SUSPECT,
-            f"{sum(part.lost for part in evidence.segments)} requests found no healthy endpoint, and nobody can tell whose they were",
+            lambda: (
+                f"{sum(part.lost for part in evidence.segments)} requests found no healthy endpoint, and nobody can tell whose they were"
+            ),
         ),
-        (incident_for > 0.0, f"stable itself fails more than before the release, for {seconds_text(incident_for)}"),
-        (evidence.covered < rules.hold_min, covered.format(seconds_text(rules.hold_min))),
-        (requests < rules.min_requests, f"the canary had {requests} of {rules.min_requests} requests"),
+        (incident_for > 0.0, lambda: f"stable itself fails more than before the release, for {seconds_text(incident_for)}"),
+        (evidence.covered < rules.hold_min, lambda: _observed(evidence, rules.hold_min)),
+        (requests < rules.min_requests, lambda: f"the canary had {requests} of {rules.min_requests} requests"),
         # Counts of one arm alone are no comparison, however long they are: never a pass.
-        (evidence.weight != FULL and not evidence.settled_stable.requests, "stable had no requests to compare the canary with"),
+        (
+            evidence.weight != FULL and not evidence.settled_stable.requests,
+            lambda: "stable had no requests to compare the canary with",
+        ),
         (
             rules.slowness is not None and evidence.weight != FULL and not _both_timed(evidence),
-            "no answer of this step is timed for both versions yet",
+            lambda: "no answer of this step is timed for both versions yet",
         ),
         (
             ln_not_worse < LN_ADVANCE and not clock,
-            f"odds that it is not worse are {odds_text(ln_not_worse)} of 20:1"
-            + (f", or {covered.format(seconds_text(rules.hold_max))}" if rules.insufficient_data_advances else ""),
+            lambda: (
+                f"odds that it is not worse are {odds_text(ln_not_worse)} of 20:1"
+                + (f", or {_observed(evidence, rules.hold_max)}" if rules.insufficient_data_advances else "")
+            ),
         ),
     )
-    return next((sentence for unmet, sentence in conditions if unmet), None)
+    return next((words() for unmet, words in conditions if unmet), None)
+
+
+def _observed(evidence: Evidence, span: float) -> str:
+    return f"{seconds_text(evidence.covered)} of the {seconds_text(span)} are observed"
 
 
 def _both_timed(evidence: Evidence) -> bool:

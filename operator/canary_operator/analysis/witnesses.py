@@ -98,11 +98,6 @@ class Testimony:
     ln_lost: float = 0.0
     """Log of the odds that more requests reach no workload than before the release. Blames nobody, but no weight rises on it."""
 
-    def accusations(self, rules: Rules) -> tuple[Why, ...]:
-        """The witnesses whose odds are at or over the bar."""
-        said = ((Why.ODDS, self.ln_worse), (Why.LIMIT, self.ln_limit), (Why.SLOW, self.ln_slow))
-        return tuple(why for why, ln in said if ln is not None and ln >= rules.ln_bar)
-
     @property
     def loudest(self) -> float:
         """The largest ln of all witnesses against the canary."""
@@ -123,10 +118,25 @@ def hear(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: Coun
     lost = log_odds_above_since(min(1.0, rules.lost_before + rules.tolerance), left_over(told), rules.noise)
     return Testimony(
         ln_worse=_beside(told, stable, rules.tolerance, rules.noise, weight),
-        ln_limit=None if rules.limit is None else log_odds_above_since(rules.limit, [each.canary for each in told], rules.noise),
+        ln_limit=_over_limit(told, rules),
         ln_slow=_slow(segments, rules.slowness, weight),
         ln_lost=lost,
     )
+
+
+def accusations(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: Counts) -> tuple[Why, ...]:
+    """The witnesses whose odds are at or over the bar. Arguments as for `hear`."""
+    told = tuple(attributed(segment) for segment in segments)
+    said = (
+        (Why.ODDS, _beside(told, stable, rules.tolerance, rules.noise, weight)),
+        (Why.LIMIT, _over_limit(told, rules)),
+        (Why.SLOW, _slow(segments, rules.slowness, weight)),
+    )
+    return tuple(why for why, ln in said if ln is not None and ln >= rules.ln_bar)
+
+
+def _over_limit(told: Sequence[Segment], rules: Rules) -> float | None:
+    return None if rules.limit is None else log_odds_above_since(rules.limit, [each.canary for each in told], rules.noise)
 
 
 def _slow(segments: Sequence[Segment], slowness: Slowness | None, weight: int) -> float | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from math import ceil
 
 from canary_operator.api.record import PaceRecord, PlannedHold, PlannedStep, ReleaseRecord, State
@@ -20,10 +21,14 @@ def plan_of(spec: CanaryReleaseSpec) -> tuple[PlannedStep, ...]:
     """The steps as a release will take them, defaults filled in. Under a pace: what is known before the first weight, a gate before 100."""
     if spec.pace is not None:
         return (PlannedStep(weight=FULL, hold=PACED, approval=True),) if spec.pace.approval else ()
-    steps = spec.steps or tuple(Step(weight=weight) for weight in DEFAULT_WEIGHTS)
+    return _planned(spec.steps)
+
+
+@lru_cache(maxsize=1024)  # asked at every look, and the same until somebody edits the steps
+def _planned(steps: tuple[Step, ...] | None) -> tuple[PlannedStep, ...]:
     return tuple(
         PlannedStep(weight=step.weight, hold=PlannedHold(min=step.hold.min, max=step.hold.max), approval=step.approval == "Required")
-        for step in steps
+        for step in steps or tuple(Step(weight=weight) for weight in DEFAULT_WEIGHTS)
     )
 
 

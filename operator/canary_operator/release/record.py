@@ -1,6 +1,7 @@
 """Evidence as it is stored in status and as it is judged: the same values in two shapes."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from canary_operator.analysis.baseline import Baseline
 from canary_operator.analysis.odds import Counts, Segment
@@ -70,19 +71,21 @@ def evidence_of(state: ReleaseRecord) -> Evidence:
     )
 
 
+@lru_cache(maxsize=1024)  # a segment that is over is recorded again at every look
+def _recorded(segment: Segment) -> EvidenceSegment:
+    return EvidenceSegment(
+        weight=segment.weight,
+        canary=_tally(segment.canary, segment.canary_timed),
+        stable=_tally(segment.stable, segment.stable_timed),
+        lost=segment.lost or None,
+    )
+
+
 def record_of(evidence: Evidence) -> EvidenceRecord:
     """Evidence in the shape of status. What a blame rests on is recomputed from the samples after `reached`, so it is not stored."""
     suspect = evidence.suspect
     return EvidenceRecord(
-        segments=tuple(
-            EvidenceSegment(
-                weight=each.weight,
-                canary=_tally(each.canary, each.canary_timed),
-                stable=_tally(each.stable, each.stable_timed),
-                lost=each.lost or None,
-            )
-            for each in evidence.segments
-        ),
+        segments=tuple(_recorded(each) for each in evidence.segments),
         opened=evidence.opened,
         canary=_tally(evidence.settled_canary, evidence.settled_canary_timed),
         stable=_tally(evidence.settled_stable, evidence.settled_stable_timed),

@@ -1,10 +1,12 @@
 """A decision in words: status, conditions, printed columns. Derived from the decision once; nothing here decides."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import fields, replace
 from datetime import timedelta
+from operator import attrgetter
 
 from canary_operator.api.spec import CanaryReleaseSpec
-from canary_operator.api.status import Advice, CanaryReleaseStatus, Condition, EvidenceRecord, Outcome, PastRelease, ReleaseRecord, State
+from canary_operator.api.status import Advice, CanaryReleaseStatus, Condition, Outcome, PastRelease, ReleaseRecord, State
 from canary_operator.release import reasons
 from canary_operator.release.model import Announce, Because, Decision, EnsureWeights, Observation
 from canary_operator.release.scene import version_of
@@ -80,19 +82,23 @@ _CALM = {
 """Words that follow each other while all goes well: nobody waits for the next of them, it is written with the next news."""
 
 
-def _news(status: CanaryReleaseStatus) -> CanaryReleaseStatus:
+def _without(kind: type, *numbers: str) -> Callable[[object], tuple[object, ...]]:
+    """Reads the values of all fields but these."""
+    return attrgetter(*(each.name for each in fields(kind) if each.name not in numbers))
+
+
+_OF_STATUS = _without(CanaryReleaseStatus, "reason", "message", "since", "verdict", "release", "conditions")
+_OF_RECORD = _without(ReleaseRecord, "evidence", "observed_seconds", "seq", "baseline")
+_OF_CONDITION = _without(Condition, "reason", "message")
+
+
+def _news(status: CanaryReleaseStatus) -> tuple[object, ...]:
     """The status without numbers, and without the difference between calm words."""
-    release = status.release
-    return replace(
-        status,
-        reason=_CALM.get(status.reason or "", status.reason),
-        message=None,
-        since=None,
-        verdict=None,
-        release=release and replace(release, evidence=EvidenceRecord(), observed_seconds=0, seq=0, baseline=None),
-        conditions=tuple(
-            replace(condition, reason=_CALM.get(condition.reason, condition.reason), message="") for condition in status.conditions
-        ),
+    return (
+        _OF_STATUS(status),
+        _CALM.get(status.reason or "", status.reason),
+        status.release and _OF_RECORD(status.release),
+        [(_OF_CONDITION(condition), _CALM.get(condition.reason, condition.reason)) for condition in status.conditions],
     )
 
 
@@ -152,7 +158,8 @@ def _conditions(
         "MetricsAvailable": (known, metrics.reason if metrics else because.reason, metrics.message if metrics else _METRICS[known]),
         "Promoted": ("True" if at_rest and wanted else "False", *why),
     }
-    return tuple(_condition(before, seen, kind, *values) for kind, values in told.items())
+    earlier = {condition.type: condition for condition in before.conditions}
+    return tuple(_condition(earlier.get(kind), seen, kind, *values) for kind, values in told.items())
 
 
 def _metrics_known(before: CanaryReleaseStatus, decision: Decision) -> str:
@@ -169,14 +176,15 @@ def _metrics_known(before: CanaryReleaseStatus, decision: Decision) -> str:
 _METRICS = {"True": "samples of the present are accepted", "Unknown": "nothing is asked of Prometheus while no release runs", "False": ""}
 
 
-def _condition(before: CanaryReleaseStatus, seen: Observation, kind: str, status: str, reason: str, message: str) -> Condition:
-    old = next((condition for condition in before.conditions if condition.type == kind), None)
-    moved = old is None or old.status != status
+def _condition(old: Condition | None, seen: Observation, kind: str, status: str, reason: str, message: str) -> Condition:
+    message = message[:LONGEST_MESSAGE]
+    if old is not None and (old.status, old.reason, old.message, old.observed_generation) == (status, reason, message, seen.generation):
+        return old
     return Condition(
         type=kind,
         status=status,  # type: ignore[arg-type]
         reason=reason,
-        message=message[:LONGEST_MESSAGE],
+        message=message,
         observed_generation=seen.generation,
-        last_transition_time=seen.now if moved or old is None else old.last_transition_time,
+        last_transition_time=seen.now if old is None or old.status != status else old.last_transition_time,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import CanaryReleaseStatus, EvidenceRecord, PastRelease, ReleaseRecord
@@ -123,47 +123,44 @@ class Cluster:
 
 
 def _second(time: datetime | None) -> datetime | None:
-    return None if time is None else time.replace(microsecond=0)
+    return time.replace(microsecond=0) if time and time.microsecond else time
 
 
 def _millisecond(time: datetime | None) -> datetime | None:
-    return None if time is None else time.replace(microsecond=time.microsecond // 1000 * 1000)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000) if time and time.microsecond else time
+
+
+T = TypeVar("T")
+
+
+def _with(value: T, **times: object) -> T:
+    """The value with these times; the same one when it has them already."""
+    changed = {name: time for name, time in times.items() if getattr(value, name) is not time}
+    return replace(value, **changed) if changed else value  # type: ignore[type-var]
 
 
 def _past(past: PastRelease) -> PastRelease:
-    return replace(past, ended=_second(past.ended))
+    return _with(past, ended=_second(past.ended))
 
 
 def _evidence(evidence: EvidenceRecord) -> EvidenceRecord:
-    suspect = evidence.suspect
-    return replace(
-        evidence,
-        reached=_millisecond(evidence.reached),
-        covered_to=_millisecond(evidence.covered_to),
-        suspect=suspect and replace(suspect, at=_millisecond(suspect.at) or suspect.at),
-    )
+    suspect = evidence.suspect and _with(evidence.suspect, at=_millisecond(evidence.suspect.at))
+    return _with(evidence, reached=_millisecond(evidence.reached), covered_to=_millisecond(evidence.covered_to), suspect=suspect)
+
+
+def _record(record: ReleaseRecord) -> ReleaseRecord:
+    times = ("weight_since", "incident_since", "waiting_since", "mirror_since")
+    pace = record.pace and _with(record.pace, since=_second(record.pace.since))
+    return _with(record, evidence=_evidence(record.evidence), pace=pace, **{name: _second(getattr(record, name)) for name in times})
 
 
 def as_stored(status: CanaryReleaseStatus) -> CanaryReleaseStatus:
     """A status as the API server gives it back: times are cut to whole seconds, those of samples to milliseconds."""
-    release = status.release
     return replace(
         status,
         since=_second(status.since),
-        release=release
-        and replace(
-            release,
-            weight_since=_second(release.weight_since),
-            incident_since=_second(release.incident_since),
-            waiting_since=_second(release.waiting_since),
-            mirror_since=_second(release.mirror_since),
-            pace=release.pace and replace(release.pace, since=_second(release.pace.since) or release.pace.since),
-            evidence=_evidence(release.evidence),
-        ),
+        release=status.release and _record(status.release),
         last_release=status.last_release and _past(status.last_release),
         history=tuple(_past(past) for past in status.history),
-        conditions=tuple(
-            replace(condition, last_transition_time=condition.last_transition_time.replace(microsecond=0))
-            for condition in status.conditions
-        ),
+        conditions=tuple(_with(each, last_transition_time=_second(each.last_transition_time)) for each in status.conditions),
     )

@@ -2,7 +2,6 @@
 
 import heapq
 from collections.abc import Callable
-from dataclasses import replace
 
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.release.model import Ask
@@ -126,7 +125,7 @@ class World(Stage):
 
     def _want(self, ask: Ask | None) -> None:
         known, self._ask = self._ask, ask
-        if self.process is None or (known and ask and replace(known, since=None) == replace(ask, since=None)):
+        if self.process is None or (known and ask and (known.canary, known.stable) == (ask.canary, ask.stable)):
             return
         if ask is None:
             self.process.answer = None

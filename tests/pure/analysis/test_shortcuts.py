@@ -1,0 +1,84 @@
+"""What is remembered and summed up on the way changes nothing: the plain way, which makes every value anew, says exactly the same."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canary_operator.analysis.evidence import Evidence, fold
+from canary_operator.analysis.odds import Counts, Segment, log_odds_above_since, log_odds_worse
+from canary_operator.analysis.witnesses import Rules, Slowness, accusations
+from tests.pure.analysis import plain
+from tests.pure.analysis.worlds import EPOCH, few, worlds
+
+
+@st.composite
+def counts(draw: st.DrawFn, most: int = 2000) -> Counts:
+    requests = draw(st.integers(0, most))
+    return Counts(requests, draw(st.integers(0, requests)))
+
+
+segments = st.builds(
+    Segment,
+    st.sampled_from([0, 1, 5, 25, 50, 100]),
+    counts(),
+    counts(20_000),
+    st.sampled_from([0, 0, 0, 3, 40]),
+    counts(),
+    counts(),
+)
+rules = st.builds(
+    Rules,
+    limit=st.sampled_from([None, 0.05]),
+    noise=st.sampled_from([1.0, 2.7]),
+    same_scrape=st.booleans(),
+    slowness=st.sampled_from([None, Slowness(warmup=10.0)]),
+    lost_before=st.sampled_from([0.0, 0.01]),
+)
+
+
+@few
+@given(st.lists(segments, max_size=9), st.sampled_from([0.0, 0.001, 0.02]), st.sampled_from([1.0, 2.7]))
+def test_the_odds_are_those_of_the_formula(found: list[Segment], tolerance: float, noise: float) -> None:
+    canary = [segment.canary for segment in found]
+    assert log_odds_worse(found, tolerance, noise) == plain.odds_worse(found, tolerance, noise)
+    assert log_odds_above_since(tolerance, canary, noise) == plain.odds_above_since(tolerance, canary, noise)
+
+
+@few
+@given(st.lists(segments, max_size=6), rules, st.sampled_from([5, 100]), counts())
+def test_the_same_witnesses_accuse(found: list[Segment], judged: Rules, weight: int, stable: Counts) -> None:
+    assert accusations(found, judged, weight=weight, stable=stable) == plain.accused(found, judged, weight, stable)
+
+
+@few
+@given(
+    worlds(),
+    st.lists(st.floats(0.0, 1.0), max_size=4),
+    rules,
+    st.sampled_from([5, 100]),
+    st.sampled_from([None, -30.0, 0.0, 22.0]),
+    st.sampled_from([None, 7.0, 31.0]),
+    st.sampled_from([None, Counts(500, 2)]),
+    st.booleans(),
+)
+def test_every_look_folds_to_the_same_evidence(world, times, judged, weight, since, settled, stable, timed) -> None:
+    """Looks at any times, each from what the one before stored: as the operator does from one checkpoint to the next."""
+    started = None if since is None else EPOCH + since
+    facts = {
+        "weight": weight,
+        "since": started,
+        "settled_at": None if started is None or settled is None else started + settled,
+        "rules": judged,
+        "stable": stable,
+    }
+    evidence = Evidence()
+    for time in (*sorted(times), 1.0):
+        found = world.intervals(time * world.end)
+        if timed:
+            found = tuple(
+                replace(each, lost=each.canary.failures // 2, canary_timed=each.canary, stable_timed=each.stable) for each in found
+            )
+        quick = fold(evidence, found, **facts)
+        assert quick == plain.fold(evidence, found, **facts)
+        evidence = quick.committed

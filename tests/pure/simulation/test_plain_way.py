@@ -1,0 +1,59 @@
+"""The quick way of the world and of the report: at every pass of every scripted release it says what the plain way says."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from canary_operator.api.status import CanaryReleaseStatus, EvidenceRecord
+from canary_operator.release import reasons
+from canary_operator.release.report import CHECKPOINT, worth_writing
+from canary_operator.simulation.objects import as_stored
+from canary_operator.simulation.world import World
+from tests.pure.release.scenarios import SCRIPTS
+
+CALM = {reasons.STEP_PASSED, reasons.SETTLING, reasons.GATHERING, reasons.BAKING, reasons.FINISHING}
+
+
+def calm(reason: str | None) -> str | None:
+    return reasons.STEP_PASSED if reason in CALM else reasons.AT_REST if reason == reasons.PROMOTED else reason
+
+
+def news(status: CanaryReleaseStatus) -> CanaryReleaseStatus:
+    """The status without numbers, made anew field by field."""
+    release = status.release and replace(status.release, evidence=EvidenceRecord(), observed_seconds=0, seq=0, baseline=None)
+    conditions = tuple(replace(each, reason=calm(each.reason) or "", message="") for each in status.conditions)
+    return replace(status, reason=calm(status.reason), message=None, since=None, verdict=None, release=release, conditions=conditions)
+
+
+def behind(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> bool:
+    old, new = (status.release and status.release.evidence.reached for status in (before, after))
+    return bool(old and new and new - old >= CHECKPOINT)
+
+
+def cut(value: object, milliseconds: bool = False) -> object:
+    """Every time in a status, cut to whole seconds; those of samples to milliseconds."""
+    if isinstance(value, datetime):
+        return value.replace(microsecond=value.microsecond // 1000 * 1000 if milliseconds else 0)
+    if isinstance(value, tuple):
+        return tuple(cut(each, milliseconds) for each in value)
+    if hasattr(value, "__dataclass_fields__"):
+        exact = milliseconds or isinstance(value, EvidenceRecord)
+        return replace(value, **{name: cut(getattr(value, name), exact) for name in value.__dataclass_fields__})  # type: ignore[type-var]
+    return value
+
+
+@pytest.fixture(scope="module")
+def played() -> list[World]:
+    return [script(None) for script in SCRIPTS.values()]
+
+
+def test_what_is_worth_writing_is_found_by_comparing_everything(played: list[World]) -> None:
+    for one in (one for world in played for one in world.passes):
+        wanted = one.after.reason != reasons.INSPECTING and (news(one.before) != news(one.after) or behind(one.before, one.after))
+        assert worth_writing(one.before, one.after) == wanted
+
+
+def test_a_stored_status_is_cut_wherever_it_holds_a_time(played: list[World]) -> None:
+    for one in (one for world in played for one in world.passes):
+        assert as_stored(one.after) == cut(one.after)
