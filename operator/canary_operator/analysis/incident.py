@@ -1,11 +1,12 @@
 """Does stable itself fail far more than before the release? Refuses to say who is to blame: nobody is."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from canary_operator.analysis.counters import Interval, total
 
-INCIDENT_WINDOW = 60.0
-"""Seconds over which stable's own failures are watched."""
+INCIDENT_WINDOW = timedelta(minutes=1)
+"""The time over which stable's own failures are watched."""
 INCIDENT_REQUESTS, INCIDENT_FAILURES, INCIDENT_RISE = 20, 10, 0.05
 """Stable has an incident with so many requests, so many failures, and a share so far above the one before."""
 
@@ -18,7 +19,7 @@ def incident(recent: Sequence[Interval], base_share: float) -> bool:
         base_share: Stable's failing share before the release, 0 to 1.
     """
     newest = max((interval.until for interval in recent), default=0.0)
-    stable = total(interval.stable for interval in recent if interval.until > newest - INCIDENT_WINDOW)
+    stable = total(interval.stable for interval in recent if interval.until > newest - INCIDENT_WINDOW.total_seconds())
     if stable.requests < INCIDENT_REQUESTS or stable.failures < INCIDENT_FAILURES:
         return False
     return stable.failures / stable.requests > base_share + INCIDENT_RISE

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from canary_operator.analysis.incident import INCIDENT_WINDOW
 from canary_operator.analysis.verdict import Word
 from canary_operator.api.record import Ending, EvidenceRecord, Outcome, ReleaseRecord, State
 from canary_operator.api.spec import CanaryReleaseSpec
@@ -157,8 +158,10 @@ class Scene:
         if not running(state) or not canary or not stable:
             return None
         # From the record as it stands, not from the one that this pass may write: what is not stored must be read again.
-        reached = self.state.evidence.reached
-        return Ask(canary.workloads, stable.workloads, None if reached is None else round(reached.timestamp(), 3))
+        # And the last minute in any case: over so long stable itself is watched, wherever the evidence stands.
+        reached, watched = self.state.evidence.reached, self.seen.now - INCIDENT_WINDOW
+        since = None if reached is None else round(min(reached, watched).timestamp(), 3)
+        return Ask(canary.workloads, stable.workloads, since)
 
     # ------------------------------------------------------------------------------------------------------------------ writing
 
