@@ -147,6 +147,10 @@ class Situation:
         """The same, and nothing failed."""
         return self.failing(0.0, seconds=seconds, rate=rate)
 
+    def before_a_scrape(self) -> "Situation":
+        """The samples are as old as they get: the next scrape comes in a second."""
+        return self.observing(now=self.seen.now + timedelta(seconds=SCRAPE - 1))
+
     def without_samples(self) -> "Situation":
         """Prometheus answers, but has nothing."""
         return self.observing(samples=NoData("no series match the query"))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from canary_operator.analysis.baseline import as_counted, baseline
+from canary_operator.analysis.beat import Beat
 from canary_operator.analysis.counters import Interval
 from canary_operator.analysis.evidence import fold
 from canary_operator.analysis.odds import Counts
@@ -49,6 +50,8 @@ class Look:
     """How much comes in, and how often that is seen; None: nobody knows."""
     unseen: str | None = None
     """What to ask Prometheus to see that it knows nothing of a canary that has weight; None: it does, or need not."""
+    beat: Beat | None = None
+    """When the scrapes come; None: unknown."""
 
     @property
     def worse(self) -> str | None:

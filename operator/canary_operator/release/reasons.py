@@ -68,7 +68,10 @@ MEANING: dict[str, tuple[str, str]] = {
         "Deploy it, or correct `spec.version` or its pod label.",
     ),
     RELEASE_STARTED: ("A release has started; no traffic has moved yet.", "Wait."),
-    PREPARING: ("The canary subset is being pointed at the new version, at weight 0.", "Wait."),
+    PREPARING: (
+        "The canary subset is being pointed at the new version, at weight 0; the first weight is written shortly before a scrape.",
+        "Wait.",
+    ),
     SETTLING: ("A routing write is on its way to all proxies.", "Wait."),
     CANARY_NOT_READY: (
         "The canary has too few ready pods for the next weight.",

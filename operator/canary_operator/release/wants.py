@@ -151,6 +151,20 @@ def unapproved(scene: Scene) -> Hold | None:
     return Hold(Because(reasons.APPROVAL_REQUIRED, words), "Waiting", by_hand=True)
 
 
+def between_scrapes(scene: Scene) -> Hold | None:
+    """The first weight is given only shortly before the next scrape: nobody could see a failure earlier."""
+    weight, beat = goal(scene), scene.look.beat
+    if weight is None or beat is None or scene.by_hand or scene.state.step:
+        return None
+    left = timedelta(seconds=beat.wait(weight, scene.seen.now.timestamp()))
+    if not left:
+        return None
+    # No reason of its own: it takes less than a scrape, which is not worth a write.
+    return Hold(
+        Because(reasons.PREPARING, f"the canary is ready for {weight} %, which is written shortly before the next scrape"), again=left
+    )
+
+
 BRAKES: tuple[Brake, ...] = (
     frozen,
     suspended,
@@ -164,6 +178,7 @@ BRAKES: tuple[Brake, ...] = (
     mirroring,
     blind,
     unapproved,
+    between_scrapes,
 )
 """What keeps the weight from rising, read from top to bottom. The docs print it in this order."""
 HANDBRAKES: tuple[Brake, ...] = (frozen, suspended, paused)

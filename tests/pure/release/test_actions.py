@@ -260,7 +260,7 @@ def test_the_deadline_goes_on_where_it_stood() -> None:
 
 def test_a_hold_of_its_own_needs_no_clock_at_100() -> None:
     assert [step.weight for step in GATED.at_step(1).state.plan] == [10, 50, 100]
-    short = release().having(steps=(Step(weight=100, approval="Required"),)).at_step(0).healthy()
+    short = release().having(steps=(Step(weight=100, approval="Required"),)).at_step(0).healthy().before_a_scrape()
     assert short.decide().because.reason == reasons.APPROVAL_REQUIRED
     assert weights(short.acting("approve/1/1").decide()) == [100]
     assert Step(weight=100).hold == Hold()

@@ -56,11 +56,12 @@ def test_the_canarys_label_at_weight_0_counts_too() -> None:
 
 
 def test_no_rise_follows_a_correction_at_once() -> None:
-    lowered = release().at_step(0).healthy().recorded(drifts=1, weight_since=NOW - timedelta(seconds=2))
+    ready = release().at_step(0).healthy().before_a_scrape()
+    lowered = ready.recorded(drifts=1, weight_since=ready.seen.now - timedelta(seconds=2))
     decision = lowered.decide()
     assert (weights(decision), decision.look_again_in) == ([], RISE_SPACING - timedelta(seconds=2))
     assert weights(lowered.recorded(drifts=0).decide()) == [5]
-    assert weights(lowered.observing(now=NOW + timedelta(seconds=4)).decide()) == [5]
+    assert weights(lowered.observing(now=ready.seen.now + timedelta(seconds=4)).decide()) == [5]
 
 
 @pytest.mark.parametrize(

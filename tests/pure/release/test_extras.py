@@ -27,7 +27,7 @@ def written(decision: Decision) -> list[tuple[int, Extras]]:
     ("situation", "expected"),
     [
         pytest.param(SHOWING.at_step(0).healthy(), [(0, SHOWN)], id="the preview comes before the first weight"),
-        pytest.param(SHOWING.at_step(0).healthy().routing(extras=SHOWN), [(5, SHOWN)], id="it stays with the rise"),
+        pytest.param(SHOWING.at_step(0).healthy().before_a_scrape().routing(extras=SHOWN), [(5, SHOWN)], id="it stays with the rise"),
         pytest.param(SHOWING.at_step(2, since=60), [(10, SHOWN)], id="missing: put back"),
         pytest.param(SHOWING.at_step(0).pods("v2", 0), [], id="no ready pod: no preview"),
         pytest.param(
@@ -52,7 +52,11 @@ def test_the_preview(situation: Situation, expected: list[tuple[int, Extras]]) -
     [
         pytest.param(READY, [(0, COPIED)], id="copies come before the first weight"),
         pytest.param(MIRRORING, [], id="for a while"),
-        pytest.param(MIRRORING.recorded(mirror_since=NOW - timedelta(seconds=60)), [(5, BARE)], id="then the first weight, without copies"),
+        pytest.param(
+            MIRRORING.before_a_scrape().recorded(mirror_since=NOW - timedelta(seconds=60)),
+            [(5, BARE)],
+            id="then the first weight, without copies",
+        ),
         pytest.param(MIRRORING.acting("skip/1/1"), [(5, BARE)], id="a person skips it"),
         pytest.param(MIRRORING.pods("v2", 0), [(0, BARE)], id="the canary has no ready pod: no copies"),
         pytest.param(READY.observing(findings=(finding(),)), [], id="blocked: not begun"),

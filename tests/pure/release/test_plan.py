@@ -18,7 +18,7 @@ READY = release().at_step(0)
 @pytest.mark.parametrize(
     ("situation", "weight"),
     [
-        pytest.param(READY.healthy(), 5, id="prepared: step 1"),
+        pytest.param(READY.healthy().before_a_scrape(), 5, id="prepared: step 1"),
         pytest.param(release().at_step(1, since=120).healthy(seconds=120), 10, id="a minute of good evidence: the next step"),
         pytest.param(release().at_step(3, since=120).healthy(seconds=120), 50, id="step 3 passed: step 4"),
         pytest.param(release().at_step(4, since=120).healthy(seconds=120), 100, id="the last step passed: everything"),
@@ -32,7 +32,7 @@ def test_the_weight_rises(situation: Situation, weight: int) -> None:
     assert weights(decision) == [weight]
     assert decision.state.weight == weight
     assert decision.state.state is (State.PROMOTING if weight == 100 else State.PROGRESSING)
-    assert (decision.state.weight_since, decision.state.observed_seconds) == (NOW, 0)
+    assert (decision.state.weight_since, decision.state.observed_seconds) == (situation.seen.now, 0)
 
 
 @pytest.mark.parametrize(
@@ -69,13 +69,28 @@ def test_the_weight_holds(situation: Situation, reason: str) -> None:
     assert decision.state.weight == situation.state.weight
 
 
+def test_the_first_weight_is_written_shortly_before_the_next_scrape() -> None:
+    early = READY.healthy()  # 100 requests a second, scraped just now and every 5 s: the canary has had 15 requests after 3 s
+    decision = early.decide()
+    assert (weights(decision), decision.because.reason, decision.look_again_in) == ([], reasons.PREPARING, timedelta(seconds=2))
+    assert weights(early.observing(now=NOW + timedelta(seconds=2)).decide()) == [5]
+
+
+def test_a_scrape_that_is_late_is_not_waited_for() -> None:
+    assert weights(READY.healthy().observing(now=NOW + timedelta(seconds=6)).decide()) == [5]
+
+
+def test_a_person_who_skips_the_start_waits_for_no_scrape() -> None:
+    assert weights(READY.healthy().acting("promote/1/1").decide()) == [100]
+
+
 def test_a_rise_is_recorded_before_it_is_written() -> None:
-    kinds = [type(effect).__name__ for effect in READY.healthy().decide().effects]
+    kinds = [type(effect).__name__ for effect in READY.healthy().before_a_scrape().decide().effects]
     assert kinds == ["RecordState", "EnsureWeights", "Announce"]
 
 
 def test_the_write_of_a_rise_carries_the_recorded_rank() -> None:
-    decision = READY.healthy().decide()
+    decision = READY.healthy().before_a_scrape().decide()
     mark = next(effect.mark for effect in decision.effects if type(effect).__name__ == "EnsureWeights")  # type: ignore[union-attr]
     assert mark.rank == (decision.state.number, decision.state.seq)
 

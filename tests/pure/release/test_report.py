@@ -82,7 +82,7 @@ def test_the_weight_is_the_routes() -> None:
 
 
 def test_a_rise_is_printed_with_its_record() -> None:
-    assert release().at_step(0).healthy().status().weight == 5
+    assert release().at_step(0).healthy().before_a_scrape().status().weight == 5
 
 
 def test_times_move_only_when_something_changes() -> None:

@@ -1,0 +1,56 @@
+"""When the next scrape comes. A canary that fails everything costs its users all the time from its first weight to that scrape.
+
+Refuses to say whether the weight may rise: only when, once it may.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from canary_operator.analysis.counters import Interval, spacing, total
+
+SERVED = 1.5
+"""Seconds in which a weight that was written is served by the proxies, with room to spare."""
+REQUESTS = 15
+"""So many requests shall the canary have had at the scrape: if all of them fail, that is plain, and if a fifth does, it is suspicious."""
+ALIVE = 1.5
+"""A target whose newest sample is so many spacings behind the newest of all is not waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The rhythm of the scrapes."""
+
+    spacing: float
+    """Seconds between two scrapes of a target."""
+    newest: tuple[float, ...]
+    """The newest scrape of each target that is still scraped, seconds since 1970."""
+    rate: float
+    """Requests per second of both versions, over all targets."""
+
+    def wait(self, weight: int, now: float) -> float:
+        """Seconds for which a weight better waits, so that it is served only shortly before the next scrape; 0.0: now is the time.
+
+        Never as long as the time between two scrapes. Scrapes that are late are not waited for.
+
+        Args:
+            weight: The canary's, in percent, above 0.
+            now: Seconds since 1970.
+        """
+        expected = self.rate * weight / 100
+        lead = max(SERVED, REQUESTS / expected) if expected else self.spacing
+        due = min((at + self.spacing for at in self.newest if at + self.spacing > now), default=now)
+        return max(0.0, due - lead - now)
+
+
+def beat(found: Sequence[Interval]) -> Beat | None:
+    """The rhythm that these intervals show; None: there are none."""
+    length = spacing(found)
+    if length is None:
+        return None
+    newest: dict[str, float] = {}
+    for each in found:
+        newest[each.target] = max(each.until, newest.get(each.target, 0.0))
+    alive = {target: at for target, at in newest.items() if at > max(newest.values()) - ALIVE * length}
+    last = [each for each in found if each.until == alive.get(each.target)]
+    requests = total(each.canary for each in last).requests + total(each.stable for each in last).requests
+    return Beat(length, tuple(sorted(alive.values())), requests / length)
