@@ -75,7 +75,7 @@ class Report:
 
     def failed(self, version: str | None = None) -> int:
         """Requests that did not succeed, whoever is to blame."""
-        return sum(row.answers for row in self.rows if version in (None, row.version) and not _good(row.status))
+        return sum(row.answers for row in self.rows if version in (None, row.version) and not good(row.status))
 
     @property
     def answered(self) -> int:
@@ -129,5 +129,6 @@ class Report:
         )
 
 
-def _good(status: str) -> bool:
+def good(status: str) -> bool:
+    """Whether an answer with this status is a success."""
     return status == "OK" or status[0] in "123"

@@ -10,8 +10,8 @@ LOOK_AGAIN_SECONDS = 0.05
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = 30) -> T:
-    """Returns the condition's first true value.
+def until(condition: Callable[[], T], what: str, seconds: float = 30, every: float = LOOK_AGAIN_SECONDS) -> T:
+    """Returns the condition's first true value; looks again `every` so many seconds.
 
     Raises:
         TimeoutError: It did not come true in time; the message names `what` and the last value.
@@ -28,4 +28,4 @@ def until(condition: Callable[[], T], what: str, seconds: float = 30) -> T:
                 return value
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{what}: not within {seconds:g} s (last: {value!r})")
-        time.sleep(LOOK_AGAIN_SECONDS)
+        time.sleep(every)

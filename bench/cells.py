@@ -1,0 +1,88 @@
+"""The tables of `bench.trials`: which releases are tried, how they have to end, and what they may cost."""
+
+import time
+from collections.abc import Callable
+
+from bench.trial import Cell, Trial
+from lab.waiting import until
+
+GOALS = {1.0: 25.0, 0.2: 12.0, 0.05: 8.0, 0.02: 10.0}
+"""Failed requests by the share (0 to 1) that the canary fails: at most so many in the median at 100 requests/s, scraped every 5 s."""
+LATENCY = {"analysis": {"latency": {"threshold": "100ms"}}}
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:g} %"
+
+
+def breaks(weight: int, share: float) -> Callable[[Trial], None]:
+    """The canary begins to fail this share of its requests at this weight."""
+
+    def script(trial: Trial) -> None:
+        trial.wait_weight(weight)
+        trial.canary.behave(error_share=share)
+
+    return script
+
+
+def incident(seconds: float) -> Callable[[Trial], None]:
+    """Both versions fail 30 % for so long, from the first weight on."""
+
+    def script(trial: Trial) -> None:
+        trial.wait_weight(5)
+        begun = time.time()
+        for share in (0.3, 0.0):
+            for version in (trial.stable, trial.canary):
+                version.behave(error_share=share)
+            if share:
+                trial.wait_until(begun + seconds)
+
+    return script
+
+
+def crash_loop(trial: Trial) -> None:
+    """The canary's processes end when the first traffic has come, and end again whenever they are restarted."""
+    trial.wait_weight(5)
+    trial.canary.behave(crashing=True)
+    trial.canary.crash()
+
+
+def refused(trial: Trial) -> None:
+    """The canary's processes are gone, and nobody has noticed yet: its endpoints stay ready, and connections are refused."""
+    trial.wait_weight(5)
+    trial.canary.behave(crashing=True)
+    trial.lab.kubelet.pause()
+    try:
+        trial.canary.crash()
+        until(lambda: trial.status.get("weight") == 0, "all traffic is back", 120)
+    finally:
+        trial.lab.kubelet.resume()
+
+
+BAD = [Cell(f"canary fails {_share(share)}", "RolledBack", canary={"error_share": share}, goal=goal) for share, goal in GOALS.items()]
+HEALTHY = [
+    Cell(f"both fail {_share(share)}", "Promoted", runs=20, canary={"error_share": share}, stable={"error_share": share})
+    for share in (0.005, 0.01)
+]
+DAYS = [
+    Cell("both fail 5 %", "Promoted", canary={"error_share": 0.05}, stable={"error_share": 0.05}),
+    Cell("good canary, stable fails 5 %", "Promoted", stable={"error_share": 0.05}),
+    Cell("both fail 30 % for 4 minutes", "Withdrawn", script=incident(240)),
+    Cell("both fail 30 % for 2 minutes", "Promoted", script=incident(120)),
+    Cell("latency 60 ms, as stable, threshold 100 ms", "Promoted", canary={"latency_ms": 60}, stable={"latency_ms": 60}, spec=LATENCY),
+    Cell(
+        "latency 120 ms, stable 60 ms, threshold 100 ms", "RolledBack", canary={"latency_ms": 120}, stable={"latency_ms": 60}, spec=LATENCY
+    ),
+    *(
+        Cell(f"gRPC canary answers UNAVAILABLE, {_share(share)}", "RolledBack", canary={"error_share": share}, protocol="grpc")
+        for share in (1.0, 0.2)
+    ),
+    Cell("canary crash-loops", "RolledBack", script=crash_loop),
+    *(Cell(f"canary fails {_share(share)} from weight 100 on", "RolledBack", script=breaks(100, share)) for share in (1.0, 0.2, 0.05)),
+    Cell("canary's connections are refused, its endpoints are ready", "RolledBack", script=refused, alone=True),
+]
+RESTARTS = [
+    Cell("canary fails 5 %, operator left alone", "RolledBack", canary={"error_share": 0.05}, runs=10),
+    Cell("canary fails 5 %, operator killed every 20 s", "RolledBack", canary={"error_share": 0.05}, runs=10, restarts=True),
+]
+TABLES = {"bad": BAD, "healthy": HEALTHY, "days": DAYS, "restarts": RESTARTS}
