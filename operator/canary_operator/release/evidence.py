@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from canary_operator.analysis.baseline import as_counted, baseline
-from canary_operator.analysis.beat import Beat
+from canary_operator.analysis.beat import Beat, beat
 from canary_operator.analysis.counters import Interval
 from canary_operator.analysis.evidence import fold
 from canary_operator.analysis.odds import Counts
@@ -143,7 +143,7 @@ def look(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Lo
     patience = INCIDENT_PATIENCE - lasted if since and lasted < INCIDENT_PATIENCE else None
     valid_for = min((span for span in (reading.stale_in, patience) if span is not None), default=None)
     over, tempo = lasted >= INCIDENT_PATIENCE, measured(found, spec.settle.total_seconds())
-    return Look(folded.committed, folded.now, verdict, reading.missing, base, since, over, valid_for, tempo, reading.unseen)
+    return Look(folded.committed, folded.now, verdict, reading.missing, base, since, over, valid_for, tempo, reading.unseen, beat(found))
 
 
 def _settled_at(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> float | None:
