@@ -65,7 +65,7 @@ HEALTHY = [
     for share in (0.005, 0.01)
 ]
 DAYS = [
-    Cell("both fail 5 %", "Promoted", canary={"error_share": 0.05}, stable={"error_share": 0.05}),
+    Cell("both fail 5 %", "Promoted", runs=2, canary={"error_share": 0.05}, stable={"error_share": 0.05}),
     Cell("good canary, stable fails 5 %", "Promoted", stable={"error_share": 0.05}),
     Cell("both fail 30 % for 4 minutes", "Withdrawn", script=incident(240)),
     Cell("both fail 30 % for 2 minutes", "Promoted", script=incident(120)),

@@ -120,13 +120,13 @@ def test_the_column_step_counts_the_rises() -> None:
 
 @pytest.mark.parametrize(("rate", "more"), [(100, None), (1000, "80 more than pace.failureBudget 20")])
 def test_a_lowest_weight_that_may_exceed_the_budget_is_a_warning(rate: int, more: str | None) -> None:
-    warnings = READY.healthy(rate=rate).status().warnings
+    warnings = READY.healthy(rate=rate).before_a_scrape().status().warnings
     assert [each.reason for each in warnings] == ([reasons.BUDGET_TOO_SMALL] if more else [])
     assert more is None or more in warnings[0].message
 
 
 def test_the_warning_stands_still_while_the_rate_moves() -> None:
-    risen = READY.healthy(rate=1000)
+    risen = READY.healthy(rate=1000).before_a_scrape()
     first = risen.status()
     later = replace(risen, state=risen.decide().state).routing(weight=1).healthy(seconds=20, rate=990)
     assert later.status(first).warnings == first.warnings
