@@ -89,7 +89,7 @@ async def record(it: Subject, hands: Hands, status: Mapping[str, Any]) -> Mappin
     ]
     async with rereading(CANARY_RELEASE, it.key, hands):
         written = await hands.cluster.json_patch(CANARY_RELEASE, *it.key, operations, subresource="status")
-        hands.cache.store(CANARY_RELEASE, written)
+        hands.store(CANARY_RELEASE, written)
     stored: Mapping[str, Any] = written["status"]
     return stored
 
@@ -106,9 +106,9 @@ async def _set_finalizers(it: Subject, hands: Hands, finalizers: list[str]) -> N
         try:
             written = await hands.cluster.merge_patch(CANARY_RELEASE, *it.key, body)
         except NotFound:
-            hands.cache.remove(CANARY_RELEASE, it.document)
+            hands.remove(CANARY_RELEASE, it.document)
             return
     if written["metadata"].get("deletionTimestamp") and not finalizers:
-        hands.cache.remove(CANARY_RELEASE, written)  # with the last finalizer it went
+        hands.remove(CANARY_RELEASE, written)  # with the last finalizer it went
     else:
-        hands.cache.store(CANARY_RELEASE, written)
+        hands.store(CANARY_RELEASE, written)

@@ -1,8 +1,9 @@
 """What an effect is applied with, and how an object is read afresh when a write to it was refused or its outcome is unknown."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from canary_operator.cache import Cache, Key
+from canary_operator.cache import Cache, Document, Key
 from canary_operator.clients.errors import ClusterError, Conflict, NotFound, Unavailable
 from canary_operator.clients.kinds import CANARY_RELEASE, Kind
 from canary_operator.clients.kubernetes import Cluster
@@ -14,6 +15,16 @@ class Hands:
 
     cluster: Cluster
     cache: Cache
+    wake: Callable[[Iterable[Key]], None] = lambda keys: None
+    """Is told whom a write or a read concerns: the watch has no news of what is in the cache already."""
+
+    def store(self, kind: Kind, document: Document) -> None:
+        """Takes in what was written or read."""
+        self.wake(self.cache.store(kind, document))
+
+    def remove(self, kind: Kind, document: Document) -> None:
+        """Notes that an object is gone. A document without a resource version speaks of whatever is known."""
+        self.wake(self.cache.remove(kind, document))
 
 
 async def read_again(kind: Kind, name: tuple[str, str], hands: Hands) -> bool:
@@ -22,9 +33,9 @@ async def read_again(kind: Kind, name: tuple[str, str], hands: Hands) -> bool:
     try:
         document = await hands.cluster.get(kind, *name)
     except NotFound:
-        hands.cache.remove(kind, {"metadata": {"namespace": name[0], "name": name[1]}})
+        hands.remove(kind, {"metadata": {"namespace": name[0], "name": name[1]}})
         return before is not None
-    hands.cache.store(kind, document)
+    hands.store(kind, document)
     if kind == CANARY_RELEASE:
         hands.cache.note_read(Key(*name))
     return before is None or before["metadata"]["resourceVersion"] != document["metadata"]["resourceVersion"]

@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -47,10 +48,14 @@ def as_json(status: CanaryReleaseStatus) -> dict[str, Any]:
 
 def reconciler(shell: Shell) -> Pass:
     """The pass of the work queue."""
-    hands = Hands(shell.cluster, shell.cache)
+
+    def wake_others(key: Key, keys: Iterable[Key]) -> None:
+        for other in keys:
+            if other != key:  # which this pass looks at
+                shell.wake(other)
 
     async def look(key: Key) -> timedelta | None:
-        started = time.monotonic()
+        started, hands = time.monotonic(), Hands(shell.cluster, shell.cache, partial(wake_others, key))
         it = subject(key, shell.cache)
         if it is None:
             shell.sampler.want(key, None)

@@ -20,7 +20,7 @@ async def remove_subsets(it: Subject, hands: Hands) -> None:
     body = _released(it.rule)
     body["spec"] = {"subsets": destination_rule.without_subsets(it.rule)["spec"].get("subsets")}
     async with rereading(DESTINATION_RULE, name_of(it.rule), hands):
-        hands.cache.store(DESTINATION_RULE, await hands.cluster.merge_patch(DESTINATION_RULE, *name_of(it.rule), body))
+        hands.store(DESTINATION_RULE, await hands.cluster.merge_patch(DESTINATION_RULE, *name_of(it.rule), body))
 
 
 async def remove(kind: Kind, document: Document | None, hands: Hands, *, unchanged: bool = False) -> None:
@@ -37,7 +37,7 @@ async def remove(kind: Kind, document: Document | None, hands: Hands, *, unchang
         if await _is_still_there(kind, document, hands):
             raise
         return  # another object of this name, which is not ours to delete
-    hands.cache.remove(kind, {"metadata": {"namespace": metadata["namespace"], "name": metadata["name"]}})
+    hands.remove(kind, {"metadata": {"namespace": metadata["namespace"], "name": metadata["name"]}})
 
 
 async def _is_still_there(kind: Kind, document: Document, hands: Hands) -> bool:
@@ -45,9 +45,9 @@ async def _is_still_there(kind: Kind, document: Document, hands: Hands) -> bool:
     try:
         found = await hands.cluster.get(kind, *name_of(document))
     except NotFound:
-        hands.cache.remove(kind, document)
+        hands.remove(kind, document)
         return False
-    hands.cache.store(kind, found)
+    hands.store(kind, found)
     return bool(found["metadata"]["uid"] == document["metadata"]["uid"])
 
 
@@ -56,9 +56,9 @@ async def disown(kind: Kind, document: Document | None, hands: Hands) -> None:
     if document is None or (mark_text(document) is None and is_nobodys(document)):
         return
     try:
-        hands.cache.store(kind, await hands.cluster.merge_patch(kind, *name_of(document), _released(document)))
+        hands.store(kind, await hands.cluster.merge_patch(kind, *name_of(document), _released(document)))
     except NotFound:
-        hands.cache.remove(kind, document)
+        hands.remove(kind, document)
 
 
 def _released(document: Document) -> dict[str, Any]:

@@ -60,7 +60,7 @@ async def _attach(it: Subject, hands: Hands, mark: Mark, before: Document, way: 
     hands.cache.note_mark(it.key, str(mark))
     async with rereading(VIRTUAL_SERVICE, name_of(before), hands):
         operations = attached.patch(before, way, canary, str(mark))
-        hands.cache.store(VIRTUAL_SERVICE, await hands.cluster.json_patch(VIRTUAL_SERVICE, *name_of(before), operations))
+        hands.store(VIRTUAL_SERVICE, await hands.cluster.json_patch(VIRTUAL_SERVICE, *name_of(before), operations))
 
 
 def _is_done(kind: Kind, before: Document, mark: Mark, same: bool) -> bool:
@@ -87,7 +87,7 @@ async def _ensure(kind: Kind, it: Subject, hands: Hands, mark: Mark, before: Doc
     hands.cache.note_mark(it.key, str(mark))
     async with rereading(kind, it.key, hands):
         written = await hands.cluster.create(kind, document)
-        hands.cache.store(kind, written)
+        hands.store(kind, written)
     if await _is_orphan(it, hands):
         await remove(kind, written, hands, unchanged=True)
         raise _orphaned(kind, written)
@@ -99,7 +99,7 @@ async def _patch(kind: Kind, it: Subject, hands: Hands, mark: Mark, before: Docu
     body["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]
     async with rereading(kind, name_of(before), hands):
         written = await hands.cluster.merge_patch(kind, *name_of(before), body)
-        hands.cache.store(kind, written)
+        hands.store(kind, written)
     if is_ours(written, it.key.name) and not is_ours(before, it.key.name) and await _is_orphan(it, hands):
         await disown(kind, written, hands)
         raise _orphaned(kind, written)
@@ -113,12 +113,12 @@ async def _is_orphan(it: Subject, hands: Hands) -> bool:
     try:
         release = await hands.cluster.get(CANARY_RELEASE, *it.key)
     except NotFound:
-        hands.cache.remove(CANARY_RELEASE, {"metadata": {"namespace": it.key.namespace, "name": it.key.name}})
+        hands.remove(CANARY_RELEASE, {"metadata": {"namespace": it.key.namespace, "name": it.key.name}})
         return True
     metadata = release["metadata"]
     if metadata["uid"] == it.uid and (it.deleting or not metadata.get("deletionTimestamp")):
         return False
-    hands.cache.store(CANARY_RELEASE, release)
+    hands.store(CANARY_RELEASE, release)
     return True
 
 

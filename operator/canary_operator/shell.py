@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from canary_operator.cache import Cache
+from canary_operator.cache import Cache, Key
 from canary_operator.clients.kubernetes import Cluster
 from canary_operator.instrumentation import Metrics
 from canary_operator.sampler import Sampler
@@ -22,6 +22,8 @@ class Shell:
     surroundings: Surroundings
     metrics: Metrics
     settings: Settings
+    wake: Callable[[Key], None]
+    """Asks for a pass over a CanaryRelease."""
 
 
 Reconciler = Callable[[Shell], Pass]

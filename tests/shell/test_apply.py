@@ -1,10 +1,11 @@
 """From an end to API calls, whosever the routes are: what is written, and what is let go again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
 
+from canary_operator.api.names import FINALIZER
 from canary_operator.apply import apply
 from canary_operator.cache import Cache, Key
 from canary_operator.clients.errors import Conflict
@@ -12,7 +13,18 @@ from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, SERV
 from canary_operator.clients.kubernetes import Cluster
 from canary_operator.hands import Hands
 from canary_operator.observe import route_seen, subsets_seen
-from canary_operator.release.model import BARE, Disown, Effect, EnsureSubsets, EnsureWeights, Mark, RemoveRoute, RemoveSubsets, SubsetsSeen
+from canary_operator.release.model import (
+    BARE,
+    Disown,
+    Effect,
+    EnsureSubsets,
+    EnsureWeights,
+    Mark,
+    ReleaseFinalizer,
+    RemoveRoute,
+    RemoveSubsets,
+    SubsetsSeen,
+)
 from canary_operator.routing import Stale
 from canary_operator.subject import Subject, subject
 from tests.shell.memory import Memory
@@ -38,6 +50,7 @@ class Process:
 
     memory: Memory
     cache: Cache
+    woken: list[Key] = field(default_factory=list)
 
     @property
     def it(self) -> Subject:
@@ -47,7 +60,7 @@ class Process:
 
     async def reach(self, *effects: Effect) -> None:
         for effect in effects:
-            await apply(effect, self.it, Hands(cast(Cluster, self.memory), self.cache), {})
+            await apply(effect, self.it, Hands(cast(Cluster, self.memory), self.cache, self.woken.extend), {})
 
     def mark(self, seq: int, weight: int = 0) -> Mark:
         return Mark(self.it.uid, 1, seq, weight, "StepPassed")
@@ -235,3 +248,30 @@ async def test_an_object_of_our_name_that_somebody_else_made_meanwhile_is_not_ta
     with pytest.raises(Conflict):
         await process.reach(EnsureWeights(0, process.mark(1)))
     assert world.spec("VirtualService", "reviews") == {"hosts": [HOST], "http": []}
+
+
+# ------------------------------------------------------------------------------------- what one CanaryRelease does to another
+
+
+async def test_who_waits_for_what_a_pass_takes_away_is_woken() -> None:
+    """The watch has no news of what this process wrote itself: nobody else would tell the other CanaryRelease."""
+    world = World()
+    going = {"finalizers": [FINALIZER], "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    release = world.memory.objects["CanaryRelease", *KEY]
+    world.memory.put(CANARY_RELEASE, {**release, "metadata": {**release["metadata"], **going}})
+    world.memory.put(CANARY_RELEASE, named("waiting", release["spec"], generation=1))
+    process = world.process()
+    await process.reach(ReleaseFinalizer())
+    assert subject(KEY, process.cache) is None
+    assert Key("shop", "waiting") in process.woken
+
+
+async def test_what_a_pass_reads_afresh_wakes_the_others_whom_it_concerns() -> None:
+    world = attached()
+    spec = {"service": {"name": "ratings"}, "version": "v2", "traffic": {"attach": [{"virtualService": "web", "routes": ["other"]}]}}
+    world.memory.put(CANARY_RELEASE, named("ratings", spec, generation=1))
+    process = world.process()
+    world.memory.put(VIRTUAL_SERVICE, named("web", {"http": [split(), split("other", canary=40)]}))
+    with pytest.raises(Conflict):
+        await process.reach(EnsureWeights(25, process.mark(2, 25)))
+    assert Key("shop", "ratings") in process.woken

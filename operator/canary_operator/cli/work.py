@@ -32,7 +32,8 @@ class Work:
         """Looks at every CanaryRelease, and from then on at those that something happens to."""
         self._sampler = Sampler(self._prometheus, self._cache, self.add, count=self._metrics.count_query)
         self._surroundings = Surroundings(Reader(self._cluster, self._prometheus).read, self.add)
-        look = self._make(Shell(self._cluster, self._cache, self._sampler, self._surroundings, self._metrics, self._settings))
+        shell = Shell(self._cluster, self._cache, self._sampler, self._surroundings, self._metrics, self._settings, self.add)
+        look = self._make(shell)
         self._queue = WorkQueue(self._timed(look), known=self._known, failed=self._failed, workers=self._settings.workers)
         for key in sorted(self._cache.keys()):
             self._queue.add(key)
