@@ -7,6 +7,7 @@ from canary_operator.api.names import ACTION, FINALIZER
 from canary_operator.cache import Cache, Document
 from canary_operator.clients.kinds import DESTINATION_RULE, SERVICE, VIRTUAL_SERVICE
 from canary_operator.findings import Inspection
+from canary_operator.mesh.routes import names_subsets
 from canary_operator.release.model import Extras, Mark, Observation, RouteSeen, SubsetsSeen
 from canary_operator.serving import versions
 from canary_operator.subject import Subject
@@ -69,8 +70,21 @@ def subsets_seen(it: Subject, cache: Cache) -> SubsetsSeen | None:
     selected = destination_rule.read(it.rule, it.wanted.host, it.spec.version_label)
     since = cache.since(DESTINATION_RULE, *name_of(it.rule))
     return SubsetsSeen(
-        selected.stable, selected.canary, _highest(it, [it.rule]), since, stays=not it.rule_is_ours, touched_by=touched_by(it.rule)
+        selected.stable,
+        selected.canary,
+        _highest(it, [it.rule]),
+        since,
+        stays=not it.rule_is_ours,
+        named_by=_named_by(it, cache) if it.deleting else None,
+        touched_by=touched_by(it.rule),
     )
+
+
+def _named_by(it: Subject, cache: Cache) -> str | None:
+    """A VirtualService that is not ours and sends to one of our subsets, the first by name; None: there is none."""
+    ours = {(it.key.namespace, route.name) for route in it.routes if route.document is not None}
+    others = (each for each in cache.all(VIRTUAL_SERVICE) if name_of(each) not in ours and names_subsets(each, it.wanted.host))
+    return min((f"VirtualService {'/'.join(name_of(each))}" for each in others), default=None)
 
 
 def _highest(it: Subject, documents: Sequence[Document]) -> Mark | None:

@@ -36,7 +36,7 @@ Document = dict[str, Any]
 
 
 def named(name: str, spec: Document, **metadata: Any) -> Document:
-    return {"metadata": {"namespace": "shop", "name": name, **metadata}, "spec": spec}
+    return {"metadata": {"namespace": "shop", "name": name} | metadata, "spec": spec}
 
 
 def split(name: str = "primary", canary: int = 0, **more: Any) -> Document:
@@ -193,6 +193,29 @@ async def test_the_name_of_the_last_other_editor_is_kept() -> None:
     seen = subsets_seen(process.it, process.cache)
     assert seen is not None and seen.touched_by == "alice"
     assert "managedFields" not in (process.it.rule or {})["metadata"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"http": [{"route": [{"destination": {"host": HOST, "subset": "stable"}}]}]}, "VirtualService edge/web"),
+        ({"tcp": [{"route": [{"destination": {"host": HOST, "subset": "canary"}}]}]}, "VirtualService edge/web"),
+        ({"http": [{"route": [{"destination": {"host": HOST}}]}]}, None),
+        ({"http": [{"route": [{"destination": {"host": "reviews", "subset": "stable"}}]}]}, None),
+        ({"http": [{"route": [{"destination": {"host": HOST, "subset": "other"}}]}]}, None),
+    ],
+    ids=["one names stable", "a TCP route names canary", "without a subset", "the Service of another namespace", "another subset"],
+)
+async def test_whoever_sends_to_our_subsets_is_known_in_a_deletion(spec: Document, told: str | None) -> None:
+    world = World()
+    process = world.process()
+    await process.reach(EnsureSubsets("v1", "v1", process.mark(2)), EnsureWeights(0, process.mark(3)))
+    assert (seen := subsets_seen(process.it, process.cache)) is not None and seen.named_by is None
+    release = world.memory.objects["CanaryRelease", *KEY]
+    world.memory.put(CANARY_RELEASE, {**release, "metadata": {**release["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    world.memory.put(VIRTUAL_SERVICE, named("web", spec, namespace="edge"))
+    process = world.process()
+    assert (seen := subsets_seen(process.it, process.cache)) is not None and seen.named_by == told
 
 
 # ------------------------------------------------------------------------------------------------- two processes and a deletion

@@ -50,7 +50,8 @@ def found(http: Document | None = None, *, served: tuple[Document, ...] = (), **
     release = document("CanaryRelease", {"service": {"name": "reviews"}})
     release["metadata"]["finalizers"] = ["somebody.else/too", FINALIZER]
     at = http or {"name": "canary-release", "route": split(25)}
-    return Found(release, options.get("routes", (route(at),)), options.get("rule", rule()), served or pods("v1", "v2"))
+    routes, others = options.get("routes", (route(at),)), options.get("others", ())
+    return Found(release, routes, options.get("rule", rule()), served or pods("v1", "v2"), others)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +134,14 @@ def test_a_rule_goes_with_the_last_route_unless_somebody_needs_it(its: Document,
     [change] = [each for each in give_back(found(rule=its, routes=())) if each.kind.startswith("destinationrules")]
 
     assert (change.patch is not None) is patched
+
+
+@pytest.mark.parametrize("subset", ["stable", "canary", "other"])
+def test_a_rule_stays_whose_subsets_another_route_names(subset: str) -> None:
+    other = route({"route": [share(subset)]}, labels={})
+    [change] = [each for each in give_back(found(routes=(), others=(other,))) if each.kind.startswith("destinationrules")]
+
+    assert (change.patch is not None) is (subset != "other")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from canary_operator.api.names import CANARY, FINALIZER, MANAGED_BY, MANAGER, MA
 from canary_operator.api.quantities import parse_duration
 from canary_operator.cli.kubectl import DESTINATION_RULES, RELEASES, VIRTUAL_SERVICES
 from canary_operator.mesh.hosts import expand
-from canary_operator.mesh.routes import subset_of
+from canary_operator.mesh.routes import names_subsets, subset_of
 from canary_operator.release.model import Mark
 
 Document = Mapping[str, Any]
@@ -32,6 +32,8 @@ class Found:
     """The DestinationRule that does."""
     pods: tuple[Document, ...]
     """Pods that its Service selects, those that are leaving aside."""
+    others: tuple[Document, ...] = ()
+    """VirtualServices that do not belong to it, as far as they are listed."""
 
     @property
     def title(self) -> str:
@@ -121,7 +123,7 @@ def give_back(found: Found) -> Iterator[Change]:
         yield _patch(route, VIRTUAL_SERVICES, f"is yours now, pinned to {_version(found)}", {"metadata": _disowned(route)})
     if found.rule is not None:
         metadata = found.rule["metadata"]
-        if not left and _is_ours(found.rule) and not _holds_more(found.rule):
+        if not left and _is_ours(found.rule) and not _holds_more(found.rule) and not _is_named(found, found.rule):
             yield Change(f"DestinationRule {_title(found.rule)}: deleted", DESTINATION_RULES, metadata["namespace"], metadata["name"], None)
         else:
             words = f"is yours now, both subsets select {_version(found)}"
@@ -181,6 +183,12 @@ def _is_ours(document: Document) -> bool:
 
 def _holds_more(rule: Document) -> bool:
     return {subset["name"] for subset in _subsets(rule)} != {STABLE, CANARY} or bool(set(rule["spec"]) - {"host", "subsets"})
+
+
+def _is_named(found: Found, rule: Document) -> bool:
+    """A route that stays sends to a subset of the rule: without it, it would answer 503."""
+    host = expand(str(rule["spec"].get("host", "")), rule["metadata"]["namespace"])
+    return any(names_subsets(each, host) for each in found.others)
 
 
 def _disowned(document: Document) -> dict[str, Any]:

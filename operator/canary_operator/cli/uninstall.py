@@ -45,15 +45,17 @@ def uninstall(kubectl: Kubectl, namespace: str | None, *, force: bool, dry_run: 
 
 def gather(kubectl: Kubectl, namespace: str | None) -> Iterator[Found]:
     """Every CanaryRelease with what belongs to it."""
-    releases = kubectl.items(RELEASES, namespace)
+    releases, everywhere = kubectl.items(RELEASES, namespace), kubectl.items(VIRTUAL_SERVICES, namespace)
     for place in sorted({each["metadata"]["namespace"] for each in releases}):
-        routes, rules = kubectl.items(VIRTUAL_SERVICES, place), kubectl.items(DESTINATION_RULES, place)
+        routes = [each for each in everywhere if each["metadata"]["namespace"] == place]
+        rules = kubectl.items(DESTINATION_RULES, place)
         for release in (each for each in releases if each["metadata"]["namespace"] == place):
             yield Found(
                 release,
                 tuple(each for each in routes if belongs(each, release)),
                 next((each for each in rules if belongs(each, release)), None),
                 tuple(_pods(kubectl, place, release["spec"]["service"]["name"])),
+                tuple(each for each in everywhere if each not in routes or not belongs(each, release)),
             )
 
 

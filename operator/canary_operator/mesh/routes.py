@@ -41,6 +41,13 @@ def subset_of(share: Mapping[str, Any], host: str, namespace: str) -> str | None
     return destination["subset"] if ours and destination.get("subset") in (STABLE, CANARY) else None
 
 
+def names_subsets(document: Mapping[str, Any], host: str) -> bool:
+    """Whether a VirtualService sends requests to one of our two subsets of a Service; copies that nobody waits for do not count."""
+    spec, namespace = document.get("spec") or {}, document["metadata"].get("namespace", "")
+    routes = (route for protocol in ("http", "tls", "tcp") for route in spec.get(protocol) or ())
+    return any(subset_of(share, host, namespace) is not None for route in routes for share in route.get("route") or ())
+
+
 def names_delegate(document: Mapping[str, Any], namespace: str, name: str) -> bool:
     """Whether a root VirtualService sends to the delegate of this name. Without a namespace it means its own."""
     mine = document["metadata"].get("namespace", "")

@@ -3,7 +3,7 @@
 from canary_operator.api.status import State
 from canary_operator.release import reasons
 from canary_operator.release.homeward import Relabel, Shift, Wait, homeward, remaining
-from canary_operator.release.model import Announce, Because, Decision, Disown, ReleaseFinalizer, RemoveRoute, RemoveSubsets
+from canary_operator.release.model import Announce, Because, Decision, Disown, ReleaseFinalizer, RemoveRoute, RemoveSubsets, SubsetsSeen
 from canary_operator.release.scene import Scene, version_of
 
 
@@ -12,7 +12,7 @@ def delete(scene: Scene) -> Decision:
 
     One version left: the VirtualService goes, and after a settle time the DestinationRule, since without a route every request reaches that version
     anyway. Several left: without a route they would share the traffic by their number of pods, so both objects stay, pinned to stable. So do
-    routes that somebody else needs, whatever serves.
+    routes and subsets that somebody else needs, whatever serves.
     """
     seen = scene.seen
     because = Because(reasons.DELETING, f"CanaryRelease is being deleted; traffic ends at {_home(scene) or 'the only version'}")
@@ -42,12 +42,27 @@ def _remove(scene: Scene, because: Because) -> Decision:
     left = remaining(seen.route_gone_since or seen.now, scene.spec.settle, seen.now)
     if left:
         return scene.answer(because, phase=reasons.DELETING, again=left)
+    if seen.subsets is not None and seen.subsets.named_by is not None:
+        return _pin_subsets(scene, because, seen.subsets)
     return scene.answer(because, phase=reasons.DELETING, effects=(RemoveSubsets(), ReleaseFinalizer()))
+
+
+def _pin_subsets(scene: Scene, because: Because, subsets: SubsetsSeen) -> Decision:
+    home = _home(scene)
+    if home and (subsets.stable, subsets.canary) != (home, home):
+        state = scene.counted()
+        effects = (scene.relabel(state, reasons.DELETING, home, home),)
+        return scene.answer(because, phase=reasons.DELETING, state=state, effects=effects, again=scene.spec.settle)
+    words = (
+        f"{subsets.named_by} sends to the subsets, so they stay, pinned to {home or 'what they select'}; the DestinationRule is yours now"
+    )
+    return _give_back(scene, because, words)
 
 
 def _pin(scene: Scene, because: Because) -> Decision:
     home = _home(scene)
-    if scene.weight > 0 and not scene.promoted and not scene.ready(scene.stable) and scene.state.state is not State.STABLE:
+    only_canary = scene.ready(scene.state.to) and not scene.ready(scene.stable)  # where nothing serves, nothing is lost
+    if scene.weight > 0 and not scene.promoted and only_canary and scene.state.state is not State.STABLE:
         return scene.stable_gone("the CanaryRelease is being deleted; but ")
     state = scene.counted()
     match homeward(scene.seen, home, scene.spec.settle, scene.spec.drain):

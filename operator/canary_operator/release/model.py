@@ -117,6 +117,9 @@ class SubsetsSeen:
     """When this process first saw the subsets as they stand."""
     stays: bool = False
     """The DestinationRule is the user's: our subsets are taken out of it, the rest stays."""
+    named_by: str | None = None
+    """A VirtualService that is not ours and sends to one of our subsets, such as `VirtualService shop/web`: without them it would answer 503.
+    Looked for in a deletion only; None: there is none."""
     touched_by: str | None = None
     """Field manager that wrote it last, when that was somebody else; None: we did, or nobody knows."""
 

@@ -12,6 +12,8 @@ ALONE = release().at_rest().observing(deleting=True)
 BOTH = release().at_step(2, since=60).observing(deleting=True)
 ATTACHED = {"attached": True}
 GONE = {"route": None, "route_gone_since": NOW - timedelta(seconds=10)}
+NAMED = ALONE.selecting(named_by="VirtualService edge/shop")
+THEIRS = BOTH.routing(stays=True).observing(**ATTACHED)
 
 
 GIVEN_BACK: list[object] = [Disown, "Announce", ReleaseFinalizer]
@@ -29,6 +31,12 @@ GIVEN_BACK: list[object] = [Disown, "Announce", ReleaseFinalizer]
         pytest.param(ALONE.observing(subsets=None), [RemoveRoute], id="the subsets were missing: the route goes all the same"),
         pytest.param(ALONE.observing(versions=None), [RemoveRoute], id="the Service is gone"),
         pytest.param(ALONE.observing(versions={}), [RemoveRoute], id="nothing serves any more"),
+        pytest.param(NAMED, [RemoveRoute], id="a route of the user's names our subsets: ours goes"),
+        pytest.param(NAMED.observing(**GONE), GIVEN_BACK, id="a route of the user's names our subsets: they stay"),
+        pytest.param(NAMED.observing(**GONE).selecting(canary="v2"), [EnsureSubsets], id="subsets that stay are pinned first"),
+        pytest.param(
+            NAMED.observing(**GONE).selecting(stays=True), GIVEN_BACK, id="the user's DestinationRule keeps subsets that a route names"
+        ),
         pytest.param(ALONE.observing(finalizer=False), [], id="not held by us: nothing to do"),
         pytest.param(BOTH, [EnsureWeights], id="two versions serve: traffic to stable first"),
         pytest.param(BOTH.routing(weight=0, since=NOW - timedelta(hours=1)), [EnsureSubsets], id="drained: both subsets select stable"),
@@ -37,6 +45,9 @@ GIVEN_BACK: list[object] = [Disown, "Announce", ReleaseFinalizer]
         pytest.param(ALONE.deployed("v2", pods=0), [RemoveRoute], id="the other version is scaled to nothing"),
         pytest.param(ALONE.routing(stays=True).observing(**ATTACHED), GIVEN_BACK, id="the user's routes stay, though one version serves"),
         pytest.param(BOTH.routing(stays=True).observing(**ATTACHED), [EnsureWeights], id="the user's routes at a weight: to stable first"),
+        pytest.param(THEIRS.pods("v1", 0), [], id="the user's routes at a weight, and only the canary serves: traffic stays"),
+        pytest.param(THEIRS.observing(versions=None), [EnsureWeights], id="the user's routes at a weight, and the Service is gone"),
+        pytest.param(THEIRS.observing(versions={}), [EnsureWeights], id="the user's routes at a weight, and nothing serves"),
         pytest.param(
             ALONE.routing(stays=True, weight=30).observing(**ATTACHED),
             [EnsureWeights],
