@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from canary_operator.analysis.samples import Answer
+from canary_operator.analysis.value import QueryAsk, ValueAnswer
 from canary_operator.clients.kinds import CANARY_RELEASE, ENDPOINT_SLICE, REPLICA_SET, Kind
 from canary_operator.reverse import Reverse
 from canary_operator.trimming import REVISION, ROUTING, name_of, routing_content, service_of, trimmed, version_of, without_version
@@ -48,6 +49,7 @@ class Cache:
         self._marks: dict[Key, deque[str]] = {}
         self._reads: dict[Key, datetime] = {}
         self._answers: dict[Key, Answer] = {}
+        self._values: dict[Key, Mapping[QueryAsk, ValueAnswer]] = {}
         self.synced = False
         """All first lists are in. Before, an object that is missing here is unknown, not gone."""
 
@@ -155,6 +157,16 @@ class Cache:
         """What Prometheus last answered; None: not asked yet."""
         return self._answers.get(Key(*key))
 
+    def put_values(self, key: Key, values: Mapping[QueryAsk, ValueAnswer]) -> None:
+        """What Prometheus answered to the user's own queries; empty: none is asked."""
+        self._values.pop(Key(*key), None)
+        if values:
+            self._values[Key(*key)] = values
+
+    def values(self, key: Key) -> Mapping[QueryAsk, ValueAnswer]:
+        """What Prometheus answered last to the user's own queries; one that is missing was not asked yet."""
+        return self._values.get(Key(*key), {})
+
     # -------------------------------------------------------------------------------------------------------------------- private
 
     def _put(self, kind: Kind, name: _Name, document: Document | None) -> frozenset[Key]:
@@ -171,7 +183,7 @@ class Cache:
             _index(self._sets, name, before and name[0], document and name[0])
         keys = self._reverse.affected(kind, name, before, document)
         if kind == CANARY_RELEASE and document is None:
-            for table in (self._marks, self._reads, self._answers):
+            for table in (self._marks, self._reads, self._answers, self._values):
                 table.pop(Key(*name), None)
         return frozenset(Key(*key) for key in keys)
 

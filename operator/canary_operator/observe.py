@@ -26,6 +26,7 @@ def observe(it: Subject, cache: Cache, inspection: Inspection) -> Observation:
         uid=it.uid,
         generation=metadata["generation"],
         name=it.key.name,
+        namespace=it.key.namespace,
         deleting=it.deleting,
         finalizer=FINALIZER in (metadata.get("finalizers") or ()),
         action=(metadata.get("annotations") or {}).get(ACTION),
@@ -42,6 +43,7 @@ def observe(it: Subject, cache: Cache, inspection: Inspection) -> Observation:
         warnings=inspection.warnings,
         unread=inspection.unread,
         samples=cache.answer(it.key),
+        queries=cache.values(it.key),
     )
 
 

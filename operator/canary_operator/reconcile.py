@@ -59,12 +59,14 @@ def reconciler(shell: Shell) -> Pass:
         it = subject(key, shell.cache)
         if it is None:
             shell.sampler.want(key, None)
+            shell.asker.want(key, "", ())
             shell.surroundings.want(key, ())
             return None
         inspection = inspected(it, shell.cache, shell.surroundings.known(key), shell.surroundings.trouble(key))
         seen = observe(it, shell.cache, inspection)
         decision = decide(it.spec, it.status.release or ReleaseRecord(), seen)
         shell.sampler.want(key, _question(it, decision))
+        shell.asker.want(key, it.spec.analysis.prometheus, decision.queries)
         shell.surroundings.want(key, inspection.reads if decision.inspect else ())
         if _rises(decision, seen) and (await reread_rule(it, hands) or _moved(it, subject(key, shell.cache))):
             # What the decision rests on has changed: no traffic moves to a subset, or against a wish, that was not looked at.

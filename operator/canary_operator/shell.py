@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from canary_operator.asker import Asker
 from canary_operator.cache import Cache, Key
 from canary_operator.clients.kubernetes import Cluster
 from canary_operator.instrumentation import Metrics
@@ -19,6 +20,7 @@ class Shell:
     cluster: Cluster
     cache: Cache
     sampler: Sampler
+    asker: Asker
     surroundings: Surroundings
     metrics: Metrics
     settings: Settings

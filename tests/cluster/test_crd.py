@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from canary_operator.api import names
-from canary_operator.api.quantities import DURATION_ADVICE, SHARE_ADVICE
+from canary_operator.api.quantities import DURATION_ADVICE, NUMBER_ADVICE, SHARE_ADVICE
 from lab.api import Api, ApiError
 from lab.waiting import until
 from tests.cluster.clients import Document, Releases
@@ -33,6 +33,12 @@ def spec(**fields: Any) -> Document:
 
 def errors(**fields: Any) -> Document:
     return spec(analysis={"errors": fields})
+
+
+def query(**fields: Any) -> Document:
+    """One query of the user's own; a field given as None is left out."""
+    wanted = {"name": "depth", "query": "max(depth)", "max": "100", **fields}
+    return spec(analysis={"queries": [{name: value for name, value in wanted.items() if value is not None}]})
 
 
 def owned(**fields: Any) -> Document:
@@ -155,6 +161,13 @@ GOOD = [
         spec(analysis={"latency": {"threshold": "1h", "tolerance": "0%", "ruleOut": "0.0001%", "warmup": "0s"}}), id="the bounds of latency"
     ),
     pytest.param(spec(steps=[{"weight": 5, "hold": {}}]), id="an empty hold"),
+    pytest.param(query(query='max(depth{version="{{canary.version}}"})'), id="a query with a placeholder"),
+    pytest.param(query(max=None, min="-0.5"), id="a query with a negative least value alone"),
+    pytest.param(query(min="9", max="10"), id="bounds of a query compared as numbers, not as texts"),
+    pytest.param(query(min="-999999999999999.999999999", max="999999999999999.999999999"), id="the longest bounds of a query"),
+    pytest.param(query(interval="5s", consecutiveFailures=1), id="the quickest query"),
+    pytest.param(query(interval="1h", consecutiveFailures=100, query="x" * 2048), id="the slowest and longest query"),
+    pytest.param(spec(analysis={"queries": [{"name": f"q{n}", "query": "up", "max": "1"} for n in range(10)]}), id="the most queries"),
 ]
 
 
@@ -438,6 +451,40 @@ BAD = [
         id="latency.tolerance as large as ruleOut",
     ),
     pytest.param(spec(analysis={"reporter": "source"}), "spec.analysis.reporter", '"Source", "Destination"', id="a reporter in lower case"),
+    pytest.param(
+        query(max=None), "spec.analysis.queries[0]", "write the least and the greatest value that is good", id="a query without bounds"
+    ),
+    pytest.param(query(max="100", min="100"), "spec.analysis.queries[0]", "lower min or raise max", id="no value fits a query"),
+    pytest.param(query(max=100), "spec.analysis.queries[0].max", "must be of type string", id="a bound without quotes"),
+    pytest.param(query(max="1e3"), "spec.analysis.queries[0].max", NUMBER_ADVICE, id="a bound with an exponent"),
+    pytest.param(query(max=None, min="NaN"), "spec.analysis.queries[0].min", NUMBER_ADVICE, id="a bound that is no number"),
+    pytest.param(query(max="100%"), "spec.analysis.queries[0].max", NUMBER_ADVICE, id="a bound in percent"),
+    pytest.param(query(name="Queue Depth"), "spec.analysis.queries[0].name", "such as queue-depth", id="a query's name has capitals"),
+    pytest.param(query(name=None), "spec.analysis.queries[0].name", "Required value", id="a query without a name"),
+    pytest.param(query(query=None), "spec.analysis.queries[0].query", "Required value", id="a query without a query"),
+    pytest.param(query(query=""), "spec.analysis.queries[0].query", "at least 1 chars", id="an empty query"),
+    pytest.param(query(query="x" * 2049), "spec.analysis.queries[0].query", "may not be more than 2048", id="a query without end"),
+    pytest.param(query(interval="1s"), "spec.analysis.queries[0].interval", "from 5s to 1h", id="a query is asked too often"),
+    pytest.param(query(interval="often"), "spec.analysis.queries[0].interval", DURATION_ADVICE, id="a query is asked often"),
+    pytest.param(
+        query(consecutiveFailures=0), "spec.analysis.queries[0].consecutiveFailures", "greater than or equal to 1", id="no look blames"
+    ),
+    pytest.param(
+        query(consecutiveFailures=101), "spec.analysis.queries[0].consecutiveFailures", "less than or equal to 100", id="too many looks"
+    ),
+    pytest.param(spec(analysis={"queries": []}), "spec.analysis.queries", "at least 1 items", id="an empty list of queries"),
+    pytest.param(
+        spec(analysis={"queries": [{"name": "a", "query": "up", "max": "1"}, {"name": "a", "query": "down", "max": "1"}]}),
+        "spec.analysis.queries[1]",
+        "Duplicate value",
+        id="two queries of one name",
+    ),
+    pytest.param(
+        spec(analysis={"queries": [{"name": f"q{n}", "query": "up", "max": "1"} for n in range(11)]}),
+        "spec.analysis.queries",
+        "must have at most 10 items",
+        id="too many queries",
+    ),
     pytest.param(errors(tolerance="0,1%"), "spec.analysis.errors.tolerance", SHARE_ADVICE, id="tolerance has a decimal comma"),
     pytest.param(errors(ruleOut="1"), "spec.analysis.errors.ruleOut", SHARE_ADVICE, id="ruleOut has no percent sign"),
     pytest.param(errors(limit="half"), "spec.analysis.errors.limit", SHARE_ADVICE, id="limit is a word"),

@@ -147,7 +147,7 @@ MUTANTS = (
         "M18",
         "a sample that is no number counts as 0",
         "analysis/samples.py",
-        '        raise _Malformed(f"a sample is {_short(text)}, not a number")\n',
+        '        raise _Malformed(f"a sample is {short(text)}, not a number")\n',
         "        return 0.0\n",
         ("tests/pure/analysis/test_samples.py::test_says_why_an_answer_is_unusable",),
     ),

@@ -10,6 +10,7 @@ from itertools import groupby
 from canary_operator.analysis.counters import Interval, spacing, total
 from canary_operator.analysis.nobody import attributed
 from canary_operator.analysis.odds import Counts, Segment
+from canary_operator.analysis.queries import begin_again
 from canary_operator.analysis.record import Blame, Evidence, Folded, Suspect
 from canary_operator.analysis.sums import Sums
 from canary_operator.analysis.witnesses import FULL, Rules, Why, accusations, plainly_down, stable_of
@@ -33,12 +34,12 @@ SPACINGS_ALIVE = 3
 
 def start_step(evidence: Evidence, weight: int) -> Evidence:
     """A new step at `weight` percent begins: its own counts, cover, suspicion and blame start again."""
-    return Evidence(weight, evidence.segments, reached=evidence.reached, observed=evidence.observed)
+    return Evidence(weight, evidence.segments, reached=evidence.reached, observed=evidence.observed, rows=begin_again(evidence.rows))
 
 
 def restart(evidence: Evidence) -> Evidence:
     """Stable is another revision now: nothing seen so far may be compared with it, and nothing is counted twice."""
-    return Evidence(evidence.weight, reached=evidence.reached)
+    return Evidence(evidence.weight, reached=evidence.reached, rows=begin_again(evidence.rows))
 
 
 def fold(  # noqa: PLR0913 - the facts of one look, each by its name

@@ -35,7 +35,12 @@ def any_of(values: Sequence[str]) -> str:
     """
     if not values:
         raise ValueError("a query needs at least one workload")
-    return quote("|".join(_REGEX_META.sub(r"\\\g<0>", value) for value in values))
+    return quote("|".join(map(literally, values)))
+
+
+def literally(value: str) -> str:
+    """A regular expression (RE2) that matches exactly this text, wherever it stands outside of `[...]`."""
+    return _REGEX_META.sub(r"\\\g<0>", value)
 
 
 def duration(span: timedelta) -> str:

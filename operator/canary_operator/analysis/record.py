@@ -6,6 +6,7 @@ Refuses to change: `evidence` says how a scrape changes it, `verdict` what it me
 from dataclasses import dataclass
 
 from canary_operator.analysis.odds import NOTHING, Counts, Segment
+from canary_operator.analysis.queries import Row
 from canary_operator.analysis.witnesses import Why
 
 
@@ -62,6 +63,8 @@ class Evidence:
     """Answers of the canary in that span whose time is known, and those of them that were slow."""
     settled_stable_timed: Counts = NOTHING
     """The same of stable."""
+    rows: tuple[Row, ...] = ()
+    """What the user's own queries have answered."""
 
     @property
     def step(self) -> Segment:

@@ -70,8 +70,8 @@ def parse(document: object) -> Answer:
     """Reads the JSON document of `/api/v1/query`, or the list under `data.result` alone. Never raises."""
     try:
         if isinstance(document, Mapping):
-            if _texts(document.get("warnings")):
-                return NoData(f"Prometheus calls its answer incomplete: {_texts(document.get('warnings'))}")
+            if texts(document.get("warnings")):
+                return NoData(f"Prometheus calls its answer incomplete: {texts(document.get('warnings'))}")
             document = _result(document)
         if not isinstance(document, list):
             return QueryFailed(f"the answer is {_kind(document)}, not a list of series")
@@ -84,13 +84,13 @@ def parse(document: object) -> Answer:
 
 def _result(document: Mapping[object, object]) -> object:
     if document.get("status") != "success":
-        error = document.get("error") or f"status {_short(document.get('status'))}"
-        raise _Malformed(f"Prometheus refused the query: {_short(error)}")
+        error = document.get("error") or f"status {short(document.get('status'))}"
+        raise _Malformed(f"Prometheus refused the query: {short(error)}")
     data = document.get("data")
     if not isinstance(data, Mapping):
         raise _Malformed(f"the answer holds {_kind(data)} where its data should be")
     if data.get("resultType") != "matrix":
-        raise _Malformed(f"the answer is of type {_short(data.get('resultType'))}, not a matrix of samples")
+        raise _Malformed(f"the answer is of type {short(data.get('resultType'))}, not a matrix of samples")
     result: object = data.get("result")
     return result
 
@@ -156,25 +156,27 @@ def _time(time: float) -> float:
 
 def _value(text: str) -> float:
     if _NUMBER.fullmatch(text) is None:
-        raise _Malformed(f"a sample is {_short(text)}, not a number")
+        raise _Malformed(f"a sample is {short(text)}, not a number")
     value = float(text)
     if not isfinite(value) or value > MAX_VALUE:
-        raise _Malformed(f"a counter of {_short(text)} is too large to be true")
+        raise _Malformed(f"a counter of {short(text)} is too large to be true")
     if value < 0:
-        raise _Malformed(f"a counter is negative: {_short(text)}")
+        raise _Malformed(f"a counter is negative: {short(text)}")
     return value
 
 
-def _texts(warnings: object) -> str:
+def texts(warnings: object) -> str:
+    """Warnings of an answer in one clause; empty when there are none."""
     if not warnings:
         return ""
-    return "; ".join(_short(text) for text in warnings[:3]) if isinstance(warnings, list) else _short(warnings)
+    return "; ".join(short(text) for text in warnings[:3]) if isinstance(warnings, list) else short(warnings)
 
 
 def _kind(value: object) -> str:
     return "nothing" if value is None else f"of type {type(value).__name__}"
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A foreign text, or the kind of what is no text, short enough to be repeated."""
     text = value if isinstance(value, str) else type(value).__name__
     return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from canary_operator.api.quantities import Duration, Share, compare_shares, span
+from canary_operator.api.quantities import Duration, Number, Share, compare_numbers, compare_shares, span
 from canary_operator.api.schema import CONFIG, text, unique, with_rules
 
 PROVIDER = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
+QUERY_NAME = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
 HTTP_CODE = r"^[45](xx|[0-9][0-9])$"
 
 _HTTP_CODE_ADVICE = "write a code from 400 to 599 such as 503, or the class 4xx or 5xx"
@@ -94,6 +95,41 @@ class Latency:
     """After each rise, for so long no answer is timed: caches fill, code is compiled."""
 
 
+_QUERY = with_rules(
+    (
+        "has(self.min) || has(self.max)",
+        "a query needs min, max or both: write the least and the greatest value that is good, such as max: '100'",
+    ),
+    (
+        f"!has(self.min) || !has(self.max) || {compare_numbers('self.min', '<', 'self.max')}",
+        "min must be smaller than max: lower min or raise max",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_QUERY)
+class Query:
+    """A question of your own to Prometheus; its answer must stay within bounds."""
+
+    name: Annotated[str, text(QUERY_NAME, 63, "write a name in lower-case letters, digits and dashes, such as queue-depth")]
+    """What messages and status call it."""
+    query: Annotated[str, Field(min_length=1, max_length=2048)]
+    """PromQL that answers exactly one value. Placeholders: in a label's value `{{canary.version}}`, `{{stable.version}}`, `{{canary.workload}}`,
+    `{{service}}`, `{{namespace}}`; as a duration `{{interval}}`. Values are escaped, in a regular expression too."""
+    min: Number | None = None
+    """The least value that is good. At least one of min and max is needed."""
+    max: Number | None = None
+    """The greatest value that is good."""
+    interval: Annotated[Duration, span("5s", "1h", "interval")] = timedelta(seconds=30)
+    """Time between two looks while a release runs, and how far a look reaches back for the newest sample: not shorter than the interval in
+    which that is scraped."""
+    consecutive_failures: Annotated[int, Field(ge=1, le=100)] = 3
+    """So many looks outside the bounds in a row blame the canary; a look without a value neither counts nor ends the row."""
+
+
+_QUERIES = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
 class Analysis:
     """What decides whether the canary is good."""
@@ -106,6 +142,9 @@ class Analysis:
     """Failed requests, compared with stable's."""
     latency: Latency | None = None
     """Slow answers, compared with stable's; not judged when left out."""
+    queries: Annotated[tuple[Query, ...], Field(min_length=1, max_length=10, json_schema_extra=_QUERIES)] | None = None
+    """Questions of your own beside these; none when left out. Each must answer a value within its bounds before the next step and before the
+    end of the bake, and none may leave them for long."""
     reporter: Literal["Source", "Destination", "Waypoint", "Auto"] = "Source"
     """Who counted: the callers' proxies and gateways (Source), the versions' own proxies (Destination: failures to reach a pod are not
     seen), or a waypoint. Auto: the first of source, waypoint and destination that has counted requests of stable; costs more samples."""

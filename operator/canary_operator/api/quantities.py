@@ -15,8 +15,11 @@ from canary_operator.api.schema import matches, rules
 DURATION_PATTERN = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 SHARE_PATTERN = r"^(100|[0-9]{1,2}(\.[0-9]{1,4})?)%$"
 
+NUMBER_PATTERN = r"^-?[0-9]{1,15}([.][0-9]{1,9})?$"
+
 DURATION_ADVICE = "write a duration: numbers with units h, m, s or ms, such as 90s or 1h30m"
 SHARE_ADVICE = "write a percentage in quotes from 0% to 100% with at most four decimals, such as '0.5%'"
+NUMBER_ADVICE = "write a decimal number in quotes, such as '100' or '-0.5'"
 
 _UNITS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _PART = re.compile(r"([0-9]+)(ms|h|m|s)")
@@ -83,6 +86,10 @@ Share = Annotated[
 """A share of requests; a fraction of one inside, a percentage string outside."""
 
 
+Number = Annotated[str, Field(pattern=NUMBER_PATTERN, max_length=26, json_schema_extra=rules(matches(NUMBER_PATTERN, NUMBER_ADVICE)))]
+"""A decimal number; a string inside too, so that it stands in words as it was written."""
+
+
 def span(least: str, most: str, name: str) -> Any:
     """The bounds of a duration field, both inclusive."""
     bounds = f"duration(self) >= duration('{least}') && duration(self) <= duration('{most}')"
@@ -105,6 +112,11 @@ def compare_durations(left: str, operator: str, right: str) -> str:
 def compare_shares(left: str, operator: str, right: str) -> str:
     """A CEL rule that compares two share fields."""
     return _unless_malformed(f"double({left}.replace('%', '')) {operator} double({right}.replace('%', ''))", SHARE_PATTERN, left, right)
+
+
+def compare_numbers(left: str, operator: str, right: str) -> str:
+    """A CEL rule that compares two number fields."""
+    return _unless_malformed(f"double({left}) {operator} double({right})", NUMBER_PATTERN, left, right)
 
 
 def _unless_malformed(rule: str, pattern: str, *texts: str) -> str:

@@ -136,6 +136,24 @@ class SuspectMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
+class QueryRecord:
+    """What one of `analysis.queries` has answered in the present step."""
+
+    name: str
+    """Its name."""
+    of: str
+    """Stands for its text and bounds; another one after an edit, and then it is judged anew."""
+    at: ExactTime | None = None
+    """When the last value that counts was computed; absent before the first."""
+    value: float | None = None
+    """That value."""
+    outside: int = 0
+    """Values outside the bounds in a row, up to that one."""
+    inside: bool = False
+    """A value of this step was within the bounds, and rests on nothing that was scraped before its weight had settled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
 class EvidenceRecord:
     """All counts of the release so far. Every verdict can be recomputed from it by hand."""
 
@@ -157,6 +175,8 @@ class EvidenceRecord:
     """Seconds of the whole release that accepted samples of both versions cover."""
     suspect: SuspectMark | None = None
     """Present while the odds for worse stand above the bar, unconfirmed."""
+    queries: Annotated[tuple[QueryRecord, ...], Field(max_length=16)] | None = None
+    """What `analysis.queries` have answered; absent when there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)

@@ -4,16 +4,23 @@ import asyncio
 import logging
 import time
 from datetime import timedelta
+from typing import Protocol
 
+from canary_operator import asker, sampler
+from canary_operator.asker import Asker
 from canary_operator.cache import Cache, Key
 from canary_operator.clients.kinds import CANARY_RELEASE
 from canary_operator.clients.kubernetes import Cluster
 from canary_operator.instrumentation import Metrics, log
-from canary_operator.sampler import Prometheus, Sampler
+from canary_operator.sampler import Sampler
 from canary_operator.settings import Settings
 from canary_operator.shell import Reconciler, Shell
 from canary_operator.surroundings import Reader, Surroundings
 from canary_operator.workqueue import Pass, WorkQueue, is_expected
+
+
+class Prometheus(sampler.Prometheus, asker.Prometheus, Protocol):
+    """What is asked; never raises."""
 
 
 class Work:
@@ -26,13 +33,15 @@ class Work:
         self._prometheus, self._make = prometheus, make
         self._queue: WorkQueue | None = None
         self._sampler: Sampler | None = None
+        self._asker: Asker | None = None
         self._surroundings: Surroundings | None = None
 
     def start(self) -> None:
         """Looks at every CanaryRelease, and from then on at those that something happens to."""
         self._sampler = Sampler(self._prometheus, self._cache, self.add, count=self._metrics.count_query)
+        self._asker = Asker(self._prometheus, self._cache, self.add, count=self._metrics.count_query)
         self._surroundings = Surroundings(Reader(self._cluster, self._prometheus).read, self.add)
-        shell = Shell(self._cluster, self._cache, self._sampler, self._surroundings, self._metrics, self._settings, self.add)
+        shell = Shell(self._cluster, self._cache, self._sampler, self._asker, self._surroundings, self._metrics, self._settings, self.add)
         look = self._make(shell)
         self._queue = WorkQueue(self._timed(look), known=self._known, failed=self._failed, workers=self._settings.workers)
         for key in sorted(self._cache.keys()):
@@ -43,9 +52,10 @@ class Work:
 
     async def stop(self, grace: float) -> None:
         """Ends passes and questions; those in work have so many seconds."""
-        if self._queue is not None and self._sampler is not None and self._surroundings is not None:
-            await asyncio.gather(self._queue.stop(grace), self._sampler.stop(), self._surroundings.stop())
-        self._queue = self._sampler = self._surroundings = None
+        parts = (self._sampler, self._asker, self._surroundings)
+        if self._queue is not None:
+            await asyncio.gather(self._queue.stop(grace), *(part.stop() for part in parts if part is not None))
+        self._queue = self._sampler = self._asker = self._surroundings = None
 
     def add(self, key: Key) -> None:
         """Something happened to this CanaryRelease."""

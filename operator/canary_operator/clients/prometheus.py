@@ -10,17 +10,20 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import requests
 from prometheus_api_client.prometheus_connect import PrometheusConnect
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
+from canary_operator.analysis.promql import duration
 from canary_operator.analysis.samples import Answer, NoData, QueryFailed, parse
+from canary_operator.analysis.value import Refused, ValueAnswer, parse_value
 from canary_operator.api.names import MANAGER
 from canary_operator.clients import credentials
 from canary_operator.clients.credentials import Stamp, Unusable
@@ -28,9 +31,13 @@ from canary_operator.settings import Provider
 
 LARGEST = 32 * 1024 * 1024
 """Bytes of an answer; more are refused unread."""
-THREADS = 8
+THREADS = 12
+"""As many as `sampler` and `asker` use at once."""
 _CHUNK = 1 << 16
 _TOO_LARGE = f"the answer is larger than {LARGEST // 1024 // 1024} MiB"
+
+
+_Read = TypeVar("_Read")
 
 
 class _Refused(Exception):
@@ -144,26 +151,44 @@ class Prometheus:
             connection.connect.close()
 
     async def query(self, provider: str, text: str) -> Answer:
-        """The answer to an instant query, checked. Whatever goes wrong is an answer too."""
+        """The answer to a query for a range of samples, checked. Whatever goes wrong is an answer too."""
+        return await self._asked(provider, text, {}, parse)
+
+    async def value(self, provider: str, text: str, lookback: timedelta | None) -> ValueAnswer:
+        """The answer to a query for one value now, checked. Whatever goes wrong is an answer too.
+
+        Args:
+            provider: Its name in the configuration.
+            text: PromQL.
+            lookback: How old the newest sample may be that a selector finds. None: asked where no samples are, to see whether it is a query at all.
+        """
+        given = {"time": "1"} if lookback is None else {"lookback_delta": duration(lookback)}
+        return await self._asked(provider, text, given, parse_value)
+
+    async def _asked(self, provider: str, text: str, given: Mapping[str, str], read: Callable[[object], _Read]) -> _Read | QueryFailed:
         known = self._providers.get(provider)
         if known is None:
             return QueryFailed(f"no Prometheus provider {provider} is configured")
+
+        def ask() -> _Read | QueryFailed:
+            return self._ask(provider, known, read, {"query": text, "params": dict(given)})
+
         # The socket ends a query in time; the second bound is for a server that drips its headers, whose thread then ends later.
         bound = 2 * known.timeout.total_seconds() + 1
         try:
-            call = asyncio.get_running_loop().run_in_executor(self._threads, self._query, provider, known, text)
-            return await asyncio.wait_for(call, bound)
+            return await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(self._threads, ask), bound)
         except (TimeoutError, RuntimeError) as error:
             return QueryFailed(f"Prometheus at provider {provider}: {_words(error, known)}")
 
-    def _query(self, name: str, provider: Provider, text: str) -> Answer:
+    def _ask(self, name: str, provider: Provider, read: Callable[[object], _Read], asked: Mapping[str, Any]) -> _Read | QueryFailed:
         known: _Connection | None = None
+        answer: _Read | QueryFailed
         try:
             known = self._connection(name, provider)
-            answer = parse(known.connect.custom_query(text))
+            answer = read(known.connect.custom_query(**asked))
         except Exception as error:  # noqa: BLE001  (a failed query is an observation, whatever failed)
             answer = QueryFailed(_words(error, provider))
-        if known is not None and isinstance(answer, QueryFailed | NoData):
+        if known is not None and isinstance(answer, QueryFailed | NoData | Refused):
             answer = replace(answer, why=known.hide(answer.why))
         return QueryFailed(f"Prometheus at provider {name}: {answer.why}") if isinstance(answer, QueryFailed) else answer
 

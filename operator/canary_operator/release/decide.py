@@ -13,6 +13,7 @@ from canary_operator.release.evidence import look
 from canary_operator.release.guards import GUARDS
 from canary_operator.release.model import Announce, Because, Decision, Observation, ReadAgain, RecordState
 from canary_operator.release.plan import edited
+from canary_operator.release.queries import with_findings
 from canary_operator.release.rest import adopt, rest
 from canary_operator.release.scene import Scene
 from canary_operator.release.steps import progress
@@ -31,7 +32,7 @@ def decide(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> 
         return scene.answer(Because(reasons.STALE_RECORD, "the routing is newer than the record at hand"), effects=(ReadAgain(),))
     believed, told = edited(spec, believe(state, seen), seen.now)
     heard = heed(spec, believed, seen)
-    scene = Scene(spec, heard.state, heard.seen, look(spec, heard.state, seen))
+    scene = Scene(spec, heard.state, with_findings(spec, heard.state, heard.seen), look(spec, heard.state, seen))
     answers = (answer for guard in GUARDS if (answer := guard(scene)))
     return _tell(next(answers, None) or _follow(scene), (*told, *heard.told))
 

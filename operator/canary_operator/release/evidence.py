@@ -1,6 +1,6 @@
 """What the samples of one look say of the running release: folded into the stored evidence, judged, and worded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from canary_operator.analysis.baseline import as_counted, baseline
@@ -19,6 +19,7 @@ from canary_operator.release import reasons
 from canary_operator.release.model import Because, Observation
 from canary_operator.release.pace import Tempo, measured
 from canary_operator.release.plan import at_ceiling, hold_of
+from canary_operator.release.queries import Hearing, hear
 from canary_operator.release.reading import read
 from canary_operator.release.record import baseline_of, baseline_record, evidence_of
 
@@ -48,6 +49,8 @@ class Look:
 
     tempo: Tempo | None = None
     """How much comes in, and how often that is seen; None: nobody knows."""
+    hearing: Hearing = Hearing()
+    """What the user's own queries say."""
     unseen: str | None = None
     """What to ask Prometheus to see that it knows nothing of a canary that has weight; None: it does, or need not."""
     beat: Beat | None = None
@@ -56,39 +59,45 @@ class Look:
     @property
     def worse(self) -> str | None:
         """Why the canary is to be blamed, with the numbers; None: it is not."""
-        return sentence(self.verdict, self.now) if self.verdict.word is Word.WORSE else None
+        told = sentence(self.verdict, self.now) if self.verdict.word is Word.WORSE else None
+        # While stable itself fails nobody is blamed: what a query sees may be the incident.
+        return told or (None if self.incident_since else self.hearing.blamed)
 
     @property
     def blamed_for(self) -> str:
         """The reason to roll back with, when there is one."""
         blame = self.verdict.blame
+        if blame is None and self.hearing.blamed:
+            return reasons.QUERY_OUT_OF_BOUNDS
         return reasons.SLOWER if blame and blame.why is Why.SLOW else reasons.MORE_FAILURES
 
     @property
     def passed(self) -> bool:
         """The evidence lets the next step begin."""
-        return self.missing is None and self.verdict.advances
+        return self.missing is None and self.verdict.advances and self.hearing.doubt is None
 
     @property
     def reason(self) -> str:
         """The printed word for where the evidence stands."""
         if self.missing:
             return self.missing.reason
-        return reasons.SUSPECT if self.verdict.word is Word.SUSPECT else reasons.GATHERING
+        return reasons.SUSPECT if self.verdict.word is Word.SUSPECT or self.hearing.outside else reasons.GATHERING
 
     @property
     def told(self) -> str:
         """The evidence in one line, with the one condition that is still missing."""
         if self.missing:
             return self.missing.message
-        return "; ".join(filter(None, (sentence(self.verdict, self.now), self.unseen)))
+        doubt = self.hearing.doubt.message if self.hearing.doubt else self.hearing.told
+        return "; ".join(filter(None, (sentence(self.verdict, self.now), doubt, self.unseen)))
 
     @property
     def odds(self) -> str:
         """The odds in words."""
         slow = self.verdict.testimony.ln_slow
         slower = "" if slow is None else f", {odds_text(slow)} slower"
-        return f"{odds_text(self.verdict.ln_worse)} worse{slower}, {odds_text(self.verdict.ln_not_worse)} not worse"
+        odds = f"{odds_text(self.verdict.ln_worse)} worse{slower}, {odds_text(self.verdict.ln_not_worse)} not worse"
+        return "; ".join(filter(None, (odds, self.hearing.told)))
 
 
 def rules_of(spec: CanaryReleaseSpec, state: ReleaseRecord) -> Rules:
@@ -122,13 +131,13 @@ def look(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Lo
         return Look(stored, stored, judge(stored, rules), None, state.baseline, None)
     reading = read(spec, state, seen)
     found, rules = reading.found, as_counted(rules, reading.found)
-    yardstick = _yardstick(state, stored)
+    yardstick, settled_at = _yardstick(state, stored), _settled_at(spec, state, seen)
     folded = fold(
         stored,
         found,
         weight=state.weight,
         since=state.weight_since.timestamp() if state.weight and state.weight_since else None,
-        settled_at=_settled_at(spec, state, seen),
+        settled_at=settled_at,
         rules=rules,
         stable=yardstick,
     )
@@ -143,7 +152,9 @@ def look(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Lo
     patience = INCIDENT_PATIENCE - lasted if since and lasted < INCIDENT_PATIENCE else None
     valid_for = min((span for span in (reading.stale_in, patience) if span is not None), default=None)
     over, tempo = lasted >= INCIDENT_PATIENCE, measured(found, spec.settle.total_seconds())
-    return Look(folded.committed, folded.now, verdict, reading.missing, base, since, over, valid_for, tempo, reading.unseen, beat(found))
+    hearing = hear(spec, state, seen, stored.rows, settled_at=settled_at, scraped=reading.newest)
+    committed, missing = replace(folded.committed, rows=hearing.rows), reading.missing or hearing.unknown
+    return Look(committed, folded.now, verdict, missing, base, since, over, valid_for, tempo, hearing, reading.unseen, beat(found))
 
 
 def _settled_at(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> float | None:

@@ -132,7 +132,8 @@ def deadline(scene: Scene) -> Decision | None:
         return None
     age = step_age(state, scene.seen.now)
     longest = hold_of(state).max
-    if spec.analysis.no_data == "Withdraw" and scene.look.missing and not state.observed_seconds and age >= longest:
+    nothing_seen = not state.observed_seconds or scene.look.hearing.unvalued
+    if spec.analysis.no_data == "Withdraw" and scene.look.missing and nothing_seen and age >= longest:
         return scene.end(reasons.NO_DATA, f"no sample was accepted for {int(age.total_seconds())} s: {scene.look.missing.message}")
     pace, end, what = state.pace, spec.analysis.deadline, f"step {state.step}"
     if pace is not None:

@@ -1,10 +1,11 @@
 """The values that a decision is made of: what is seen, what is wanted, and why. Values only; nothing here decides."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from canary_operator.analysis.samples import Answer
+from canary_operator.analysis.value import QueryAsk, ValueAnswer
 from canary_operator.api.status import PastRelease, ReleaseRecord
 
 
@@ -133,6 +134,8 @@ class Observation:
     generation: int
     name: str = "NAME"
     """Of the CanaryRelease, for words only."""
+    namespace: str = "NAMESPACE"
+    """Of the CanaryRelease; a value of the user's own queries."""
     deleting: bool = False
     """The user has asked for deletion."""
     finalizer: bool = False
@@ -165,6 +168,8 @@ class Observation:
     """Why what surrounds the release (namespace, pods, gateways, policies) is not known yet; None: it is, and findings tell of it."""
     samples: Answer | None = None
     """What Prometheus answered to the last question; None: not asked yet."""
+    queries: Mapping[QueryAsk, ValueAnswer] = field(default_factory=dict)
+    """What Prometheus answered last to each of the user's own queries; one that is missing was not asked yet."""
 
 
 # --------------------------------------------------------------------------------------------------------------- what is wanted
@@ -271,7 +276,9 @@ class Decision:
     look_again_in: timedelta | None = None
     """None: wait for a change."""
     ask: Ask | None = None
-    """None: nothing is asked of Prometheus."""
+    """None: no counters are asked of Prometheus."""
+    queries: tuple[QueryAsk, ...] = ()
+    """The user's own queries that are to be asked from now on."""
     phase: str | None = None
     """An overlay on the state: Waiting, Blocked, Deleting; None: the state itself is printed."""
     stable: str | None = None

@@ -31,6 +31,8 @@ class Reading:
     """Why they are not accepted as news; None: they are."""
     stale_in: timedelta | None = None
     """After this time they are too old; None: time changes nothing."""
+    newest: float | None = None
+    """Time of the newest sample of the proxies, Unix seconds; None: unknown."""
     unseen: str | None = None
     """What finds nothing of a canary that has weight; None: it is seen, or need not be."""
 
@@ -77,7 +79,7 @@ def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answ
     unseen = None
     if state.weight and not _has_series(samples, arms[0]):
         unseen = f"Prometheus has no series of the canary: {_of(arms[0])} is empty"
-    return Reading(found, missing, None if missing else timedelta(seconds=allowed - age + 0.001), unseen)
+    return Reading(found, missing, None if missing else timedelta(seconds=allowed - age + 0.001), newest, unseen)
 
 
 def _arms(state: ReleaseRecord, seen: Observation) -> tuple[frozenset[str], frozenset[str]]:

@@ -26,6 +26,8 @@ PROMOTED = "Promoted"
 MORE_FAILURES = "MoreFailures"
 SLOWER = "Slower"
 LATENCY_UNKNOWN = "LatencyUnknown"
+QUERY_OUT_OF_BOUNDS = "QueryOutOfBounds"
+QUERY_INVALID = "QueryInvalid"
 CANARY_UNAVAILABLE = "CanaryUnavailable"
 CANARY_LOST = "CanaryLost"
 ABORTED = "Aborted"
@@ -102,6 +104,14 @@ MEANING: dict[str, tuple[str, str]] = {
         "`analysis.latency.threshold` is no bound of the histogram in the proxies, or there is no histogram; the weight does not rise.",
         "Write one of the bounds that the message names, or leave `analysis.latency` out.",
     ),
+    QUERY_OUT_OF_BOUNDS: (
+        "One of `analysis.queries` was outside its bounds for too many looks in a row; all traffic went back.",
+        "Ask Prometheus the query in the message; mend the version and deploy it, or correct the bounds and annotate `retry/<number>/<n>`.",
+    ),
+    QUERY_INVALID: (
+        "One of `analysis.queries` is not a query that answers one value; no traffic moves for it. Nothing is said against the canary.",
+        "Write `spec.analysis.queries[].query` as the message says.",
+    ),
     MORE_FAILURES: (
         "The canary failed more often than stable; all traffic went back.",
         "Mend the version and deploy it; the new revision starts a new release.",
@@ -168,6 +178,7 @@ MEANING: dict[str, tuple[str, str]] = {
 OUTCOMES: dict[str, Outcome] = {
     MORE_FAILURES: Outcome.ROLLED_BACK,
     SLOWER: Outcome.ROLLED_BACK,
+    QUERY_OUT_OF_BOUNDS: Outcome.ROLLED_BACK,
     CANARY_UNAVAILABLE: Outcome.ROLLED_BACK,
     ABORTED: Outcome.WITHDRAWN,
     RETARGETED: Outcome.WITHDRAWN,

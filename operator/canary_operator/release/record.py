@@ -5,8 +5,9 @@ from functools import lru_cache
 
 from canary_operator.analysis.baseline import Baseline
 from canary_operator.analysis.odds import Counts, Segment
+from canary_operator.analysis.queries import Row
 from canary_operator.analysis.record import Evidence, Suspect
-from canary_operator.api.record import BaselineRecord, EvidenceRecord, EvidenceSegment, ReleaseRecord, SuspectMark, Tally
+from canary_operator.api.record import BaselineRecord, EvidenceRecord, EvidenceSegment, QueryRecord, ReleaseRecord, SuspectMark, Tally
 
 
 def _tally(counts: Counts, timed: Counts) -> Tally:
@@ -68,6 +69,7 @@ def evidence_of(state: ReleaseRecord) -> Evidence:
         settled_lost=stored.lost or 0,
         settled_canary_timed=_times(stored.canary),
         settled_stable_timed=_times(stored.stable),
+        rows=tuple(Row(each.name, each.of, _seconds(each.at), each.value, each.outside, each.inside) for each in stored.queries or ()),
     )
 
 
@@ -94,4 +96,9 @@ def record_of(evidence: Evidence) -> EvidenceRecord:
         covered_to=_time(evidence.covered_to),
         seconds=evidence.observed,
         suspect=None if suspect is None else SuspectMark(at=datetime.fromtimestamp(suspect.at, UTC), failures=suspect.failures),
+        queries=tuple(_row(each) for each in evidence.rows) or None,
     )
+
+
+def _row(row: Row) -> QueryRecord:
+    return QueryRecord(name=row.name, of=row.identity, at=_time(row.at), value=row.value, outside=row.outside, inside=row.inside)

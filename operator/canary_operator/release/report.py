@@ -9,6 +9,7 @@ from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import Advice, CanaryReleaseStatus, Condition, Outcome, PastRelease, ReleaseRecord, State
 from canary_operator.release import reasons
 from canary_operator.release.model import Announce, Because, Decision, EnsureWeights, Observation
+from canary_operator.release.queries import with_findings
 from canary_operator.release.scene import version_of
 
 CHECKPOINT = timedelta(minutes=1)
@@ -20,7 +21,7 @@ MOST_WARNINGS = 16
 
 def status_of(spec: CanaryReleaseSpec, before: CanaryReleaseStatus, decision: Decision, seen: Observation) -> CanaryReleaseStatus:
     """The status after a pass."""
-    decision = _when_over(decision)
+    decision, seen = _when_over(decision), with_findings(spec, decision.state, seen)
     phase, state = _phase(spec, decision), decision.state
     because = decision.because
     same = before.phase == phase and before.reason == because.reason
@@ -98,8 +99,14 @@ def _news(status: CanaryReleaseStatus) -> tuple[object, ...]:
         _OF_STATUS(status),
         _CALM.get(status.reason or "", status.reason),
         status.release and _OF_RECORD(status.release),
+        status.release and _rows_outside(status.release),
         [(_OF_CONDITION(condition), _CALM.get(condition.reason, condition.reason)) for condition in status.conditions],
     )
+
+
+def _rows_outside(record: ReleaseRecord) -> list[tuple[str, int]]:
+    """Of the evidence what no later look can make up for: how many values in a row were outside the bounds."""
+    return [(row.name, row.outside) for row in record.evidence.queries or () if row.outside]
 
 
 def _weight(decision: Decision, seen: Observation) -> int | None:

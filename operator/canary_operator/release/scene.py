@@ -26,6 +26,7 @@ from canary_operator.release.model import (
 )
 from canary_operator.release.pace import Choice, Price, Spent, Tempo, choose, spent, too_dear
 from canary_operator.release.plan import hold_of
+from canary_operator.release.queries import asks
 from canary_operator.release.record import record_of
 
 
@@ -131,7 +132,9 @@ class Scene:
     @property
     def passed(self) -> bool:
         """The present step is over, by its evidence or by hand. No hand passes a step whose verdict speaks against the canary."""
-        return self.look.verdict.word not in (Word.WORSE, Word.SUSPECT) if self.by_hand else self.look.passed
+        if self.by_hand:
+            return self.look.verdict.word not in (Word.WORSE, Word.SUSPECT) and not self.look.hearing.outside
+        return self.look.passed
 
     @property
     def known(self) -> Spent:
@@ -210,6 +213,7 @@ class Scene:
             effects=effects,
             look_again_in=self._sooner(again, state),
             ask=self._ask(state),
+            queries=asks(self.spec, state, self.seen),
             phase=phase,
             stable=self.seen.stable,
             last_release=self.seen.last_release,

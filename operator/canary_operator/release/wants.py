@@ -139,7 +139,7 @@ def blind(scene: Scene) -> Hold | None:
     missing = scene.look.missing
     if missing is None or scene.by_hand:
         return None
-    return Hold(missing, "Blocked" if missing.reason == reasons.LATENCY_UNKNOWN else None)
+    return Hold(missing, "Blocked" if missing.reason in (reasons.LATENCY_UNKNOWN, reasons.QUERY_INVALID) else None)
 
 
 def unapproved(scene: Scene) -> Hold | None:
