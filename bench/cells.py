@@ -8,6 +8,8 @@ from lab.waiting import until
 
 GOALS = {1.0: 25.0, 0.2: 12.0, 0.05: 8.0, 0.02: 10.0}
 """Failed requests by the share (0 to 1) that the canary fails: at most so many in the median at 100 requests/s, scraped every 5 s."""
+PACE_GOALS = {1.0: 10.0, 0.2: 8.0, 0.05: 10.0, 0.02: 12.0}
+"""The same under pace."""
 LATENCY = {"analysis": {"latency": {"threshold": "100ms"}}}
 
 
@@ -61,7 +63,14 @@ def refused(trial: Trial) -> None:
 
 BAD = [Cell(f"canary fails {_share(share)}", "RolledBack", canary={"error_share": share}, goal=goal) for share, goal in GOALS.items()]
 HEALTHY = [
-    Cell(f"both fail {_share(share)}", "Promoted", runs=20, canary={"error_share": share}, stable={"error_share": share})
+    Cell(
+        f"both fail {_share(share)}",
+        "Promoted",
+        runs=20,
+        canary={"error_share": share},
+        stable={"error_share": share},
+        spec={"bake": "30s"},
+    )
     for share in (0.005, 0.01)
 ]
 DAYS = [
@@ -85,4 +94,56 @@ RESTARTS = [
     Cell("canary fails 5 %, operator left alone", "RolledBack", canary={"error_share": 0.05}, runs=10),
     Cell("canary fails 5 %, operator killed every 20 s", "RolledBack", canary={"error_share": 0.05}, runs=10, restarts=True),
 ]
-TABLES = {"bad": BAD, "healthy": HEALTHY, "days": DAYS, "restarts": RESTARTS}
+
+
+def _pace(minutes: int) -> dict[str, object]:
+    return {"pace": {"failureBudget": 20, "minDuration": f"{minutes}m"}, "bake": "30s"}
+
+
+def _soon(minutes: int) -> float:
+    """How long a good canary may take to 100 %: a fifth more than `minDuration`."""
+    return 1.2 * 60 * minutes
+
+
+PACE_BAD = [
+    Cell(f"pace, canary fails {_share(share)}", "RolledBack", canary={"error_share": share}, spec=_pace(5), goal=goal)
+    for share, goal in PACE_GOALS.items()
+]
+PACE_GOOD = [
+    Cell(
+        f"pace of {minutes} min, both fail {_share(share)}, {rate:g}/s",
+        "Promoted",
+        runs=runs,
+        canary={"error_share": share},
+        stable={"error_share": share},
+        spec=_pace(minutes),
+        rate=rate,
+        longest=_soon(minutes),
+    )
+    for minutes, share, rate, runs in ((5, 0.01, 10.0, 20), (2, 0.0, 10.0, 20), (2, 0.01, 100.0, 20), (2, 0.0, 100.0, 5))
+]
+PACE_FAST = [
+    Cell("pace, canary fails 100 %, 1000/s", "RolledBack", canary={"error_share": 1.0}, spec=_pace(5), rate=1000.0, goal=60.0),
+    *(
+        Cell(
+            f"pace of 2 min, both fail {_share(share)}, 1000/s",
+            "Promoted",
+            runs=3,
+            canary={"error_share": share},
+            stable={"error_share": share},
+            spec=_pace(2),
+            rate=1000.0,
+            longest=_soon(2),
+        )
+        for share in (0.01, 0.0)
+    ),
+]
+TABLES = {
+    "bad": BAD,
+    "healthy": HEALTHY,
+    "days": DAYS,
+    "restarts": RESTARTS,
+    "pace_bad": PACE_BAD,
+    "pace_good": PACE_GOOD,
+    "pace_fast": PACE_FAST,
+}

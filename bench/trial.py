@@ -11,6 +11,7 @@ from lab.revisions import Revisions
 from lab.waiting import until
 
 NAME = "reviews"
+FULL = 100
 MERGE = "application/merge-patch+json"
 LOOK = 0.25
 """Seconds between two looks at an object: many trials run side by side, and the API server shall have time for the operator."""
@@ -42,7 +43,7 @@ class Cell:
     goal: float | None = None
     """The median of the canary's failed requests may be so much, where Prometheus scrapes every 5 s."""
     longest: float | None = None
-    """Seconds that each release may take from its first weight to the end of the bake."""
+    """Seconds that each release may take from its first weight to 100 percent."""
     restarts: bool = False
     """The operator is killed every 20 s meanwhile."""
     alone: bool = False
@@ -65,6 +66,8 @@ class Row:
     timeouts: int
     seconds: float | None
     """From the first weight in the API server to weight 0, or to the end of the bake."""
+    full: float | None
+    """From the first weight to 100 percent; None: it never had them."""
     look: float | None
     """From the newest sample that Prometheus could answer to weight 0 in the API server."""
     weights: list[tuple[float, int]]
@@ -180,6 +183,7 @@ class Trial:
             lost=report.lost - lost_before,
             timeouts=report.timeouts,
             seconds=None if ended is None else round(ended - first, 2),
+            full=next((round(at - first, 2) for at, weight in rises if weight == FULL), None),
             look=round(zero - max(visible), 3) if zero is not None and visible else None,
             weights=[(round(at - first, 2), weight) for at, weight in rises],
             scrapes=[round(at - first, 2) for at, _ in scrapes if at > first - self.scrape],

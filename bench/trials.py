@@ -26,10 +26,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--runs", type=int, help="of each cell, instead of what the table says")
     parser.add_argument("--only", default="", help="cells whose name contains this")
     parser.add_argument("--most", type=float, default=1000.0, help="requests/s of all trials that run at a time")
+    parser.add_argument("--name", help="of the file, instead of the tables' names")
     chosen = parser.parse_args(arguments)
     cells = [cell for name in chosen.tables for cell in TABLES[name] if chosen.only in cell.name]
     cells = [replace(cell, runs=chosen.runs or cell.runs) for cell in cells]
-    figures = Figures(OUT / f"trials-{'-'.join(chosen.tables)}-{chosen.scrape}s.json", chosen.scrape, chosen.most)
+    figures = Figures(OUT / f"trials-{chosen.name or '-'.join(chosen.tables)}-{chosen.scrape}s.json", chosen.scrape, chosen.most)
     with Lab(scrape=f"{chosen.scrape}s") as lab:
         Yard(lab, figures, chosen.most).play(cells)
     print("\n".join(figures.missed) or "as it has to be", flush=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from canary_operator.analysis.beat import SERVED
 from canary_operator.analysis.samples import NoData, Point, QueryFailed, Samples, Series
 from canary_operator.api.pace import Pace
 from canary_operator.api.spec import CanaryReleaseSpec, ServiceRef
@@ -148,8 +149,8 @@ class Situation:
         return self.failing(0.0, seconds=seconds, rate=rate)
 
     def before_a_scrape(self) -> "Situation":
-        """The samples are as old as they get: the next scrape comes in a second."""
-        return self.observing(now=self.seen.now + timedelta(seconds=SCRAPE - 1))
+        """The next scrape comes as soon as a new weight is served."""
+        return self.observing(now=self.seen.now + timedelta(seconds=SCRAPE - SERVED))
 
     def without_samples(self) -> "Situation":
         """Prometheus answers, but has nothing."""

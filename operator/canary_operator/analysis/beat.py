@@ -28,9 +28,9 @@ class Beat:
     """Requests per second of both versions, over all targets."""
 
     def wait(self, weight: int, now: float) -> float:
-        """Seconds for which a weight better waits, so that it is served only shortly before the next scrape; 0.0: now is the time.
+        """Seconds for which a weight better waits, so that it is served only shortly before a scrape; 0.0: now is the time.
 
-        Never as long as the time between two scrapes. Scrapes that are late are not waited for.
+        Never longer than from one scrape to the next: a target that is late by a whole scrape is not waited for.
 
         Args:
             weight: The canary's, in percent, above 0.
@@ -38,7 +38,8 @@ class Beat:
         """
         expected = self.rate * weight / 100
         lead = max(SERVED, REQUESTS / expected) if expected else self.spacing
-        due = min((at + self.spacing for at in self.newest if at + self.spacing > now), default=now)
+        scrapes = (at + ahead * self.spacing for at in self.newest for ahead in (1, 2))
+        due = min((at for at in scrapes if at >= now + SERVED), default=now)
         return max(0.0, due - lead - now)
 
 

@@ -16,13 +16,15 @@ def interval(target: str, until: float, requests: int = 500, spacing: float = 5.
     [
         pytest.param(Beat(5, (100.0,), 100), 5, 100.0, 2.0, id="15 requests of the canary take 3 s"),
         pytest.param(Beat(5, (100.0,), 100), 5, 103.5, 0.0, id="late, but before the scrape: now"),
-        pytest.param(Beat(5, (100.0,), 100), 5, 105.5, 0.0, id="the scrape is late: now"),
+        pytest.param(Beat(5, (100.0,), 100), 5, 104.0, 3.0, id="too late to be served before this scrape: the next one"),
+        pytest.param(Beat(5, (100.0,), 100), 5, 105.2, 1.8, id="a scrape that is not seen yet: the next one"),
+        pytest.param(Beat(5, (100.0,), 100), 5, 112.0, 0.0, id="late by a whole scrape: now"),
         pytest.param(Beat(5, (100.0,), 1000), 5, 100.0, 3.5, id="many requests: no nearer than a new weight needs to be served"),
         pytest.param(Beat(5, (100.0,), 10), 5, 100.0, 0.0, id="few requests: every second counts"),
         pytest.param(Beat(5, (100.0,), 0), 5, 100.0, 0.0, id="no requests"),
         pytest.param(Beat(30, (100.0,), 100), 5, 101.0, 26.0, id="a long interval"),
         pytest.param(Beat(5, (100.0, 102.0), 200), 5, 102.5, 1.0, id="two proxies: the one that is scraped next"),
-        pytest.param(Beat(5, tuple(100 + 0.05 * number for number in range(100)), 100), 5, 104.95, 0.0, id="many proxies: now"),
+        pytest.param(Beat(5, tuple(100 + 0.05 * number for number in range(100)), 100), 5, 102.0, 0.0, id="many proxies: now"),
     ],
 )
 def test_the_wait(known: Beat, weight: int, now: float, wait: float) -> None:

@@ -77,7 +77,7 @@ def test_the_first_weight_is_written_shortly_before_the_next_scrape() -> None:
 
 
 def test_a_scrape_that_is_late_is_not_waited_for() -> None:
-    assert weights(READY.healthy().observing(now=NOW + timedelta(seconds=6)).decide()) == [5]
+    assert weights(READY.healthy().observing(now=NOW + timedelta(seconds=12)).decide()) == [5]
 
 
 def test_a_person_who_skips_the_start_waits_for_no_scrape() -> None:
