@@ -13,11 +13,11 @@ NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 Document = dict[str, Any]
 
 
-def release(number: int = 3, action: str | None = None, last: str | None = None) -> Document:
+def release(number: int = 3, action: str | None = None, last: str | None = None, n: int = 0) -> Document:
     metadata: Document = {"name": "reviews", "namespace": "shop", "resourceVersion": "7"}
     if action:
         metadata["annotations"] = {ACTION: action}
-    return {"metadata": metadata, "status": {"release": {"number": number}, "lastAction": last, "message": "told"}}
+    return {"metadata": metadata, "status": {"release": {"number": number, "asked": {"n": n}}, "lastAction": last, "message": "told"}}
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,7 @@ def release(number: int = 3, action: str | None = None, last: str | None = None)
         (release(action="abort/2/9"), "abort/3/1"),
         (release(action="nonsense", last="retry/3/1"), "abort/3/2"),
         (release(action="abort/3/2", last="abort/3/2"), "abort/3/3"),
+        (release(action="stop!", last="stop!", n=5), "abort/3/6"),
     ],
     ids=[
         "the first action of a release",
@@ -39,6 +40,7 @@ def release(number: int = 3, action: str | None = None, last: str | None = None)
         "an abort that was meant for an earlier release may be overwritten",
         "what is no action does not count",
         "an abort that was acknowledged may be overwritten",
+        "above the last that was done, though nonsense was acknowledged after it",
     ],
 )
 def test_an_action_names_the_present_release_and_the_next_n(document: Document, text: str) -> None:

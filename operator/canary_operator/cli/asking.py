@@ -33,8 +33,9 @@ def action_text(release: Mapping[str, Any], verb: str) -> str:
         raise Refused(
             f"{title} still has to carry out abort/{number}/{waiting[2]}; nothing is put in its place: {status.get('message', '')}"
         )
-    used = [n for found in (waiting, last) if found and found[1] == number for n in (found[2],)]
-    return f"{verb}/{number}/{max(used, default=0) + 1}"
+    done = (status["release"].get("asked") or {}).get("n", 0)
+    used = [found[2] for found in (waiting, last) if found and found[1] == number]
+    return f"{verb}/{number}/{max((done, *used)) + 1}"
 
 
 def waiting_action(release: Mapping[str, Any]) -> tuple[str, int, int] | None:
