@@ -19,6 +19,8 @@ from canary_operator.release.scene import anew, promoted, running, version_of
 
 LONGEST = 120
 """Characters of an annotation that are looked at: a longer one is no action."""
+_DIGITS = 9
+"""Of a number and an n. Status holds no number of 20: a record of it would be refused, and so would all that follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def parse(text: str) -> tuple[str, int, int] | None:
     """Verb, release number and n; None when the text is no action."""
     verb, _, rest = text.partition("/")
     number, _, n = rest.partition("/")
-    if verb not in VERBS or not number.isdecimal() or not n.isdecimal() or len(rest) > 24:
+    if verb not in VERBS or not all(each.isdecimal() and len(each) <= _DIGITS for each in (number, n)):
         return None
     return verb, int(number), int(n)
 
@@ -153,7 +155,7 @@ def heed(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> He
 def _obey(text: str, spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Obeyed:
     asked = parse(text)
     if asked is None:
-        return Refused(f"write one of {', '.join(VERBS)}, as <verb>/{state.number}/<n>")
+        return Refused(f"write one of {', '.join(VERBS)}, as <verb>/{state.number}/{last_n(state, seen) + 1}")
     verb, number, n = asked
     if number != state.number:
         return Refused(f"the present release is {state.number}")

@@ -36,7 +36,8 @@ def told(decision: Decision) -> list[str]:
         pytest.param("abort/three/1", None, id="no number"),
         pytest.param("abort/-3/1", None, id="a negative number"),
         pytest.param("", None, id="nothing"),
-        pytest.param("abort/3/" + "9" * 50, None, id="a number that nobody writes"),
+        pytest.param("abort/3/" + "9" * 9, ("abort", 3, 999_999_999), id="the highest n"),
+        pytest.param("abort/3/" + "9" * 20, None, id="a number that status could not hold: no write of it would pass"),
     ],
 )
 def test_what_an_annotation_says(text: str, meaning: object) -> None:
