@@ -43,7 +43,7 @@ def canary_failed(scene: Scene) -> Decision | None:
     state = scene.state
     if state.state not in (State.PROGRESSING, State.PROMOTING) or scene.promoted or scene.seen.versions is None:
         return None
-    if scene.weight > 0 and not scene.ready(state.to):
+    if scene.weight > 0 and not scene.ready(state.to) and not scene.is_stables:
         words = f"canary {state.to} has no ready pod behind Service {scene.spec.service.name} at {scene.weight} %"
         if state.lost or state.state is State.PROMOTING:
             return scene.end(reasons.CANARY_UNAVAILABLE, words + (", for the second time" if state.lost else ""))

@@ -114,6 +114,12 @@ class Scene:
         return self.weight > 0 or (self.seen.route is not None and self.seen.route.extras != BARE)
 
     @property
+    def is_stables(self) -> bool:
+        """The canary subset selects stable: whatever weight it has, the requests go there."""
+        subsets = self.seen.subsets
+        return subsets is not None and subsets.canary == version_of(self.stable)
+
+    @property
     def stable(self) -> str | None:
         """The stable revision: of the running release, else as recorded."""
         return self.state.from_ or self.seen.stable

@@ -51,3 +51,9 @@ def test_the_way_home_without_a_route_is_to_let_both_subsets_select_stable() -> 
     gone = release().at_step(2).ending(reasons.ABORTED).observing(attached=True, route=None, route_gone_since=LONG_AGO)
     assert routing(gone) == ["EnsureSubsets"]
     assert routing(gone.selecting(canary="v1")) == []
+
+
+def test_weights_that_git_puts_back_while_both_subsets_select_stable_cost_the_canary_nothing() -> None:
+    """Its pods need not be ready yet: the requests go to stable, whatever the weight is."""
+    decision = release().at_step(0).pods("v2", 0).routing(weight=30, stays=True).selecting(canary="v1").observing(attached=True).decide()
+    assert (decision.because.reason, decision.state.lost, weights(decision)) == (reasons.PREPARING, False, [0])
