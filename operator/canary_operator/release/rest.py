@@ -123,9 +123,14 @@ def _wanted(scene: Scene, move: Move | Wait | None) -> Decision:
     if seen.attached and seen.route is None:
         return scene.answer(missing_route(seen), phase="Blocked")
     if spec.version == version_of(seen.stable):
-        if not scene.ready(seen.stable) and seen.versions is not None:
+        if seen.versions is None:
+            words = f"Service {spec.service.name} does not exist; create it, or delete this CanaryRelease"
+            return scene.answer(next(iter(seen.findings), Because(reasons.NOTHING_SERVES, words)), phase="Blocked")
+        if not scene.ready(seen.stable):
             return scene.stable_gone()
-        return scene.answer(Because(reasons.AT_REST, f"{seen.stable} serves everything"))
+        # A retry that was not taken up is over: of the version that failed nothing is wanted any more.
+        state = replace(scene.state, asked=replace(scene.state.asked, retry=False))
+        return scene.answer(Because(reasons.AT_REST, f"{seen.stable} serves everything"), state=state)
     canary = scene.serving(spec.version + "@")
     if canary is None or not (canary.ready or canary.desired):
         if seen.findings:  # such as a selector that leaves its pods out

@@ -265,3 +265,11 @@ def test_a_hold_of_its_own_needs_no_clock_at_100() -> None:
     assert short.decide().because.reason == reasons.APPROVAL_REQUIRED
     assert weights(short.acting("approve/1/1").decide()) == [100]
     assert Step(weight=100).hold == Hold()
+
+
+def test_a_retry_is_forgotten_when_stable_is_wanted_again() -> None:
+    """Else the version that failed would be released once more, unasked, whenever it is named again."""
+    asked = ENDED.acting("retry/1/1").having(suspend=True).decide().state
+    assert asked.asked.retry
+    home = replace(ENDED, state=asked).wanting("v1").decide().state
+    assert replace(ENDED, state=home).decide().because.reason == reasons.MORE_FAILURES

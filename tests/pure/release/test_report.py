@@ -29,6 +29,9 @@ def conditions(status: CanaryReleaseStatus) -> str:
         pytest.param(release(), "Initializing", "FTFF?F", id="the route is being taken over"),
         pytest.param(release().observing(versions={}), "Blocked", "FFTF?F", id="nothing serves: stalled"),
         pytest.param(release().at_rest().wanting("v1"), "Stable", "TFFF?T", id="at rest: ready"),
+        pytest.param(
+            release().at_rest().wanting("v1").observing(versions=None), "Blocked", "FFTF?F", id="the Service was deleted: not ready"
+        ),
         pytest.param(release().at_rest(), "Waiting", "FTFF?F", id="the version is not deployed: not ready"),
         pytest.param(HELD, "Progressing", "FTFTTF", id="a release runs: traffic is shifted"),
         pytest.param(RUNNING, "Progressing", "FTFT?F", id="no samples yet: unknown, not false"),
