@@ -5,6 +5,7 @@ import sys
 import click
 
 from canary_operator import __version__
+from canary_operator.cli.simulate import simulate
 from canary_operator.settings import SettingsError, assemble
 
 WRONG_CONFIGURATION = 2
@@ -35,6 +36,9 @@ def run(config: str | None, kubeconfig: str | None, namespaces: tuple[str, ...],
     from canary_operator.cli.run import start  # heavy, and of no use for --help or a wrong configuration
 
     sys.exit(start(settings, verbose=verbose))
+
+
+main.add_command(simulate)
 
 
 if __name__ == "__main__":

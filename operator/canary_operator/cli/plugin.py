@@ -14,6 +14,7 @@ from canary_operator.api.names import MANAGER
 from canary_operator.cli.asking import Refused, action_text, change
 from canary_operator.cli.kubectl import DESTINATION_RULES, RELEASES, VIRTUAL_SERVICES, Changed, Document, Kubectl, KubectlFailed
 from canary_operator.cli.running import operator_at_work
+from canary_operator.cli.simulate import simulate
 from canary_operator.cli.uninstall import uninstall as let_go
 from canary_operator.release.actions import VERBS
 from canary_operator.release.reasons import ACTION_IGNORED
@@ -142,6 +143,9 @@ def _at_work(kubectl: Kubectl, namespace: str | None) -> str | None:
         written,
         datetime.now(UTC),  # noqa: TID251
     )
+
+
+main.add_command(simulate)
 
 
 if __name__ == "__main__":

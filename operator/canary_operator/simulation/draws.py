@@ -5,6 +5,28 @@ from collections.abc import Callable
 Draw = Callable[[int, float], int]
 """Of n requests, each with probability p (0 to 1), how many it befalls: 0 to n."""
 
+Arrive = Callable[[float], int]
+"""Of what happens so often on average (0 or more), how often it happens."""
+
+
+def steady() -> Arrive:
+    """Always the average: what was rounded off is carried over.
+
+    >>> arrive = steady()
+    >>> [arrive(1.5) for _ in range(4)]
+    [1, 2, 1, 2]
+    """
+    owed = 0.0
+
+    def arrive(mean: float) -> int:
+        nonlocal owed
+        exact = mean + owed
+        arrived = int(exact)
+        owed = exact - arrived
+        return arrived
+
+    return arrive
+
 
 def expected() -> Draw:
     """Always the expected value: what was rounded off is carried over to the next draw with the same probability.

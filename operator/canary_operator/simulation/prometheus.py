@@ -1,6 +1,7 @@
 """The Prometheus of the world: scrapes, forgets nothing, and can fail in every way that matters."""
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from enum import StrEnum
 
 from canary_operator.analysis.samples import Answer, NoData, Point, QueryFailed, Samples, Series
@@ -8,7 +9,7 @@ from canary_operator.release.model import Ask
 from canary_operator.simulation.traffic import Counter
 
 FIRST_WINDOW = 300.0
-"""Seconds that are asked for while nothing is recorded."""
+"""Seconds that are asked for while nothing is recorded, unless said otherwise."""
 EXTRA_SCRAPES = 2
 """Scrapes before the recorded ones that are asked for too: counters are compared with their predecessors."""
 
@@ -37,26 +38,49 @@ class Prometheus:
         self.due = first
         """When the next scrape is due, Unix seconds."""
         self.mode = Mode.WORKING
+        self.first_window = FIRST_WINDOW
         self.scraped: list[float] = []
         """When it has scraped, Unix seconds."""
+        self._dues: dict[str, float] = {}
+        """Per target, when its next scrape is due; empty: all are scraped together."""
         self._times: dict[Counter, list[float]] = {}
         self._points: dict[Counter, list[Point]] = {}
 
+    def stagger(self, phases: Mapping[str, float]) -> None:
+        """Every target is scraped at times of its own: so many seconds (0 up to the spacing) after the common time.
+
+        Sample times are whole milliseconds, as Prometheus has them: the record keeps no more of them.
+        """
+        self._dues = {target: round(self.due + phase, 3) for target, phase in phases.items()}
+        self.due = min(self._dues.values(), default=self.due)
+
     def scrape(self, counters: dict[Counter, int]) -> None:
         """Reads all counters, if it does."""
-        time, self.due = self.due, self.due + self.spacing
+        time, of = self.due, self._whose_turn()
         if self.mode in (Mode.FROZEN, Mode.DOWN):
             return
         self.scraped.append(time)
         for counter, value in counters.items():
+            if of is not None and counter[0] not in of:
+                continue
             self._times.setdefault(counter, []).append(time)
             self._points.setdefault(counter, []).append(Point(time, float(value)))
+
+    def _whose_turn(self) -> set[str] | None:
+        """The targets that are scraped now, None: all; and sets when the next are."""
+        if not self._dues:
+            self.due += self.spacing
+            return None
+        turn = {target for target, due in self._dues.items() if due <= self.due}
+        self._dues.update((target, round(self._dues[target] + self.spacing, 3)) for target in turn)
+        self.due = min(self._dues.values())
+        return turn
 
     def answer(self, ask: Ask, now: float) -> Answer:
         """What the question is answered with at this time."""
         if self.mode in (Mode.REFUSING, Mode.DOWN):
             return QueryFailed("connection refused")
-        since = now - FIRST_WINDOW if ask.since is None else ask.since - EXTRA_SCRAPES * self.spacing - 1e-3
+        since = now - self.first_window if ask.since is None else ask.since - EXTRA_SCRAPES * self.spacing - 1e-3
         workloads = {*ask.stable, *(() if self.mode is Mode.CANARY_BLIND else ask.canary)}
         found = (
             ()
@@ -71,5 +95,6 @@ class Prometheus:
 
 
 def _labels(counter: Counter) -> dict[str, str]:
-    target, workload, code = counter
-    return {"instance": target, "destination_workload": workload, "response_code": code, "response_flags": "-"}
+    target, workload, code, bound = counter
+    labels = {"instance": target, "destination_workload": workload, "response_code": code, "response_flags": "-"}
+    return {**labels, "le": bound} if bound else labels

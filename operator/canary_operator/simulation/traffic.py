@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from canary_operator.release.model import Serving
-from canary_operator.simulation.draws import Draw
+from canary_operator.simulation.draws import Arrive, Draw, steady
 from canary_operator.simulation.objects import Stored
 
 Failing = Callable[[float, int], float]
 """The share (0 to 1) of requests that fail, at this time (Unix seconds) and canary weight (percent)."""
-Counter = tuple[str, str, str]
-"""Target, workload, HTTP code."""
+Counter = tuple[str, str, str, str]
+"""Target, workload, HTTP code, and the bound of a histogram's bucket; no bound: the counter of requests."""
+EVERY = "+Inf"
+"""The bound that no answer exceeds."""
 
 
 def steadily(share: float) -> Failing:
@@ -42,19 +44,24 @@ class Traffic:
     """The proxies that count; each gets an equal part."""
     failing: dict[str, Failing] = field(default_factory=dict)
     """Per revision; one that is not named never fails."""
+    arrive: Arrive = field(default_factory=steady)
+    """How many requests, and how many clumps of failures, come in."""
+    clump: int = 1
+    """Failures come in groups of so many."""
+    slow: dict[str, float] = field(default_factory=dict)
+    """Per revision, the share (0 to 1) of successful answers that take longer than `threshold`."""
+    threshold: str | None = None
+    """A bound of the histogram, as the proxies write it (milliseconds). None: they keep no histogram."""
     counters: dict[Counter, int] = field(default_factory=dict)
     lost: Lost = field(default_factory=Lost)
     failed: dict[str, int] = field(default_factory=dict)
     """Per revision, all failed requests so far."""
     served: dict[str, int] = field(default_factory=dict)
     """Per revision, all requests so far."""
-    _owed: float = 0.0
 
     def flow(self, stored: Stored, since: float, until: float) -> None:
         """What comes in between two times, in which nothing else happens."""
-        exact = self.rate * (until - since) + self._owed
-        requests = int(exact)
-        self._owed = exact - requests
+        requests = self.arrive(self.rate * (until - since))
         weight = stored.route.weight if stored.route else 0
         shares, left = tuple(_shares(stored)), requests
         for number, (serving, share) in enumerate(shares):
@@ -79,12 +86,23 @@ class Traffic:
         for number, target in enumerate(self.targets):
             part = left if number == len(self.targets) - 1 else requests // len(self.targets)
             left -= part
-            failures = self.draw(part, odds) if odds else 0
+            failures = self._failures(part, odds) if odds else 0
             self.failed[serving.revision] = self.failed.get(serving.revision, 0) + failures
-            for code, count in (("200", part - failures), ("503", failures)):
-                if count:
-                    key = (target, workload, code)
-                    self.counters[key] = self.counters.get(key, 0) + count
+            self._count((target, workload, "200", ""), part - failures)
+            self._count((target, workload, "503", ""), failures)
+            if self.threshold is not None and part > failures:
+                slow = self.draw(part - failures, self.slow.get(serving.revision, 0.0))
+                self._count((target, workload, "200", self.threshold), part - failures - slow)
+                self._count((target, workload, "200", EVERY), part - failures)
+
+    def _failures(self, requests: int, odds: float) -> int:
+        if self.clump == 1:
+            return self.draw(requests, odds)
+        return min(requests, self.clump * self.arrive(requests * odds / self.clump))
+
+    def _count(self, counter: Counter, count: int) -> None:
+        if count or counter[3]:
+            self.counters[counter] = self.counters.get(counter, 0) + count
 
 
 PREVIEWED = 0.01

@@ -9,6 +9,7 @@ from canary_operator.simulation.api import Api, Crashed
 from canary_operator.simulation.draws import Draw
 from canary_operator.simulation.objects import tick
 from canary_operator.simulation.process import Pass, Process
+from canary_operator.simulation.proxies import Proxies
 from canary_operator.simulation.stage import EPOCH, Stage
 
 MOST_PASSES = 40
@@ -48,6 +49,7 @@ class World(Stage):
         self.process: Process | None = Process(EPOCH)
         self.passes: list[Pass] = []
         self.restart = restart
+        self.proxies = Proxies()
         self._instant = (0.0, 0)
         self._coming: list[tuple[float, int, Callable[[World], None]]] = []
         self._numbers = 0
@@ -70,6 +72,7 @@ class World(Stage):
         end, self._instant = tick(self.cluster.time + seconds), (0.0, 0)
         while True:
             self._settle()
+            self.proxies.hear(self.cluster.now, self.cluster.time)
             if until is not None and until(self):
                 return True
             if (due := min(self._next(), end)) >= end and self._next() > end:
@@ -79,12 +82,12 @@ class World(Stage):
             self._happen()
 
     def _next(self) -> float:
-        due = min(self.prometheus.due, self._coming[0][0] if self._coming else float("inf"))
+        due = min(self.prometheus.due, self.proxies.due, self._coming[0][0] if self._coming else float("inf"))
         return min(due, self.process.due) if self.process and self.process.due is not None else due
 
     def _advance(self, time: float) -> None:
         if time > self.cluster.time:
-            self.traffic.flow(self.cluster.now, self.cluster.time, time)
+            self.traffic.flow(self.proxies.obeyed(self.cluster.now), self.cluster.time, time)
             self.cluster.time = time
 
     def _happen(self) -> None:

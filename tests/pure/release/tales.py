@@ -7,8 +7,8 @@ from datetime import timedelta
 from canary_operator.api.pace import Pace
 from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
 from canary_operator.api.traffic import Mirror, Preview, PreviewMatch
-from canary_operator.simulation.process import Pass
 from canary_operator.simulation.prometheus import Mode
+from canary_operator.simulation.telling import Line, told
 from canary_operator.simulation.world import EPOCH, World
 
 HOLD = Hold(min=timedelta(seconds=30), max=timedelta(minutes=2))
@@ -20,10 +20,6 @@ SPEC = CanaryReleaseSpec(
 )
 
 
-STAMP = 12
-"""Characters of the time in a line."""
-
-
 class Story:
     """A world, and what a reader sees of it."""
 
@@ -31,6 +27,7 @@ class Story:
         self.world = World(replace(SPEC, **spec), attached=attached)  # type: ignore[arg-type]
         self.lines: list[str] = []
         self._told = 0
+        self._last: Line | None = None
         self.world.deploy("v1")
         self.play(20)
         self.world.deploy("v2", fails=fails)
@@ -41,6 +38,7 @@ class Story:
         """Something happens."""
         self._passes()
         self.lines.append(f"{self.world.now:8.1f} s  -- {what}")
+        self._last = None
 
     def play(self, seconds: float, until: Callable[[World], bool] | None = None) -> None:
         """Time passes."""
@@ -52,18 +50,11 @@ class Story:
         self.play(900, lambda world: world.weight == weight)
 
     def _passes(self) -> None:
-        for one in self.world.passes[self._told :]:
-            line = _line(one)
-            # A checkpoint of the evidence is no news to a reader.
-            if one.wrote and (one.decision.effects or not self.lines or self.lines[-1][STAMP:] != line[STAMP:]):
-                self.lines.append(line)
+        for line in told(self.world.passes[self._told :], self._last):
+            weight = "-" if line.weight is None else f"{line.weight} %"
+            self.lines.append(f"{line.time - EPOCH:8.1f} s  {line.phase:<12} {weight:>5}  {line.reason:<18} {line.message}")
+            self._last = line
         self._told = len(self.world.passes)
-
-
-def _line(one: Pass) -> str:
-    decision, status = one.decision, one.after
-    weight = "-" if status.weight is None else f"{status.weight} %"
-    return f"{one.time - EPOCH:8.1f} s  {status.phase:<12} {weight:>5}  {decision.because.reason:<18} {decision.because.message}"
 
 
 def good_release() -> Story:

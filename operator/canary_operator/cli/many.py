@@ -1,0 +1,47 @@
+"""Many releases of one kind, on all cores. Which of them a core plays changes nothing: each has a seed of its own."""
+
+import os
+import signal
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+from canary_operator.api.spec import CanaryReleaseSpec
+from canary_operator.cli.chance import chance
+from canary_operator.simulation.assumed import Assumed
+from canary_operator.simulation.play import Played, play
+
+AT_A_TIME = 25
+FEW = 8
+"""So few releases are played at once, without starting other processes."""
+
+
+class Interrupted(Exception):
+    """Somebody wants it to end."""
+
+
+def many(spec: CanaryReleaseSpec, assumed: Assumed, *, runs: int, seed: int, most: float) -> list[Played]:
+    """So many releases, in the order of their seeds.
+
+    Raises:
+        Interrupted: Ctrl-C; nothing is left running.
+    """
+    parts = [range(first, min(runs, first + AT_A_TIME)) for first in range(0, runs, AT_A_TIME)]
+    if runs <= FEW:
+        return _some(spec, assumed, seed, most, range(runs))
+    pool = ProcessPoolExecutor(os.cpu_count(), initializer=_quietly)
+    try:
+        tasks = [pool.submit(_some, spec, assumed, seed, most, part) for part in parts]
+        return [played for task in tasks for played in task.result()]
+    except KeyboardInterrupt as error:
+        raise Interrupted from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _quietly() -> None:
+    """Ctrl-C is the parent's: a worker ends its part, and prints no traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _some(spec: CanaryReleaseSpec, assumed: Assumed, seed: int, most: float, numbers: Sequence[int]) -> list[Played]:
+    return [play(spec, assumed, chance(f"{seed}/{number}", assumed.proxies), most=most) for number in numbers]

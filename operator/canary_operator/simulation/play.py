@@ -1,0 +1,223 @@
+"""One release, played to its end in a world of its own, by the same `decide` that runs in production."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from canary_operator.analysis.odds import NOTHING, Counts
+from canary_operator.analysis.promql import milliseconds
+from canary_operator.api.record import ReleaseRecord, State
+from canary_operator.api.spec import CanaryReleaseSpec
+from canary_operator.api.status import CanaryReleaseStatus
+from canary_operator.release import reasons
+from canary_operator.release.evidence import look
+from canary_operator.simulation.assumed import HISTORY, Assumed
+from canary_operator.simulation.draws import Arrive, Draw
+from canary_operator.simulation.objects import Subsets
+from canary_operator.simulation.prometheus import Mode
+from canary_operator.simulation.stage import EPOCH
+from canary_operator.simulation.telling import Line, told
+from canary_operator.simulation.world import World
+
+STABLE = "stable"
+"""What the version that serves before the release is called, unless the spec names it."""
+UNFINISHED = "Unfinished"
+"""The outcome of a release that had not ended when time was up."""
+RUNNING = (State.PROGRESSING, State.PROMOTING)
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """What is left to chance in a play."""
+
+    draw: Draw
+    arrive: Arrive
+    phases: tuple[float, ...]
+    """Per proxy, the part (0 to 1) of a scrape interval by which it is scraped later than the first could be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How a release went."""
+
+    outcome: str
+    """Promoted, RolledBack, Withdrawn, Superseded or Unfinished."""
+    reason: str
+    message: str
+    failed: int
+    """Failed requests of the canary, until all traffic was back or it was promoted."""
+    seconds: float
+    """From the start of the release until its end was decided; of one that is unfinished, until time was up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The release at one time."""
+
+    seconds: float
+    """From the start of the release."""
+    weight: int
+    """The canary's, percent, as the route says."""
+    ln_worse: float | None
+    """Log of the loudest odds against the canary; None: nothing is judged."""
+    canary: Counts
+    """All its requests and failures so far."""
+    stable: Counts
+    """The same of stable, since the start of the release."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A release, and all of its moments."""
+
+    played: Played
+    assumed: Assumed
+    moments: tuple[Moment, ...]
+    """In order of time; at least one."""
+    lines: tuple[Line, ...]
+    """What was written, in words; times count from the start of the release."""
+
+
+def play(spec: CanaryReleaseSpec, assumed: Assumed, chance: Chance, *, most: float) -> Played:
+    """Plays a release; `most` seconds of it at most."""
+    return _Stage(spec, assumed, chance).play(most)
+
+
+def story(spec: CanaryReleaseSpec, assumed: Assumed, chance: Chance, *, most: float) -> Story:
+    """Plays a release, and keeps all of its moments."""
+    stage, moments = _Stage(spec, assumed, chance), list[Moment]()
+
+    def watch(world: World) -> None:
+        moment = stage.moment()
+        if moments and moments[-1].seconds == moment.seconds:
+            moments.pop()
+        moments.append(moment)
+
+    played = stage.play(most, watch)
+    lines = [line for line in told(stage.world.passes) if line.time >= stage.start]
+    return Story(played, assumed, tuple(moments), tuple(replace(line, time=line.time - stage.start) for line in lines))
+
+
+class _Stage:
+    def __init__(self, spec: CanaryReleaseSpec, assumed: Assumed, chance: Chance) -> None:
+        self.assumed = assumed
+        stable = version_before(spec)
+        attached = 0 if spec.traffic is not None and spec.traffic.attach is not None else None
+        self.world = world = World(
+            replace(spec, version=stable, suspend=False),
+            rate=assumed.rate,
+            spacing=assumed.scrape,
+            draw=chance.draw,
+            targets=assumed.proxies,
+            attached=attached,
+        )
+        self.start = EPOCH + HISTORY
+        self.revisions = f"{stable}@t1", f"{spec.version}@t1"
+        self._equip(spec, chance)
+        fails, canary_fails = assumed.since(self.start)
+        world.deploy(stable, fails=fails)
+        if attached is not None:
+            world.drift(subsets=Subsets(stable, stable))
+        self._record(-HISTORY)
+        world.run(HISTORY)
+        self._before = self._counts(self.revisions[0])
+        world.deploy(spec.version, fails=canary_fails)
+        world.edit(version=spec.version, suspend=spec.suspend)
+        for since, until in assumed.outages:
+            world.at(HISTORY + since, lambda each: each.prometheus_is(Mode.DOWN))
+            world.at(HISTORY + until, lambda each: each.prometheus_is(Mode.WORKING))
+
+    def _equip(self, spec: CanaryReleaseSpec, chance: Chance) -> None:
+        world, assumed, latency = self.world, self.assumed, spec.analysis.latency
+        world.proxies.reaction = assumed.reaction
+        world.prometheus.first_window = HISTORY
+        world.prometheus.stagger({target: part * assumed.scrape for target, part in zip(world.traffic.targets, chance.phases, strict=True)})
+        world.traffic.arrive, world.traffic.clump = chance.arrive, assumed.clump
+        if latency is not None:
+            world.traffic.threshold = milliseconds(latency.threshold)
+            canary = assumed.stable_slow if assumed.canary_slow is None else assumed.canary_slow
+            world.traffic.slow = dict(zip(self.revisions, (assumed.stable_slow, canary), strict=True))
+
+    def _record(self, seconds: float) -> None:
+        """The rate of the recording at this time of the release, and then that of the next stretch."""
+        recorded = self.assumed.recorded
+        if recorded is None:
+            return
+        self.world.traffic.rate = recorded.at(seconds + recorded.length / 2).rate
+        following = seconds + recorded.length
+        self.world.at(HISTORY + following, lambda world: self._record(following))
+
+    def play(self, most: float, watch: Callable[[World], None] | None = None) -> Played:
+        """To its end, or until so many seconds have passed."""
+        decided: float | None = None
+        approved = 0
+
+        def step(world: World) -> bool:
+            nonlocal decided
+            if watch is not None:
+                watch(world)
+            if decided is None and self._decided():
+                decided = world.cluster.time
+            return self._ended() or self._waits()
+
+        while self.world.cluster.time < self.start + most:
+            self.world.run(self.start + most - self.world.cluster.time, step)
+            if self._ended() or not self._waits():
+                break
+            if self.assumed.approve_after is None:
+                break
+            self.world.run(self.assumed.approve_after)
+            approved += 1
+            self.world.act(f"approve/{self._release().number}/{approved}")
+            self.world.run(0)
+        return self._played(decided)
+
+    def _played(self, decided: float | None) -> Played:
+        world, status = self.world, self._status()
+        seconds = (world.cluster.time if decided is None else decided) - self.start
+        failed = self._counts(self.revisions[1]).failures
+        past = status.last_release if status and self._ended() else None
+        if past is not None:
+            return Played(past.outcome, past.reason, past.message, failed, seconds)
+        return Played(UNFINISHED, (status and status.reason) or "", (status and status.message) or "", failed, seconds)
+
+    def moment(self) -> Moment:
+        """The release as it stands."""
+        stable = self._counts(self.revisions[0])
+        since = Counts(stable.requests - self._before.requests, stable.failures - self._before.failures)
+        one, ln = self.world.passes[-1], None
+        if (record := one.before.release) is not None and record.state in RUNNING:
+            ln = look(one.spec, record, one.seen).verdict.testimony.loudest
+        return Moment(self.world.cluster.time - self.start, self.world.weight, ln, self._counts(self.revisions[1]), since)
+
+    def _counts(self, revision: str) -> Counts:
+        traffic = self.world.traffic
+        return Counts(traffic.served[revision], traffic.failed.get(revision, 0)) if revision in traffic.served else NOTHING
+
+    def _status(self) -> CanaryReleaseStatus | None:
+        resource = self.world.cluster.now.resource
+        return resource.status if resource else None
+
+    def _release(self) -> ReleaseRecord:
+        resource = self.world.cluster.now.resource
+        return resource.record if resource else ReleaseRecord()
+
+    def _ended(self) -> bool:
+        record = self._release()
+        return record.number > 0 and record.state is State.STABLE
+
+    def _decided(self) -> bool:
+        """It goes back, or the stable subset selects the new version already."""
+        record, subsets = self._release(), self.world.cluster.now.subsets
+        if not record.number or record.state is State.PROGRESSING:
+            return False
+        return record.state is not State.PROMOTING or (subsets is not None and subsets.stable == subsets.canary)
+
+    def _waits(self) -> bool:
+        status = self._status()
+        return bool(status and status.reason == reasons.APPROVAL_REQUIRED)
+
+
+def version_before(spec: CanaryReleaseSpec) -> str:
+    """The version that serves before the release."""
+    known = spec.stable_version or STABLE
+    return known if known != spec.version else f"before-{spec.version}"[:63].rstrip("-._")
