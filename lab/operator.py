@@ -29,6 +29,7 @@ class Operator(Part):
         offset: int = 0,
         namespaces: Sequence[str] = (),
         verbose: bool = False,
+        provider: Mapping[str, str] | None = None,
     ) -> None:
         """Installs CRD and rights, and prepares the process; `start` starts it.
 
@@ -39,6 +40,7 @@ class Operator(Part):
             offset: Added to the ports, for a second one.
             namespaces: The namespaces that it serves; all when empty.
             verbose: Passes that change nothing are logged too.
+            provider: Further keys of the provider, such as its tokenFile.
         """
         super().__init__(lab.directory)
         self.name = name
@@ -48,7 +50,7 @@ class Operator(Part):
         self._kubeconfig = lab.service_account_kubeconfig(NAMESPACE, ACCOUNT)
         self._config = self.directory / f"{name}.yaml"
         settings = {
-            "prometheus": {"default": {"url": prometheus_url}},
+            "prometheus": {"default": {"url": prometheus_url, **(provider or {})}},
             "probe": f"127.0.0.1:{self._port}",
             "metrics": f"127.0.0.1:{METRICS_PORT + offset}",
             "leaderElection": True,
