@@ -18,9 +18,12 @@ def quote(text: str) -> str:
 
     Source: Prometheus, "Querying basics", string literals (escapes as in Go).
     """
-    # A lone surrogate is no Unicode text and could not be sent; no label can hold one either.
-    sendable = text.encode("utf-8", "replace").decode("utf-8")
-    return '"' + _LITERAL_ESCAPES.sub(lambda found: _escaped(found.group()), sendable) + '"'
+    return '"' + _LITERAL_ESCAPES.sub(lambda found: _escaped(found.group()), _sendable(text)) + '"'
+
+
+def _sendable(text: str) -> str:
+    """A lone surrogate is no Unicode text and could not be sent, no label can hold one either: it becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _escaped(character: str) -> str:
@@ -40,7 +43,7 @@ def any_of(values: Sequence[str]) -> str:
 
 def literally(value: str) -> str:
     """A regular expression (RE2) that matches exactly this text, wherever it stands outside of `[...]`."""
-    return _REGEX_META.sub(r"\\\g<0>", value)
+    return _REGEX_META.sub(r"\\\g<0>", _sendable(value))  # in this order: the question mark must be escaped too
 
 
 def duration(span: timedelta) -> str:

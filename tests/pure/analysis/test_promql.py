@@ -55,6 +55,10 @@ def test_asks_the_reporter_that_is_named(reporter, asked):
     assert counters(replace(SUBJECT, reporter=reporter), timedelta(seconds=75)).startswith(f"istio_requests_total{{reporter=~{asked},")
 
 
+def test_what_is_no_text_becomes_a_question_mark_and_not_an_operator():
+    assert any_of(["\ud800"]) == r'"\\?"'
+
+
 def test_a_dot_in_a_workload_matches_a_dot_only():
     assert any_of(["reviews.v1"]) == r'"reviews\\.v1"'
 
