@@ -152,6 +152,29 @@ def records(moments: Sequence[Moment]) -> Iterator[str]:
             yield f"rule 13: {moment.what} goes from step {before.get('step', 0)} to {after['step']}"
 
 
+def paces(moments: Sequence[Moment]) -> Iterator[str]:
+    """1, under a pace: each weight follows from the one before, which was served and seen; everything only from the highest weight."""
+    for moment in moments:
+        old, new = moment.before.record, moment.after.record
+        pace, was, weight = new.get("pace"), old.get("weight", 0), new.get("weight", 0)
+        if moment.kind != KIND or not pace or old.get("number") != new.get("number") or weight <= was:
+            continue
+        asked, acted = old.get("asked") or {}, _last_action(moment.pair[0]) != _last_action(moment.pair[1])
+        if new["state"] == "Promoting":
+            if was < pace["maxWeight"] and not (asked.get("promote") or acted):
+                yield f"rule 1: {moment.what} goes from {was} to everything, but pace.maxWeight is {pace['maxWeight']}"
+            continue
+        if weight > max(3 * was, 0 if was else 10) or weight > pace["maxWeight"]:
+            yield f"rule 1: {moment.what} rises from {was} to {weight}, more than its pace allows"
+        seen = [each for each in (new.get("evidence") or {}).get("segments") or () if each["weight"] == was]
+        if was and not sum(each["canary"].get("requests", 0) for each in seen) and not (asked.get("skip") or acted):
+            yield f"rule 1: {moment.what} rises from {was} to {weight}, but nothing was seen at {was}"
+
+
+def _last_action(release: Document | None) -> object:
+    return ((release or {}).get("status") or {}).get("lastAction")
+
+
 def _rank(record: Document) -> tuple[int, int]:
     return record["number"], record.get("seq", 0)
 
@@ -207,4 +230,4 @@ def generations(moments: Sequence[Moment]) -> Iterator[str]:
 
 
 Rule = Callable[[Sequence[Moment]], Iterator[str]]
-RULES: Sequence[Rule] = (weights, ends, subsets, additions, marks, records, finalizers, gifts, generations)
+RULES: Sequence[Rule] = (weights, ends, subsets, additions, marks, records, paces, finalizers, gifts, generations)

@@ -53,6 +53,10 @@ ATTACH = {"attach": [{"virtualService": "inside", "routes": ["picky", "main"]}, 
 SHOWN = {"preview": {"match": [{"header": "x-preview", "exact": "yes"}]}, "mirror": {"percent": 50, "hold": "1s"}}
 
 
+PACED = {"pace": {"failureBudget": 1_000_000, "minDuration": "0s"}}
+"""So dear that only growth bounds the weights: 10, 25, 50, whatever a restart lets pass by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One story."""
@@ -79,7 +83,8 @@ class Scenario:
         """What is there before the operator starts."""
         self.users(bench)
         if self.adopted:
-            bench.create(version="v1", stableVersion="v1", steps=self.steps, **self.spec)
+            plan = {} if "pace" in self.spec else {"steps": self.steps}
+            bench.create(version="v1", stableVersion="v1", **plan, **self.spec)
 
     def begun(self, bench: Bench) -> bool:
         """Whether the story may begin."""
@@ -115,6 +120,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "shown": Scenario(stories.good, ends("Promoted"), spec=SHOWN),
     "hidden": Scenario(stories.deleted, gone, steps=steps(SHORT, LONG), spec=SHOWN),
     "held": Scenario(stories.held, ends("Withdrawn"), failing={"v2": 0.2}, spec={"onFailure": "Hold"}),
+    "paced": Scenario(stories.good, ends("Promoted"), spec=PACED),
+    "paced-bad": Scenario(stories.good, ends("RolledBack"), failing={"v2": 0.5}, spec=PACED),
     "fought": Scenario(stories.fought, ends("Withdrawn"), steps=steps(LONG)),
     "reset": Scenario(stories.reset, ends("Withdrawn"), steps=steps(SHORT, LONG)),
 }

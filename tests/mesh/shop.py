@@ -49,7 +49,8 @@ class Shop:
         return workload
 
     def release(self, version: str, **spec: Any) -> None:
-        """Applies the CanaryRelease of the service."""
+        """Applies the CanaryRelease of the service; a field given as None is left out."""
+        fields = {name: value for name, value in {**QUICK, **spec}.items() if value is not None}
         document = {
             "apiVersion": "canary.rollouts.dev/v1beta1",
             "kind": "CanaryRelease",
@@ -58,8 +59,7 @@ class Shop:
                 "service": {"name": NAME},
                 "version": version,
                 "traffic": {"owned": {"hosts": [f"{NAME}.example.com"], "gateways": ["infra/public", "mesh"]}},
-                **QUICK,
-                **spec,
+                **fields,
             },
         }
         self.lab.api.apply(document)

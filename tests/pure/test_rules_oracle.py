@@ -107,6 +107,20 @@ def removed() -> Story:
     return story.release(metadata={"deletionTimestamp": "now"}, finalizers=[]).delete("CanaryRelease")
 
 
+def paced(weight: int = 20, most: int = 50, seen: int = 9, **changes: Any) -> Story:
+    """First 10, then another weight, chosen by a budget; then everything."""
+    pace, evidence = {"failureBudget": 20, "maxWeight": most}, {"segments": [{"weight": 10, "canary": {"requests": seen}}]}
+    story = started().release(10, 1, plan=[{"weight": 10}], pace=pace).route("1/4/10/StepPassed", 10)
+    story.release(weight, 2, plan=[{"weight": 10}, {"weight": weight}], pace=pace, evidence=evidence, **changes)
+    return story.route(f"1/5/{weight}/StepPassed", weight)
+
+
+def paced_through(weight: int = 20, most: int = 20, **changes: Any) -> Story:
+    plan, pace = [{"weight": 10}, {"weight": weight}], {"failureBudget": 20, "maxWeight": most}
+    story = paced(weight, max(weight, most)).release(100, 2, "Promoting", to="v2@b", plan=plan, pace=pace, **changes)
+    return story.route("1/6/100/StepPassed", 100)
+
+
 def edited() -> Story:
     """A person adds retries, and moves weights and labels: that is no violation, nor is what the operator does about it."""
     story = at_20().route("1/4/20/StepPassed", 70, http={"retries": {"attempts": 2}}, by="kubectl")
@@ -150,7 +164,7 @@ def given_back(weight: int = 0, canary: str = "v1") -> Story:
     return story.release(20, 1, spec=ATTACH, metadata={"deletionTimestamp": "now"}, finalizers=[])
 
 
-@pytest.mark.parametrize("story", [promoted, rolled_back, removed, edited, attached, given_back])
+@pytest.mark.parametrize("story", [promoted, rolled_back, removed, edited, attached, given_back, paced, paced_through])
 def test_nothing_is_wrong_with(story: Callable[[], Story]) -> None:
     assert rules.check(story().revisions) == []
 
@@ -228,6 +242,14 @@ BROKEN: dict[str, tuple[Callable[[], Story], str]] = {
         "rule 3: DestinationRule shop/policies .* labels of subset canary at weight 20",
     ),
     "a user's route given back half-way": (lambda: given_back(20, "v2"), "rule 12: .* was given away while it serves"),
+    "a leap": (lambda: paced(40), "rule 1: .* rises from 10 to 40, more than its pace allows"),
+    "a weight above the highest": (lambda: paced(20, most=15), "rule 1: .* rises from 10 to 20, more than its pace allows"),
+    "a weight that follows from nothing": (lambda: paced(20, seen=0), "rule 1: .* but nothing was seen at 10"),
+    "everything too early": (lambda: paced_through(20, most=50), "rule 1: .* from 20 to everything, but pace.maxWeight is 50"),
+    "a path that was not recorded": (
+        lambda: paced().release(40, 3, plan=[{"weight": 20}, {"weight": 40}]).route("1/6/50/x", 50),
+        "rule 1: .* no step of the plan",
+    ),
     "a generation ahead": (lambda: adopted().release(seen=2), "observedGeneration: .* speaks of generation 2"),
     "a generation that falls": (lambda: adopted().release(seen=0), "observedGeneration: .* falls from 1 to 0"),
 }

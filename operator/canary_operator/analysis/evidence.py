@@ -6,6 +6,7 @@ one at a time or one look saw them all after a restart. Refuses to choose: `verd
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from math import inf
 
 from canary_operator.analysis.counters import Interval, spacing, total
 from canary_operator.analysis.nobody import attributed
@@ -13,7 +14,7 @@ from canary_operator.analysis.odds import Counts, Segment
 from canary_operator.analysis.queries import begin_again
 from canary_operator.analysis.record import Blame, Evidence, Folded, Suspect
 from canary_operator.analysis.sums import Sums
-from canary_operator.analysis.witnesses import FULL, Rules, Why, accusations, plainly_down, stable_of
+from canary_operator.analysis.witnesses import FULL, Rules, Why, accusations, excess, plainly_down, stable_of
 
 __all__ = ["Blame", "Evidence", "Folded", "Suspect", "fold", "restart", "start_step"]
 
@@ -127,7 +128,7 @@ class _Folding:
             covered_to=self._covered_to,
             observed=self._observed,
             last=total(each.canary for each in newest),
-            coming=_coming(newest, self._since),
+            coming=self._coming(newest),
             suspect=self._suspect,
             blame=self._blame,
             settled_lost=step.lost,
@@ -217,6 +218,9 @@ class _Folding:
             return Why.PLAINLY_DOWN
         if full and Why.LIMIT in accused:
             return Why.LIMIT
+        failing = next((why for why in accused if why is not Why.SLOW), None)
+        if failing is not None and not full and self._too_dear(segments):
+            return failing
         if self._suspect is None:
             return None
         at = self._suspect.at
@@ -225,17 +229,26 @@ class _Folding:
 
     def _plainly_down(self) -> bool:
         newest = self._newest()
-        return plainly_down(total(each.canary for each in newest), _coming(newest, self._since))
+        return plainly_down(total(each.canary for each in newest), self._coming(newest))
+
+    def _too_dear(self, segments: Sequence[Segment]) -> bool:
+        """Waiting for another scrape may cost more than is left of the budget."""
+        budget = self._rules.budget
+        return budget is not None and excess(segments) + self._coming(self._newest()) > budget
+
+    def _coming(self, newest: Sequence[Interval]) -> float:
+        return _coming(newest, self._since, LARGEST_STRETCH if self._rules.budget is None else inf)
 
 
-def _coming(newest: Sequence[Interval], since: float | None) -> float:
-    """The canary's failures in these intervals, as if it had had its weight all the time: since its write, in seconds."""
+def _coming(newest: Sequence[Interval], since: float | None, most: float) -> float:
+    """The canary's failures in these intervals, as if it had had its weight all the time: since its write, in seconds.
+
+    At most `most` times as many as were counted: under a pace a small part of the time between two scrapes stands for the whole.
+    """
     if since is None:
         return 0.0
     return sum(
-        each.canary.failures * min(LARGEST_STRETCH, each.length / min(each.length, each.until - since))
-        for each in newest
-        if each.until > since
+        each.canary.failures * min(most, each.length / min(each.length, each.until - since)) for each in newest if each.until > since
     )
 
 

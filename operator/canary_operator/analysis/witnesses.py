@@ -57,6 +57,8 @@ class Rules:
     """Both arms are counted by the same proxy. False (reporter `destination`): no shortcut for plainly down."""
     slowness: Slowness | None = None
     """None: the time of answers is not judged."""
+    budget: float | None = None
+    """Failures beyond stable's that the release may cost: where waiting for a confirmation may cost more, none is waited for. None: no such price."""
     lost_before: float = 0.0
     """Share (0 to 1) of requests that reached no workload before the release."""
 
@@ -165,6 +167,14 @@ def allowed_share(stable: Counts, tolerance: float) -> float:
 def stable_of(segments: Sequence[Segment]) -> Counts:
     """Stable's counts of the release, as long as it served beside the canary."""
     return sum((segment.stable for segment in segments if segment.weight < FULL), start=NOTHING)
+
+
+def excess(segments: Sequence[Segment]) -> float:
+    """Failures of the canary beyond what stable, failing as it did beside it, would have had; below 0 when it failed less."""
+    told = [attributed(each) for each in segments if each.weight < FULL]
+    canary = sum((each.canary for each in told), start=NOTHING)
+    stable = sum((each.stable for each in told), start=NOTHING)
+    return canary.failures - (stable.failures / stable.requests * canary.requests if stable.requests else 0.0)
 
 
 def plainly_down(last: Counts, coming: float) -> bool:

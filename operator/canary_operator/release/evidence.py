@@ -121,6 +121,7 @@ def rules_of(spec: CanaryReleaseSpec, state: ReleaseRecord) -> Rules:
         if latency
         else None,
         lost_before=before.lost_share if before else 0.0,
+        budget=float(state.pace.failure_budget) if state.pace and state.weight != FULL else None,
     )
 
 

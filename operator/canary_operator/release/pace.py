@@ -19,7 +19,11 @@ LADDER = (1, 2, 3, 5, 7, 10, 15, 20, 25, 35, 50, 70)
 LARGEST_FIRST = 10
 """The largest first weight, in percent, however small the traffic."""
 GROWTH = 3
-"""A weight rises to so many times the present one at most: what a version does under more load is not known from less."""
+"""A weight rises to so many times the present one at most."""
+DEAR_GROWTH = 2
+"""The same where a version that breaks under the new load would cost more than is left of the budget."""
+BREAKING = 0.2
+"""The share of its requests that a version is taken to fail if it breaks under a load that it never had: less load does not speak of it."""
 LEAST_RISK = 1e-5
 """The smallest share of failures beyond stable that is reckoned with."""
 NOTHING_LEFT = 1.0
@@ -73,6 +77,8 @@ class Spent:
 
     canary: Counts = NOTHING
     stable: Counts = NOTHING
+    noise: float = 1.0
+    """How clumpy stable's failures were before the release: so many requests count as one, 1 or more."""
 
     @property
     def usual(self) -> float:
@@ -81,19 +87,30 @@ class Spent:
 
     @property
     def excess(self) -> float:
-        """Failures of the canary beyond what stable would have failed; below 0 when it failed less."""
-        return self.canary.failures - self.usual * self.canary.requests
+        """Failures of the canary beyond what stable would have failed that are no chance, at 95 % confidence; 0 or more.
+
+        As many as were counted would not do: two good versions with much traffic differ by more than a small budget, either way.
+        """
+        requests, failures = self._single
+        certain = 1.0 - at_most(requests - failures, requests) if requests else 0.0
+        return max(0.0, (certain - self.usual) * self.canary.requests)
 
     @property
     def risk(self) -> float:
         """The share (0 to 1) that the canary may fail beyond stable, at 95 % confidence; 1 while nothing is known."""
-        return max(at_most(self.canary.failures, self.canary.requests) - self.usual, LEAST_RISK)
+        requests, failures = self._single
+        return max(at_most(failures, requests) - self.usual, LEAST_RISK)
+
+    @property
+    def _single(self) -> tuple[int, int]:
+        """Requests and failures of the canary that tell as much as so many single ones."""
+        return round(self.canary.requests / self.noise), round(self.canary.failures / self.noise)
 
 
-def spent(segments: Sequence[Segment]) -> Spent:
+def spent(segments: Sequence[Segment], noise: float = 1.0) -> Spent:
     """The sums over all segments in which stable served beside the canary."""
     told = [attributed(each) for each in segments if each.weight < FULL]
-    return Spent(total(each.canary for each in told), total(each.stable for each in told))
+    return Spent(total(each.canary for each in told), total(each.stable for each in told), noise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +158,19 @@ def choose(price: Price, weight: int, known: Spent, tempo: Tempo | None) -> Choi
         tempo: None: nobody knows how much comes in, so the first weight is the lowest, and no other follows.
     """
     risk = known.risk if weight else 1.0
-    left = min(float(price.budget), max(price.budget - known.excess, NOTHING_LEFT))
+    left = max(price.budget - known.excess, NOTHING_LEFT)
     limit = 0.0 if tempo is None or not tempo.rate else 100 * left / (tempo.rate * tempo.exposure * risk)
-    limit = min(limit, GROWTH * weight if weight else LARGEST_FIRST)
+    limit = min(limit, _leap(weight, left, tempo) if weight else LARGEST_FIRST)
     allowed = [each for each in price.ladder if weight < each <= limit]
     chosen = allowed[-1] if allowed else weight or price.ladder[0]
     return Choice(chosen, risk, left, price, tempo)
+
+
+def _leap(weight: int, left: float, tempo: Tempo | None) -> float:
+    """How far a weight may rise at once, in percent, by what a version may cost that breaks under the new load before anybody sees it."""
+    if tempo is None or not tempo.rate:
+        return weight
+    return min(GROWTH * weight, max(DEAR_GROWTH * weight, 100 * left / (tempo.rate * tempo.first_look * BREAKING)))
 
 
 def cost(weight: int, risk: float, tempo: Tempo, seconds: float) -> int:

@@ -145,7 +145,7 @@ class Scene:
     @property
     def known(self) -> Spent:
         """What both versions did so far in this release, as it is stored."""
-        return spent(self.look.committed.segments)
+        return spent(self.look.committed.segments, self.state.baseline.noise if self.state.baseline else 1.0)
 
     @property
     def choice(self) -> Choice | None:

@@ -3,7 +3,7 @@
 from math import comb
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canary_operator.analysis.bounds import at_most
@@ -28,11 +28,13 @@ def test_known_bounds(failures: int, requests: int, share: float) -> None:
     assert at_most(failures, requests) == pytest.approx(share, rel=1e-5)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 400).flatmap(lambda requests: st.tuples(st.integers(0, requests - 1), st.just(requests))))
 def test_as_few_failures_as_were_seen_have_a_chance_of_one_in_twenty_there(counts: tuple[int, int]) -> None:
     assert below(*counts, at_most(*counts)) == pytest.approx(0.05, rel=1e-6)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**7), st.integers(1, 10**7))
 def test_the_bound_lies_above_what_was_seen_and_falls_with_requests(failures: int, more: int) -> None:
     share = at_most(failures, failures + more)

@@ -12,6 +12,7 @@ from canary_operator.release.transitions import TRANSITIONS
 from canary_operator.simulation.objects import OPERATOR, PERSON, Stored
 from canary_operator.simulation.process import Pass
 from canary_operator.simulation.world import World
+from tests.pure.release.pacing import has_taken_its_time, keeps_to_its_price
 
 RUNNING = (State.PROGRESSING, State.PROMOTING)
 ENDING = (State.ROLLING_BACK, State.WITHDRAWING)
@@ -172,10 +173,14 @@ class Watcher:
         gate = next((step.approval for step in new.plan if step.weight == new.weight), None)
         assert not gate or hand & {"approve", "promote"}, f"{new.weight} % needed approval (at {after.time:.1f})"
         assert not (old.asked.paused and not hand) and not after.resource.spec.suspend, "a rise while nothing may go forward"
+        if new.pace and not to_full:
+            keeps_to_its_price(old, new, after, hand)
         if old.step == 0 or old.state is not State.PROGRESSING or hand & {"skip", "promote"}:
             return
+        if new.pace and to_full:
+            has_taken_its_time(self.world, old, new, after)
         assert after.route and after.route.weight == old.weight, "rule 1: a step was passed that was not served"
-        hold = old.plan[old.step - 1].hold.min.total_seconds()
+        hold = 0.0 if new.pace else old.plan[old.step - 1].hold.min.total_seconds()
         times = [time for time in self.world.prometheus.scraped if time <= after.time]
         pairs = [pair for pair in pairwise(times) if pair[1] > self.served_since and pair[1] - pair[0] <= LONGEST_COVER]
         # A second of grace: status keeps whole seconds.

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from canary_operator.api.pace import Pace
 from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
 from canary_operator.api.traffic import Mirror, Preview, PreviewMatch
 from canary_operator.simulation.api import Fault
@@ -125,6 +126,52 @@ def superseded(faults: dict[int, Fault] | None = None) -> World:
     return world
 
 
+PACED = {"steps": None, "pace": Pace(failure_budget=100_000, min_duration=timedelta(seconds=30))}
+"""So dear that only growth bounds the weights: 10, 25, 50, whatever a crash lets pass by."""
+
+
+def paced(faults: dict[int, Fault] | None = None) -> World:
+    world = begin(faults, **PACED)
+    reaches(world, 50)
+    reaches(world, 100)
+    world.run(200)
+    return world
+
+
+def paced_bad(faults: dict[int, Fault] | None = None) -> World:
+    world = begin(faults, **PACED)
+    reaches(world, 25)
+    world.fail("v2@t1", 0.3)
+    world.run(200)
+    return world
+
+
+def paced_by_hand(faults: dict[int, Fault] | None = None) -> World:
+    pace = Pace(failure_budget=100_000, min_duration=timedelta(seconds=30), max_weight=30, approval="BeforePromotion")
+    world = begin(faults, steps=None, pace=pace)
+    reaches(world, 10)
+    world.act("pause/1/1")
+    world.run(60)
+    world.act("resume/1/2")
+    reaches(world, 30)
+    assert world.run(200, until=lambda each: each.phase == "Waiting")
+    world.act("approve/1/3")
+    reaches(world, 100)
+    world.run(200)
+    return world
+
+
+def pace_edited(faults: dict[int, Fault] | None = None) -> World:
+    world = begin(faults, **PACED)
+    reaches(world, 10)
+    world.edit(pace=None, steps=(Step(weight=20, hold=HOLD), Step(weight=40, hold=HOLD)))
+    reaches(world, 20)
+    world.edit(**PACED)
+    reaches(world, 100)
+    world.run(200)
+    return world
+
+
 def deleted(faults: dict[int, Fault] | None = None) -> World:
     world = begin(faults)
     reaches(world, 40)
@@ -153,6 +200,10 @@ SCRIPTS: dict[str, Callable[[dict[int, Fault] | None], World]] = {
     "furnished": furnished,
     "withdrawn": withdrawn,
     "superseded": superseded,
+    "paced": paced,
+    "paced bad": paced_bad,
+    "paced by hand": paced_by_hand,
+    "pace edited": pace_edited,
     "deleted": deleted,
     "deleted at rest": deleted_at_rest,
 }

@@ -39,6 +39,7 @@ def _moves(r: Random) -> dict[str, Callable[[], dict[str, Any]]]:
             "weights": one(((10, 40), (5, 10, 20), (40,), (60, 100), (1, 2, 3), (100,))),
             "gated": r.random() < 0.3,
         },
+        "the_pace_is_edited": lambda: {"budget": one((1, 20, 100_000)), "most": one((5, 50)), "gated": r.random() < 0.3},
         "the_answer_to_failure_is_edited": lambda: {"policy": one(("RollBack", "Hold"))},
         "extras_are_edited": lambda: {"preview": r.random() < 0.6, "mirror": r.random() < 0.6},
         "extras_drift": lambda: {"preview": r.random() < 0.5, "mirror": one((0, 100))},
@@ -74,6 +75,7 @@ def day(seed: int) -> list[Move]:
         "attached": r.choice((None, None, 0, 30)),
         "on_failure": r.choice(("RollBack", "RollBack", "Hold")),
         "extras": r.random() < 0.4,
+        "paced": r.choice((None, None, 20, 100_000)),
     }
     moves = _moves(r)
     trouble = r.sample(sorted(set(moves) - set(TIME)), r.randint(1, 6))

@@ -1,7 +1,7 @@
 """The rule of the pace: a price in, a weight out."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canary_operator.analysis.counters import Interval
@@ -47,8 +47,9 @@ def test_the_first_weight_reckons_with_a_version_that_fails_everything(rate: flo
         pytest.param(1, good(5), 100, 2, id="five good requests: at most 45 % fail, so 2 %"),
         pytest.param(1, good(20), 100, 3, id="at most 14 % fail: 9 % would fit, three times 1 % is the most"),
         pytest.param(10, good(20), 100, 10, id="the next weight does not fit"),
-        pytest.param(5, good(1000), 100, 15, id="three times the present weight, however good"),
-        pytest.param(20, good(10_000), 100, 50, id="the highest weight"),
+        pytest.param(5, good(1000), 10, 15, id="three times the present weight, however good"),
+        pytest.param(5, good(1000), 100, 10, id="twice, where a fifth of more would cost more than 20 before the first look"),
+        pytest.param(20, good(10_000), 10, 50, id="the highest weight"),
         pytest.param(50, good(10_000), 100, 50, id="never above it"),
         pytest.param(3, Spent(Counts(500, 2), Counts(9500, 0)), 100, 7, id="two failures more than stable make it careful"),
         pytest.param(3, Spent(Counts(500, 25), Counts(9500, 0)), 100, 3, id="the budget is spent"),
@@ -58,6 +59,26 @@ def test_the_first_weight_reckons_with_a_version_that_fails_everything(rate: flo
 )
 def test_the_next_weight_fits_what_is_left_of_the_budget(now: int, known: Spent, rate: float, weight: int) -> None:
     assert chosen(now, known, tempo(rate)) == weight
+
+
+@pytest.mark.parametrize(
+    ("canary", "stable", "certain"),
+    [
+        pytest.param(Counts(30, 30), Counts(1000, 0), 27.2, id="all of 30 failed: at least 27 by no chance"),
+        pytest.param(Counts(200, 4), Counts(3800, 0), 1.4, id="4 of 200"),
+        pytest.param(Counts(40_000, 440), Counts(40_000, 400), 6.2, id="40 more than stable of 40,000: nearly all may be chance"),
+        pytest.param(Counts(40_000, 400), Counts(40_000, 440), 0, id="fewer than stable"),
+        pytest.param(Counts(0, 0), Counts(0, 0), 0, id="nothing"),
+    ],
+)
+def test_of_the_budget_only_that_is_spent_which_is_no_chance(canary: Counts, stable: Counts, certain: float) -> None:
+    assert Spent(canary, stable).excess == pytest.approx(certain, abs=0.1)
+
+
+def test_failures_that_come_in_clumps_tell_less_and_cost_less_for_certain() -> None:
+    one_by_one, in_clumps = (Spent(Counts(2000, 30), Counts(98_000, 980), noise) for noise in (1.0, 10.0))
+    assert in_clumps.risk > one_by_one.risk
+    assert (in_clumps.excess, one_by_one.excess > 0) == (0, True)
 
 
 def test_slower_scrapes_make_it_more_careful() -> None:
@@ -76,6 +97,7 @@ def test_the_highest_weight_is_one_of_the_ladder() -> None:
     assert Price(20, 99).ladder[-2:] == (70, 99)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(PRICE.ladder), COUNTS, COUNTS, RATES, st.floats(0.5, 120))
 def test_a_rise_never_risks_more_than_what_is_left(weight: int, canary: Counts, stable: Counts, rate: float, spacing: float) -> None:
     choice = choose(PRICE, weight, Spent(canary, stable), tempo(rate, spacing))
@@ -85,6 +107,7 @@ def test_a_rise_never_risks_more_than_what_is_left(weight: int, canary: Counts, 
         assert choice.left <= PRICE.budget
 
 
+@settings(deadline=None)
 @given(st.sampled_from((0, *PRICE.ladder)), COUNTS, RATES)
 def test_a_larger_budget_is_never_slower_and_more_traffic_never_faster(weight: int, canary: Counts, rate: float) -> None:
     known = Spent(canary, Counts(1000, 10))
@@ -151,9 +174,9 @@ def test_by_how_much_the_lowest_weight_exceeds_the_budget_is_told(rate: float, s
 def test_what_keeps_the_next_weight_away_is_told_with_its_numbers() -> None:
     known = Spent(Counts(200, 4), Counts(3800, 0))
     choice = choose(PRICE, 10, known, tempo(1000))
-    assert choice == Choice(10, choice.risk, 16, PRICE, tempo(1000))
+    assert choice == Choice(10, choice.risk, choice.left, PRICE, tempo(1000))
     assert missing(choice, 15, known) == (
-        "weight 15 may cost 102 failures of 20, of which 16 are left: the canary may fail up to 4.5 % (it failed 4 of 200) at 1000 requests/s"
+        "weight 15 may cost 102 failures of 20, of which 18.6 are left: the canary may fail up to 4.5 % (it failed 4 of 200) at 1000 requests/s"
     )
 
 

@@ -44,7 +44,7 @@ def events(decision: Decision) -> list[str]:
         pytest.param(READY.healthy(rate=10), 10, id="10 requests/s: a larger first weight"),
         pytest.param(release().paced(1, since=30).healthy(seconds=30), 3, id="30 good requests"),
         pytest.param(release().paced(1, 3, since=30).healthy(seconds=30), 7, id="90 good requests"),
-        pytest.param(release().paced(20, since=60).healthy(), 50, id="the highest weight"),
+        pytest.param(release().paced(25, since=60).healthy(), 50, id="the highest weight"),
         pytest.param(release().paced(20, since=60, max_weight=30).healthy(), 30, id="a highest weight of the user's"),
         pytest.param(ALREADY.healthy(seconds=400), 100, id="the highest weight, for long enough"),
         pytest.param(release().paced(1, since=30, failure_budget=1).healthy(seconds=30), 1, id="a small budget"),
@@ -130,6 +130,28 @@ def test_the_warning_stands_still_while_the_rate_moves() -> None:
     first = risen.status()
     later = replace(risen, state=risen.decide().state).routing(weight=1).healthy(seconds=20, rate=990)
     assert later.status(first).warnings == first.warnings
+
+
+# ------------------------------------------------------------------------------------------------------------------ when the price is paid
+
+
+@pytest.mark.parametrize(
+    ("situation", "reason"),
+    [
+        pytest.param(release().paced(35, since=5), reasons.MORE_FAILURES, id="35 of 175 failed: another scrape would cost as many again"),
+        pytest.param(release().paced(35, since=5, failure_budget=200), reasons.SUSPECT, id="a budget that another scrape does not exceed"),
+        pytest.param(release().having(steps=(Step(weight=35),)).at_step(1, since=5), reasons.SUSPECT, id="steps have no price"),
+    ],
+)
+def test_a_confirmation_that_would_cost_more_than_the_budget_is_not_waited_for(situation: Situation, reason: str) -> None:
+    decision = situation.failing(0.2, seconds=5).decide()
+    assert decision.because.reason == reason
+    assert weights(decision) == ([0] if reason == reasons.MORE_FAILURES else [])
+
+
+def test_failures_like_stables_cost_nothing_however_many() -> None:
+    both = release().paced(35, since=60).failing(0.2, stable=0.2)
+    assert weights(both.decide()) == [50]
 
 
 # ----------------------------------------------------------------------------------------------------------------------- the highest weight
@@ -225,7 +247,7 @@ def test_pause_keeps_the_weight() -> None:
     assert weights(release().paced(1, since=30).healthy(seconds=30).acting("pause/1/1").decide()) == []
 
 
-@pytest.mark.parametrize(("pods", "weight"), [(4, 50), (2, 50), (1, 25)])
+@pytest.mark.parametrize(("pods", "weight"), [(4, 35), (2, 35), (1, 25)])
 def test_the_weight_is_what_budget_and_pods_both_allow(pods: int, weight: int) -> None:
     few = release().paced(20, since=60).healthy().having(capacity=1.0)
     assert weights(few.pods("v2", pods).decide()) == [weight]
@@ -283,7 +305,7 @@ def test_a_highest_weight_below_the_present_one_takes_nothing_away() -> None:
 
 def test_a_step_that_was_held_is_held_no_longer_under_a_pace() -> None:
     edited = release().at_step(2, since=30).healthy(seconds=30).having(pace=Pace(failure_budget=20))
-    assert weights(edited.decide()) == [25]
+    assert weights(edited.decide()) == [20]
 
 
 def test_a_gate_can_be_added_and_taken_away() -> None:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from canary_operator.api.pace import Pace
 from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
 from canary_operator.api.status import State
 from canary_operator.api.traffic import Mirror, Preview, PreviewMatch
@@ -41,6 +42,14 @@ PARTS = st.sampled_from(["canary", "canary", "stable", "another"])
 SHARES = st.sampled_from([0.0, 0.02, 0.2, 1.0])
 
 
+def pace(budget: int, *, most: int = 50, gated: bool = False) -> Pace:
+    """A pace that is over within minutes."""
+    least, longest = timedelta(seconds=30), timedelta(minutes=20)
+    return Pace(
+        failure_budget=budget, min_duration=least, max_duration=longest, max_weight=most, approval="BeforePromotion" if gated else None
+    )
+
+
 class Rules(RuleBasedStateMachine):
     """Everything that can happen to one CanaryRelease."""
 
@@ -59,6 +68,7 @@ class Rules(RuleBasedStateMachine):
         attached=st.sampled_from([None, None, 0, 30]),
         on_failure=st.sampled_from(["RollBack", "RollBack", "Hold"]),
         extras=st.booleans(),
+        paced=st.sampled_from([None, None, 20, 100_000]),
     )
     def begin(  # noqa: PLR0913 (what may differ between two days)
         self,
@@ -73,12 +83,15 @@ class Rules(RuleBasedStateMachine):
         attached: int | None,
         on_failure: str,
         extras: bool,
+        paced: int | None,
     ) -> None:
         analysis = replace(SPEC.analysis, insufficient_data=insufficient, no_data=no_data, deadline=deadline)
         steps = GATED if gated else SPEC.steps
         spec = replace(SPEC, analysis=analysis, settle=timedelta(seconds=settle), steps=steps, on_failure=on_failure)
         if extras and attached is None:
             spec = replace(spec, preview=PREVIEW, mirror=Mirror(percent=50, hold=timedelta(seconds=15)))
+        if paced:
+            spec = replace(spec, steps=None, pace=pace(paced, gated=gated))
         self.world = World(spec, rate=rate, targets=proxies, attached=attached)
         self.watcher = Watcher(self.world)
         self.hanging: Process | None = None
@@ -87,7 +100,7 @@ class Rules(RuleBasedStateMachine):
         self.world.run(4 * settle)
         self.world.deploy("v2")
         self.world.edit(version="v2")
-        self.world.run(300, until=lambda world: world.weight == reached)
+        self.world.run(300, until=lambda world: world.weight >= reached)
 
     # ------------------------------------------------------------------------------------------------------------------ time
 
@@ -140,7 +153,12 @@ class Rules(RuleBasedStateMachine):
     @rule(weights=st.sampled_from([(10, 40), (5, 10, 20), (40,), (60, 100), (1, 2, 3), (100,)]), gated=st.booleans())
     def steps_are_edited(self, weights: tuple[int, ...], gated: bool) -> None:
         approval = "Required" if gated else None
-        self.world.edit(steps=tuple(Step(weight=weight, hold=SPEC.steps[0].hold, approval=approval) for weight in weights))  # type: ignore[index,arg-type]
+        steps = tuple(Step(weight=weight, hold=SPEC.steps[0].hold, approval=approval) for weight in weights)  # type: ignore[index,arg-type]
+        self.world.edit(steps=steps, pace=None)
+
+    @rule(budget=st.sampled_from([1, 20, 100_000]), most=st.sampled_from([5, 50]), gated=st.booleans())
+    def the_pace_is_edited(self, budget: int, most: int, gated: bool) -> None:
+        self.world.edit(steps=None, pace=pace(budget, most=most, gated=gated))
 
     @rule(policy=st.sampled_from(["RollBack", "Hold"]))
     def the_answer_to_failure_is_edited(self, policy: str) -> None:

@@ -1,0 +1,55 @@
+"""`spec.pace` on real traffic: a good version gets there in little more than `minDuration`, a bad one costs less than its price."""
+
+from itertools import pairwise
+from typing import Any
+
+from tests.mesh.shop import Shop
+
+BUDGET = 20
+
+
+def paced(shop: Shop, **pace: Any) -> None:
+    """The first version serves, and the next is paced."""
+    shop.version("v1")
+    shop.release("v1", steps=None, pace={"failureBudget": BUDGET, "minDuration": "20s", **pace})
+    shop.wait("adopted", phase="Stable", reason="AtRest")
+
+
+def weights(shop: Shop) -> list[int]:
+    """The canary's weights that were recorded, in order, up to the last release's 100."""
+    records = [each.object.get("status", {}).get("release", {}) for each in shop.revisions.all if each.object["kind"] == "CanaryRelease"]
+    found = [record.get("weight", 0) for record in records if record.get("number") == 1]
+    return [weight for weight, following in pairwise([*found, -1]) if weight != following]
+
+
+def test_a_good_version_is_promoted_when_the_least_time_has_passed(shop: Shop) -> None:
+    paced(shop)
+    load = shop.load(100)
+    shop.version("v2")
+    shop.want("v2")
+    shop.wait_weight(5)  # scraped every second, 20 failures of 100 requests/s pay for 6.7 % that fail altogether
+    assert "if the canary fails up to 100 %" in shop.status["message"]
+    assert shop.status["step"] == "1"
+    past = shop.wait_ended(1, 180)
+    report = load.stop()
+    assert past["outcome"] == "Promoted"
+    assert (report.lost, report.failed()) == (0, 0), report
+    path = weights(shop)
+    risen = path[path.index(5) : path.index(100)]
+    assert risen == sorted(risen)
+    assert risen[-1] == 50
+    assert all(following <= 3 * weight for weight, following in pairwise(risen)), risen
+    shop.assert_rules()
+
+
+def test_a_bad_version_costs_less_than_its_price(shop: Shop) -> None:
+    paced(shop)
+    load = shop.load(100)
+    shop.version("v2", error_share=0.2)
+    shop.want("v2")
+    past = shop.wait_ended(1)
+    report = load.stop()
+    assert (past["outcome"], past["reason"]) == ("RolledBack", "MoreFailures")
+    assert report.failed() <= BUDGET, report
+    assert shop.weight == 0
+    shop.assert_rules()
