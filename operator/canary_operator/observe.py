@@ -62,7 +62,21 @@ def route_seen(it: Subject, cache: Cache) -> RouteSeen | None:
         extras=Extras(reading.preview, reading.mirror),
         stays=it.attached or it.named_by_root,
         touched_by=next((by for route in newest if (by := touched_by(route.document))), None),
+        unfinished=not reading.intact and _unfinished(it),
     )
+
+
+def _unfinished(it: Subject) -> bool:
+    """A write of ours reached some VirtualServices only: each is as the mark that it carries says, and the marks differ."""
+    ranks = set()
+    for route in it.routes:
+        if (reading := route.reading) is None:
+            continue
+        mark = Mark.parse(mark_text(route.document)) if route.document is not None else None
+        if mark is None or mark.uid != it.uid or not reading.intact or reading.weight != mark.weight:
+            return False
+        ranks.add(mark.rank)
+    return len(ranks) > 1
 
 
 def subsets_seen(it: Subject, cache: Cache) -> SubsetsSeen | None:

@@ -1,106 +1,13 @@
 """From an end to API calls, whosever the routes are: what is written, and what is let go again."""
 
-from dataclasses import dataclass, field
-from typing import Any, cast
-
 import pytest
 
-from canary_operator.api.names import FINALIZER
-from canary_operator.apply import apply
-from canary_operator.cache import Cache, Key
 from canary_operator.clients.errors import Conflict
-from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, SERVICE, VIRTUAL_SERVICE
-from canary_operator.clients.kubernetes import Cluster
-from canary_operator.hands import Hands
+from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, VIRTUAL_SERVICE
 from canary_operator.observe import route_seen, subsets_seen
-from canary_operator.release.model import (
-    BARE,
-    Disown,
-    Effect,
-    EnsureSubsets,
-    EnsureWeights,
-    Mark,
-    ReleaseFinalizer,
-    RemoveRoute,
-    RemoveSubsets,
-    SubsetsSeen,
-)
+from canary_operator.release.model import BARE, Disown, EnsureSubsets, EnsureWeights, RemoveRoute, RemoveSubsets, SubsetsSeen
 from canary_operator.routing import Stale
-from canary_operator.subject import Subject, subject
-from tests.shell.memory import Memory
-
-HOST = "reviews.shop.svc.cluster.local"
-KEY = Key("shop", "reviews")
-MARK = "canary.rollouts.dev/mark"
-Document = dict[str, Any]
-
-
-def named(name: str, spec: Document, **metadata: Any) -> Document:
-    return {"metadata": {"namespace": "shop", "name": name} | metadata, "spec": spec}
-
-
-def split(name: str = "primary", canary: int = 0, **more: Any) -> Document:
-    shares = [{"destination": {"host": "reviews", "subset": s}, "weight": w} for s, w in (("stable", 100 - canary), ("canary", canary))]
-    return {"name": name, "route": shares, **more}
-
-
-@dataclass
-class Process:
-    """One operator with its own picture of the cluster."""
-
-    memory: Memory
-    cache: Cache
-    woken: list[Key] = field(default_factory=list)
-
-    @property
-    def it(self) -> Subject:
-        found = subject(KEY, self.cache)
-        assert found is not None
-        return found
-
-    async def reach(self, *effects: Effect) -> None:
-        for effect in effects:
-            await apply(effect, self.it, Hands(cast(Cluster, self.memory), self.cache, self.woken.extend), {})
-
-    def mark(self, seq: int, weight: int = 0) -> Mark:
-        return Mark(self.it.uid, 1, seq, weight, "StepPassed")
-
-
-class World:
-    """A cluster with one CanaryRelease; `process` starts an operator that sees it as it is now."""
-
-    def __init__(self, **traffic: Any) -> None:
-        self.memory = Memory()
-        spec = {"service": {"name": "reviews"}, "version": "v2", **({"traffic": traffic} if traffic else {})}
-        self.memory.put(CANARY_RELEASE, named("reviews", spec, generation=1))
-        self.memory.put(SERVICE, named("reviews", {"ports": [{"port": 9080}], "selector": {"app": "reviews"}}))
-
-    def process(self) -> Process:
-        cache = Cache()
-        for kind in (CANARY_RELEASE, SERVICE, VIRTUAL_SERVICE, DESTINATION_RULE):
-            for (of, _, _), document in self.memory.objects.items():
-                if of == kind.kind:
-                    cache.store(kind, document)
-        cache.mark_synced()
-        return Process(self.memory, cache)
-
-    def spec(self, kind: str, name: str) -> Document:
-        found: Document = self.memory.objects[kind, "shop", name]["spec"]
-        return found
-
-    def metadata(self, kind: str, name: str) -> Document:
-        found: Document = self.memory.objects[kind, "shop", name]["metadata"]
-        return found
-
-
-TWO = {"attach": [{"virtualService": "web", "routes": ["primary"]}, {"virtualService": "api"}]}
-
-
-def attached() -> World:
-    world = World(**TWO)
-    world.memory.put(VIRTUAL_SERVICE, named("web", {"hosts": ["a"], "http": [split(timeout="1s"), split("other")]}))
-    world.memory.put(VIRTUAL_SERVICE, named("api", {"hosts": ["b"], "http": [split(mirrors=[{"destination": {"host": "log"}}])]}))
-    return world
+from tests.shell.applying import HOST, KEY, MARK, World, attached, named, split
 
 
 async def test_all_attached_routes_are_written_in_a_fixed_order_and_read_as_one() -> None:
@@ -140,6 +47,25 @@ async def test_one_of_two_writes_is_refused(canary: int, written: list[str]) -> 
         await process.reach(EnsureWeights(canary, process.mark(2, canary)))
     marked = [name for name in ("api", "web") if MARK in world.metadata("VirtualService", name).get("annotations", {})]
     assert marked == written
+
+
+async def test_a_write_that_reached_some_routes_only_is_told_from_somebody_elses() -> None:
+    world = attached()
+    process = world.process()
+    await process.reach(EnsureWeights(5, process.mark(2, 5)))
+    web = world.memory.objects["VirtualService", "shop", "web"]
+    world.memory.put(
+        VIRTUAL_SERVICE, {**web, "metadata": {**web["metadata"], "annotations": {**web["metadata"]["annotations"], "seen": "1"}}}
+    )
+    with pytest.raises(Conflict):
+        await process.reach(EnsureWeights(25, process.mark(3, 25)))
+    seen = route_seen(process.it, process.cache)
+    assert seen is not None and (seen.weight, seen.intact, seen.unfinished) == (25, False, True)
+    by_hand = {**world.memory.objects["VirtualService", "shop", "web"], "spec": {"http": [split(canary=7)]}}
+    world.memory.put(VIRTUAL_SERVICE, by_hand)
+    process = world.process()
+    seen = route_seen(process.it, process.cache)
+    assert seen is not None and (seen.weight, seen.intact, seen.unfinished) == (25, False, False)
 
 
 async def test_a_later_mark_on_any_route_stops_the_pass() -> None:
@@ -195,29 +121,6 @@ async def test_the_name_of_the_last_other_editor_is_kept() -> None:
     assert "managedFields" not in (process.it.rule or {})["metadata"]
 
 
-@pytest.mark.parametrize(
-    ("spec", "told"),
-    [
-        ({"http": [{"route": [{"destination": {"host": HOST, "subset": "stable"}}]}]}, "VirtualService edge/web"),
-        ({"tcp": [{"route": [{"destination": {"host": HOST, "subset": "canary"}}]}]}, "VirtualService edge/web"),
-        ({"http": [{"route": [{"destination": {"host": HOST}}]}]}, None),
-        ({"http": [{"route": [{"destination": {"host": "reviews", "subset": "stable"}}]}]}, None),
-        ({"http": [{"route": [{"destination": {"host": HOST, "subset": "other"}}]}]}, None),
-    ],
-    ids=["one names stable", "a TCP route names canary", "without a subset", "the Service of another namespace", "another subset"],
-)
-async def test_whoever_sends_to_our_subsets_is_known_in_a_deletion(spec: Document, told: str | None) -> None:
-    world = World()
-    process = world.process()
-    await process.reach(EnsureSubsets("v1", "v1", process.mark(2)), EnsureWeights(0, process.mark(3)))
-    assert (seen := subsets_seen(process.it, process.cache)) is not None and seen.named_by is None
-    release = world.memory.objects["CanaryRelease", *KEY]
-    world.memory.put(CANARY_RELEASE, {**release, "metadata": {**release["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}})
-    world.memory.put(VIRTUAL_SERVICE, named("web", spec, namespace="edge"))
-    process = world.process()
-    assert (seen := subsets_seen(process.it, process.cache)) is not None and seen.named_by == told
-
-
 # ------------------------------------------------------------------------------------------------- two processes and a deletion
 
 
@@ -271,30 +174,3 @@ async def test_an_object_of_our_name_that_somebody_else_made_meanwhile_is_not_ta
     with pytest.raises(Conflict):
         await process.reach(EnsureWeights(0, process.mark(1)))
     assert world.spec("VirtualService", "reviews") == {"hosts": [HOST], "http": []}
-
-
-# ------------------------------------------------------------------------------------- what one CanaryRelease does to another
-
-
-async def test_who_waits_for_what_a_pass_takes_away_is_woken() -> None:
-    """The watch has no news of what this process wrote itself: nobody else would tell the other CanaryRelease."""
-    world = World()
-    going = {"finalizers": [FINALIZER], "deletionTimestamp": "2026-01-01T00:00:00Z"}
-    release = world.memory.objects["CanaryRelease", *KEY]
-    world.memory.put(CANARY_RELEASE, {**release, "metadata": {**release["metadata"], **going}})
-    world.memory.put(CANARY_RELEASE, named("waiting", release["spec"], generation=1))
-    process = world.process()
-    await process.reach(ReleaseFinalizer())
-    assert subject(KEY, process.cache) is None
-    assert Key("shop", "waiting") in process.woken
-
-
-async def test_what_a_pass_reads_afresh_wakes_the_others_whom_it_concerns() -> None:
-    world = attached()
-    spec = {"service": {"name": "ratings"}, "version": "v2", "traffic": {"attach": [{"virtualService": "web", "routes": ["other"]}]}}
-    world.memory.put(CANARY_RELEASE, named("ratings", spec, generation=1))
-    process = world.process()
-    world.memory.put(VIRTUAL_SERVICE, named("web", {"http": [split(), split("other", canary=40)]}))
-    with pytest.raises(Conflict):
-        await process.reach(EnsureWeights(25, process.mark(2, 25)))
-    assert Key("shop", "ratings") in process.woken

@@ -102,6 +102,8 @@ class RouteSeen:
     """Somebody else needs it: it is the user's, or a user's root delegates to it. It is given back, never removed."""
     touched_by: str | None = None
     """Field manager that wrote it last, when that was somebody else; None: we did, or nobody knows."""
+    unfinished: bool = False
+    """Not intact because a write of ours reached some VirtualServices only; each still is as the mark that it carries says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,9 @@ def unserved(scene: Scene) -> Decision | None:
     route, state = scene.seen.route, scene.state
     if route is None or (route.weight == state.weight and route.intact):
         return None
+    if route.unfinished and route.mark is not None and route.weight >= state.weight:
+        words = f"the weight {state.weight} % reached some of the VirtualServices only; it is written to the others"
+        return _begin_again(scene, Because(route.mark.decision, words))
     if route.weight >= state.weight:
         words = f"the route gave the canary {route.weight} % instead of {state.weight} %, or led elsewhere; it was set right"
         because = Because(reasons.DRIFT, told(scene.seen, words))

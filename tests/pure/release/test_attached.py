@@ -3,8 +3,8 @@
 import pytest
 
 from canary_operator.release import reasons
-from canary_operator.release.model import EnsureSubsets, EnsureWeights, RouteSeen
-from tests.builders import LONG_AGO, NOW, Situation, finding, release, weights
+from canary_operator.release.model import Announce, EnsureSubsets, EnsureWeights, Mark, RouteSeen
+from tests.builders import LONG_AGO, NOW, UID, Situation, finding, release, weights
 
 REST = release().at_rest().routing(stays=True).observing(attached=True)
 
@@ -57,3 +57,20 @@ def test_weights_that_git_puts_back_while_both_subsets_select_stable_cost_the_ca
     """Its pods need not be ready yet: the requests go to stable, whatever the weight is."""
     decision = release().at_step(0).pods("v2", 0).routing(weight=30, stays=True).selecting(canary="v1").observing(attached=True).decide()
     assert (decision.because.reason, decision.state.lost, weights(decision)) == (reasons.PREPARING, False, [0])
+
+
+@pytest.mark.parametrize(
+    ("situation", "reason", "written"),
+    [
+        pytest.param(release().at_step(1, since=2), reasons.STEP_PASSED, 5, id="a rise"),
+        pytest.param(
+            release().at_step(0).routing(weight=5, mark=Mark(UID, 1, 9, 0, reasons.CANARY_LOST)), reasons.CANARY_LOST, 0, id="a drop"
+        ),
+    ],
+)
+def test_a_write_of_ours_that_reached_some_routes_only_is_completed_and_blames_nobody(
+    situation: Situation, reason: str, written: int
+) -> None:
+    decision = situation.routing(intact=False, unfinished=True, stays=True).observing(attached=True).decide()
+    assert (decision.because.reason, weights(decision), decision.state.drifts) == (reason, [written], 0)
+    assert not [effect for effect in decision.effects if isinstance(effect, Announce)]
