@@ -64,7 +64,9 @@ async def _attach(it: Subject, hands: Hands, mark: Mark, before: Document, way: 
 
 
 def _is_done(kind: Kind, before: Document, mark: Mark, same: bool) -> bool:
-    """Whether a routing object is as it should be, and was written by this CanaryRelease.
+    """Whether a routing object is as it should be, and was written by this very decision.
+
+    What is right already, by an earlier decision, is written all the same: it bears the mark then, and an older write that is on its way is refused.
 
     Raises:
         Stale: A later decision wrote it.
@@ -72,7 +74,7 @@ def _is_done(kind: Kind, before: Document, mark: Mark, same: bool) -> bool:
     last = Mark.parse(mark_text(before))
     if last is not None and last.uid == mark.uid and (last.rank > mark.rank or (last.rank == mark.rank and last != mark)):
         raise Stale(f"{kind.kind} {'/'.join(name_of(before))} carries mark {last}, later than {mark}")
-    return same and last is not None and last.uid == mark.uid
+    return same and last == mark
 
 
 async def _ensure(kind: Kind, it: Subject, hands: Hands, mark: Mark, before: Document | None, changed: dict[str, Any]) -> None:

@@ -25,6 +25,17 @@ async def test_all_attached_routes_are_written_in_a_fixed_order_and_read_as_one(
     assert len(world.memory.requests) == 2, "twice is once"
 
 
+async def test_a_later_decision_marks_the_routes_though_their_weights_are_right() -> None:
+    """A write that is still on its way was derived from what stood before: now it is refused."""
+    world = World()
+    process = world.process()
+    await process.reach(EnsureSubsets("v1", "v2", process.mark(1)), EnsureWeights(0, process.mark(2)))
+    before = world.metadata("VirtualService", "reviews")["resourceVersion"]
+    await process.reach(EnsureWeights(0, process.mark(3)))
+    assert world.metadata("VirtualService", "reviews")["resourceVersion"] != before
+    assert world.metadata("VirtualService", "reviews")["annotations"][MARK] == str(process.mark(3))
+
+
 async def test_routes_that_differ_read_as_the_highest_and_are_not_intact() -> None:
     world = attached()
     world.memory.put(VIRTUAL_SERVICE, named("web", {"http": [split(canary=40)]}))

@@ -7,9 +7,11 @@ from canary_operator.cache import Key
 from canary_operator.clients.errors import Conflict
 from canary_operator.clients.kinds import CANARY_RELEASE, VIRTUAL_SERVICE
 from canary_operator.observe import subsets_seen
-from canary_operator.release.model import EnsureSubsets, EnsureWeights, ReleaseFinalizer
+from canary_operator.release import reasons
+from canary_operator.release.model import Disown, EnsureSubsets, EnsureWeights, Mark, ReleaseFinalizer
 from canary_operator.subject import subject
-from tests.shell.applying import HOST, KEY, Document, World, attached, named, split
+from tests.builders import release, weights
+from tests.shell.applying import HOST, KEY, MARK, Document, World, attached, named, split
 
 
 async def test_who_waits_for_what_a_pass_takes_away_is_woken() -> None:
@@ -57,3 +59,25 @@ async def test_whoever_sends_to_our_subsets_is_known_in_a_deletion(spec: Documen
     world.memory.put(VIRTUAL_SERVICE, named("web", spec, namespace="edge"))
     process = world.process()
     assert (seen := subsets_seen(process.it, process.cache)) is not None and seen.named_by == told
+
+
+async def test_giving_a_shared_virtual_service_back_leaves_the_others_mark() -> None:
+    world = attached()
+    spec = {"service": {"name": "ratings"}, "version": "v2", "traffic": {"attach": [{"virtualService": "web", "routes": ["other"]}]}}
+    world.memory.put(CANARY_RELEASE, named("ratings", spec, generation=1))
+    process = world.process()
+    await process.reach(EnsureWeights(0, process.mark(2)))
+    web = world.memory.objects["VirtualService", "shop", "web"]
+    theirs = f"{world.memory.objects['CanaryRelease', 'shop', 'ratings']['metadata']['uid']}/1/4/5/StepPassed"
+    world.memory.put(VIRTUAL_SERVICE, {**web, "metadata": {**web["metadata"], "annotations": {MARK: theirs}}})
+    process = world.process()
+    await process.reach(Disown())
+    assert world.metadata("VirtualService", "web")["annotations"] == {MARK: theirs}
+    assert not world.metadata("VirtualService", "api")["annotations"]
+
+
+def test_a_rise_that_another_releases_mark_covers_is_written_as_if_it_had_never_been() -> None:
+    """Two releases in one VirtualService: the mark that stands there is the last writer's."""
+    recorded = release().at_step(1, since=6).routing(weight=0, mark=Mark("another", 1, 4, 5, reasons.STEP_PASSED))
+    decision = recorded.decide()
+    assert (decision.because.reason, weights(decision), decision.state.drifts) == (reasons.STEP_PASSED, [5], 0)

@@ -275,9 +275,16 @@ class Scene:
             ending=Ending(outcome=outcome, reason=reason, message=message),
         )
         because = Because(reason, message)
-        shift = (self.shift(state, reason, 0),) if self.exposed else ()
+        shift = (self.shift(state, reason, 0),) if self.exposed or self._is_rising else ()
         announce = Announce(because, warning=outcome is Outcome.ROLLED_BACK)
         return self.answer(because, state=state, effects=(*shift, RecordState(), announce), again=self.spec.drain)
+
+    @property
+    def _is_rising(self) -> bool:
+        """A recorded rise may still be on its way to the API: it is refused only if the route has changed since it was derived."""
+        route, decided = self.seen.route, (self.state.number, self.state.seq)
+        unwritten = route is not None and (route.mark is None or route.mark.uid != self.seen.uid or route.mark.rank < decided)
+        return unwritten and self.state.weight > 0
 
     def stable_gone(self, before: str = "") -> Decision:
         """Traffic stays until stable serves again. A subset that is missing is put back all the same: a route that names it answers 503."""

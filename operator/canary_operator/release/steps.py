@@ -157,7 +157,8 @@ def _is_due(scene: Scene, route: RouteSeen) -> bool:
     state = scene.state
     passed = rungs(state.plan)[: state.step if state.state is State.PROMOTING else max(state.step - 1, 0)]
     before = passed[-1].weight if passed else 0
-    return route.weight == before and route.mark is not None and route.mark.weight != state.weight
+    mark = route.mark
+    return route.weight == before and mark is not None and (mark.weight != state.weight or mark.uid != scene.seen.uid)
 
 
 def _unsettled(scene: Scene) -> Decision | None:

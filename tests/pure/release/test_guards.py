@@ -8,8 +8,8 @@ import pytest
 from canary_operator.api.record import BaselineRecord, Tally
 from canary_operator.api.status import Outcome, State
 from canary_operator.release import reasons
-from canary_operator.release.model import EnsureFinalizer, RecordState
-from tests.builders import Situation, finding, labels, release, weights
+from canary_operator.release.model import EnsureFinalizer, Mark, RecordState
+from tests.builders import UID, Situation, finding, labels, release, weights
 
 RUNNING = release().at_step(2, since=60)
 BAKING = release().baking(since=60)
@@ -187,3 +187,10 @@ def test_a_finalizer_that_somebody_took_off_is_put_back_before_anything_else(sit
 
 def test_traffic_goes_back_without_waiting_for_the_finalizer() -> None:
     assert weights(RUNNING.failing(1.0).observing(finalizer=False).decide()) == [0]
+
+
+def test_a_release_that_ends_before_its_recorded_rise_was_written_fences_it_off() -> None:
+    """The write may still be on its way: refused it is only if the route has changed since it was derived."""
+    recorded = release().at_step(1, since=6).routing(weight=0, mark=Mark(UID, 1, 8, 0, reasons.PREPARING))
+    assert weights(recorded.acting("abort/1/1").decide()) == [0]
+    assert weights(release().at_step(0).acting("abort/1/1").decide()) == []
