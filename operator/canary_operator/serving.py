@@ -5,6 +5,7 @@ Pods are not watched: a pod is named after its ReplicaSet, and the ReplicaSet's 
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from canary_operator.cache import REVISION, Cache, Document
 from canary_operator.mesh.pods import base_of_pod, base_of_pods
@@ -37,6 +38,22 @@ def versions(it: Subject, service: Document, cache: Cache) -> Iterator[tuple[str
                 desired=sum(each["spec"].get("replicas") or 0 for each in members),
             ),
         )
+
+
+def made(it: Subject, service: Document, cache: Cache) -> datetime | None:
+    """When the Service and the first of its EndpointSlices were both there; None: the API server does not say.
+
+    Slices come and go with the number of pods, so a newer one beside an older says nothing.
+    """
+    slices = [_created(each) for each in cache.endpoint_slices(it.key.namespace, it.spec.service.name)]
+    known = (_created(service), min((time for time in slices if time is not None), default=None))
+    return max((time for time in known if time is not None), default=None)
+
+
+def _created(document: Document) -> datetime | None:
+    """The end of the second in which it was made: the API server cuts the rest off."""
+    text = document["metadata"].get("creationTimestamp")
+    return datetime.fromisoformat(text) + timedelta(seconds=1) if text else None
 
 
 def _ready_pods(it: Subject, cache: Cache) -> set[str]:

@@ -115,7 +115,11 @@ def _endpoint_slice(document: Document) -> dict[str, Any]:
     metadata = document["metadata"]
     service = (metadata.get("labels") or {}).get(SERVICE_NAME)
     return {
-        "metadata": {**_identity(metadata), "labels": {SERVICE_NAME: service} if service else {}},
+        "metadata": {
+            **_identity(metadata),
+            "creationTimestamp": metadata.get("creationTimestamp"),
+            "labels": {SERVICE_NAME: service} if service else {},
+        },
         "endpoints": [
             {"targetRef": {"name": (endpoint.get("targetRef") or {}).get("name")}, "conditions": endpoint.get("conditions") or {}}
             for endpoint in document.get("endpoints") or ()

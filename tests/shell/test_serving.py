@@ -1,12 +1,13 @@
 """Which pods count for which version: by the names that Kubernetes gives them, and only pods."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from canary_operator.cache import Cache, Key
 from canary_operator.clients.kinds import CANARY_RELEASE, ENDPOINT_SLICE, REPLICA_SET, SERVICE
-from canary_operator.serving import versions
+from canary_operator.serving import made, versions
 from canary_operator.subject import subject
 
 KEY = Key("shop", "reviews")
@@ -61,3 +62,36 @@ def test_pods_that_may_be_of_either_version_count_for_none() -> None:
 def test_an_endpoint_that_is_no_pod_counts_for_nobody() -> None:
     by_hand = {"addresses": ["192.0.2.7"], "conditions": {"ready": True}}
     assert ready([replica_set("reviews-v1-1", "v1")], [by_hand, pod_of("reviews-v1-1", "abcde")]) == {"v1": 1}
+
+
+# ------------------------------------------------------------------------------------------------ since when
+def made_at(service: str | None, *slices: str | None) -> datetime | None:
+    """Since when endpoints of the Service can be known, from the seconds at which it and its slices were made."""
+    cache, label = Cache(), {"kubernetes.io/service-name": "reviews"}
+    document = named("reviews", metadata={"creationTimestamp": service})
+    cache.store(CANARY_RELEASE, named("reviews", spec={"service": {"name": "reviews"}, "version": "v2"}))
+    for number, created in enumerate(slices):
+        cache.store(ENDPOINT_SLICE, named(f"reviews-{number}", metadata={"labels": label, "creationTimestamp": created}, endpoints=[]))
+    it = subject(KEY, cache)
+    assert it is not None
+    return made(it, document, cache)
+
+
+def clock(hour: int, second: int = 0) -> datetime:
+    return datetime(2026, 3, 1, hour, 0, second, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("service", "slices", "expected"),
+    [
+        pytest.param("2026-03-01T10:00:00Z", [], clock(10, 1), id="the second of the Service is over"),
+        pytest.param("2026-03-01T10:00:00Z", ["2026-03-01T10:00:07Z"], clock(10, 8), id="its endpoints came later"),
+        pytest.param("2026-03-01T10:00:00Z", ["2026-03-01T09:00:00Z"], clock(10, 1), id="slices of the old one linger"),
+        pytest.param("2026-03-01T10:00:00Z", ["2026-03-01T12:00:00Z", "2026-03-01T10:00:01Z"], clock(10, 2), id="a slice was added"),
+        pytest.param(None, [None], None, id="nobody says when"),
+    ],
+)
+def test_endpoints_are_known_since_the_service_and_its_first_slice_were_made(
+    service: str | None, slices: list[str | None], expected: datetime | None
+) -> None:
+    assert made_at(service, *slices) == expected

@@ -152,6 +152,8 @@ class Observation:
     """The stable revision as recorded; None before the adoption."""
     versions: Mapping[str, Serving] | None = None
     """Per version, what serves behind the Service; None when the Service is missing."""
+    service_since: datetime | None = None
+    """When the Service, or its endpoints, were made. Proxies knew of no endpoint before. None: nobody knows, or long ago."""
     route: RouteSeen | None = None
     """None: no VirtualService of ours."""
     route_gone_since: datetime | None = None

@@ -1,6 +1,6 @@
 """What the last answer of Prometheus says of both versions, and why it is not accepted when it is not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from canary_operator.analysis.counters import Interval, counted_by, intervals, spacing
@@ -19,6 +19,8 @@ STALE_SPACINGS = 3
 STALE_AT_LEAST = timedelta(seconds=15)
 STALE_UNKNOWN = timedelta(seconds=90)
 """The same while the spacing is not known yet: longer than the longest usual scrape interval."""
+SERVICE_SETTLES = timedelta(seconds=10)
+"""Until all proxies know the endpoints of a Service that was made anew: as long as istiod collects changes at most (PILOT_DEBOUNCE_MAX)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Reading:
 
 def read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Reading:
     """What the last answer of Prometheus says of both versions."""
+    if seen.versions is None:  # nobody knows whose series are whose
+        return Reading(missing=Because(reasons.GATHERING, f"Service {spec.service.name} is missing, so nothing is counted"))
     match seen.samples:
         case None:
             return Reading(missing=Because(reasons.GATHERING, "the first samples are awaited"))
@@ -79,7 +83,21 @@ def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answ
     unseen = None
     if state.weight and not _has_series(samples, arms[0]):
         unseen = f"Prometheus has no series of the canary: {_of(arms[0])} is empty"
-    return Reading(found, missing, None if missing else timedelta(seconds=allowed - age + 0.001), newest, unseen)
+    return _since_made(spec, seen, Reading(found, missing, None if missing else timedelta(seconds=allowed - age + 0.001), newest, unseen))
+
+
+def _since_made(spec: CanaryReleaseSpec, seen: Observation, reading: Reading) -> Reading:
+    """What a Service that was made anew leaves of it: requests that no proxy could send anywhere say nothing of either version."""
+    if seen.service_since is None:
+        return reading
+    settles = max(spec.settle, SERVICE_SETTLES)
+    counted_from = seen.service_since + settles
+    found = tuple(each for each in reading.found if each.since >= counted_from.timestamp())
+    left = counted_from - seen.now
+    if reading.missing or left <= timedelta(0):
+        return replace(reading, found=found)
+    words = f"Service {spec.service.name} was made anew; for {settles.total_seconds():g} s nothing is counted: not all proxies know its endpoints"
+    return replace(reading, found=found, missing=Because(reasons.SETTLING, words), stale_in=left)
 
 
 def _arms(state: ReleaseRecord, seen: Observation) -> tuple[frozenset[str], frozenset[str]]:

@@ -74,7 +74,7 @@ MEANING: dict[str, tuple[str, str]] = {
         "The canary subset is being pointed at the new version, at weight 0; the first weight is written shortly before a scrape.",
         "Wait.",
     ),
-    SETTLING: ("A routing write is on its way to all proxies.", "Wait."),
+    SETTLING: ("A routing write, or a Service that was made anew, is on its way to all proxies.", "Wait."),
     CANARY_NOT_READY: (
         "The canary has too few ready pods for the next weight.",
         "Look at the canary's pods; scale it up, or lower `spec.capacity`.",

@@ -24,14 +24,16 @@ def progress(scene: Scene) -> Decision:
 
 
 def _stable_changed(scene: Scene) -> Decision | None:
-    """Evidence is never shared between revisions: a stable that was deployed anew starts it again."""
+    """Evidence is never shared between revisions: a stable that was deployed anew starts it again.
+
+    What is known from before the release is kept: it only makes the odds more careful, and tells an incident from how the service usually is.
+    """
     state, serving = scene.state, scene.serving(scene.state.from_)
     if serving is None or serving.revision == state.from_:
         return None
     because = Because(reasons.STABLE_CHANGED, f"stable was deployed anew as {serving.revision}; evidence starts again")
-    fresh = replace(
-        scene.checked(), from_=serving.revision, observed_seconds=0, evidence=record_of(restart(scene.look.committed)), baseline=None
-    )
+    evidence = record_of(restart(scene.look.committed))
+    fresh = replace(scene.checked(), from_=serving.revision, observed_seconds=0, evidence=evidence, incident_since=None)
     decision = scene.answer(because, state=fresh, effects=(RecordState(), Announce(because)), again=scene.spec.settle)
     return replace(decision, stable=serving.revision)
 

@@ -90,6 +90,8 @@ class Stored:
     subsets: Subsets | None = None
     versions: Mapping[str, Serving] | None = field(default_factory=dict)
     """Per version, what serves behind the Service; None: the Service is missing."""
+    service_since: float | None = None
+    """When the Service was made again, Unix seconds; None: it has been there all the time."""
     findings: tuple[Because, ...] = ()
     """What preflight has found."""
     reason: str = ""

@@ -118,6 +118,7 @@ class Process:
             last_release=status.last_release,
             stable=status.stable,
             versions=stored.versions,
+            service_since=None if stored.service_since is None else moment(stored.service_since),
             route=_route_seen(route, route_since, attached=attached) if route else None,
             route_gone_since=None if route else moment(route_since),
             subsets=_subsets_seen(subsets, subsets_since) if subsets else None,

@@ -1,5 +1,6 @@
 """The stage: objects, pods, mesh, Prometheus, and what people and clusters do to them. Knows neither the operator nor how time passes."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from canary_operator.api.spec import CanaryReleaseSpec
@@ -34,6 +35,8 @@ class Stage:
         self.prometheus = Prometheus(spacing, EPOCH + spacing / 2)
         self.dirty = True
         """Something has changed that the operator has not looked at yet."""
+        self._behind: dict[str, Serving] | None = None
+        """What would serve, were the Service there; None: it is."""
         self.cluster.put(PERSON, "resource", Resource(spec))
         if attached is not None:
             self.cluster.put(PERSON, "route", Route(attached, owned=False))
@@ -44,12 +47,22 @@ class Stage:
         self.cluster.put(by, what, value)
         self.dirty = True
 
+    @property
+    def _serving(self) -> Mapping[str, Serving]:
+        return (self.cluster.now.versions or {}) if self._behind is None else self._behind
+
+    def _serve(self, versions: dict[str, Serving]) -> None:
+        if self._behind is None:
+            self._put(CLUSTER, "versions", versions)
+        else:
+            self._behind = versions
+
     def deploy(self, version: str, *, pods: int = 4, template: int = 1, fails: float | Failing = 0.0) -> None:
         """Pods of a version, all ready; another template is another revision of it."""
         revision = f"{version}@t{template}"
         self.fail(revision, fails)
         serving = Serving(version, revision, (f"app-{version}",), pods, pods)
-        self._put(CLUSTER, "versions", {**(self.cluster.now.versions or {}), version: serving})
+        self._serve({**self._serving, version: serving})
 
     def fail(self, revision: str, fails: float | Failing) -> None:
         """From now on this share of the requests of a revision fails."""
@@ -57,13 +70,26 @@ class Stage:
 
     def scale(self, version: str, ready: int, desired: int | None = None) -> None:
         """So many pods of a version are ready; `desired` (as many when left out) are asked for."""
-        versions = dict(self.cluster.now.versions or {})
-        wanted = max(ready, versions[version].desired) if desired is None else desired
-        self._put(CLUSTER, "versions", {**versions, version: replace(versions[version], ready=ready, desired=wanted)})
+        known = self._serving[version]
+        wanted = max(ready, known.desired) if desired is None else desired
+        self._serve({**self._serving, version: replace(known, ready=ready, desired=wanted)})
 
     def undeploy(self, version: str) -> None:
         """The version is gone, workload and all."""
-        self._put(CLUSTER, "versions", {name: each for name, each in (self.cluster.now.versions or {}).items() if name != version})
+        self._serve({name: each for name, each in self._serving.items() if name != version})
+
+    def lose_service(self) -> None:
+        """Somebody deletes the Service; the pods stay."""
+        if self._behind is None:
+            self._behind = dict(self.cluster.now.versions or {})
+            self._put(CLUSTER, "versions", None)
+
+    def restore_service(self) -> None:
+        """The Service is made again, with the same pods behind it."""
+        if self._behind is not None:
+            versions, self._behind = self._behind, None
+            self._put(CLUSTER, "service_since", self.cluster.time)
+            self._put(CLUSTER, "versions", versions)
 
     def edit(self, **changes: object) -> None:
         """A person changes fields of the spec."""

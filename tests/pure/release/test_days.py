@@ -33,6 +33,7 @@ def _moves(r: Random) -> dict[str, Callable[[], dict[str, Any]]]:
         "requests_fail": lambda: {"who": one(PARTS), "share": one(SHARES)},
         "pods_come_and_go": lambda: {"who": one(PARTS), "pods": one((0, 1, 4))},
         "deployed_anew": lambda: {"who": one(PARTS), "template": one((1, 2, 3)), "share": one(SHARES)},
+        "the_service_comes_and_goes": lambda: {"there": r.random() < 0.6},
         "undeployed": lambda: {"who": one(PARTS)},
         "another_version_is_wanted": lambda: {"version": one(VERSIONS)},
         "steps_are_edited": lambda: {

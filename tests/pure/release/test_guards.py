@@ -194,3 +194,35 @@ def test_a_release_that_ends_before_its_recorded_rise_was_written_fences_it_off(
     recorded = release().at_step(1, since=6).routing(weight=0, mark=Mark(UID, 1, 8, 0, reasons.PREPARING))
     assert weights(recorded.acting("abort/1/1").decide()) == [0]
     assert weights(release().at_step(0).acting("abort/1/1").decide()) == []
+
+
+@pytest.mark.parametrize(
+    "situation",
+    [
+        pytest.param(RUNNING.healthy(), id="on its way"),
+        pytest.param(RUNNING.failing(0.2), id="rolled back"),
+        pytest.param(RUNNING.acting("abort/1/1"), id="aborted"),
+        pytest.param(RUNNING.pods("v2", 0), id="without pods"),
+        pytest.param(RUNNING.observing(deleting=True), id="deleted"),
+        pytest.param(BAKING.healthy(), id="baking: the old version is still the way back"),
+        pytest.param(RUNNING.ending(reasons.MORE_FAILURES), id="on the way home"),
+    ],
+)
+def test_the_canary_is_never_called_stable_before_it_is_promoted(situation: Situation) -> None:
+    """Rule 12: a deletion, or another process, ends at what status calls stable."""
+    assert (situation.decide().stable, situation.status().stable) == ("v1@t1", "v1@t1")
+
+
+@pytest.mark.parametrize(
+    "situation",
+    [
+        pytest.param(RUNNING.pods("v2", 0), id="no ready pods"),
+        pytest.param(RUNNING.routing(weight=1), id="somebody took weight away"),
+        pytest.param(RUNNING.selecting(canary="v3"), id="its subset selects another version"),
+        pytest.param(RUNNING.observing(route=None), id="the route is gone"),
+    ],
+)
+def test_a_canary_that_lost_its_weight_begins_again_at_step_1(situation: Situation) -> None:
+    """Rule 1: what was earned before counts for nothing."""
+    state = situation.decide().state
+    assert (state.state, state.step, state.weight, state.observed_seconds) == (State.PROGRESSING, 0, 0, 0)

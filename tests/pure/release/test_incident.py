@@ -39,3 +39,26 @@ def test_a_checkpoint_does_not_hide_an_incident() -> None:
     world.run(100)
     began = {one.decision.state.incident_since for one in world.passes if one.time > world.cluster.time - 100}
     assert len(began) == 1
+
+
+# ------------------------------------------------------------------------------------------------ stable is deployed anew
+def test_a_stable_that_was_deployed_anew_may_have_an_incident_too() -> None:
+    """It is told by how the service was before the release: the new revision has no minutes before the first weight."""
+    world = begin(steps=(LONG,))
+    reaches(world, 40)
+    world.run(20)
+    world.deploy("v1", template=2)
+    world.run(20)
+    for revision, share in (("v1@t2", 0.8), ("v2@t1", 0.75)):
+        world.fail(revision, share)
+    assert world.run(300, until=lambda each: each.weight == 0)
+    assert world.passes[-1].decision.because.reason == reasons.GLOBAL_INCIDENT
+
+
+def test_a_stable_that_is_deployed_anew_during_an_incident_is_given_its_own_three_minutes() -> None:
+    world, began = struck(100.0)
+    world.run(INCIDENT.total_seconds() - 30)
+    world.deploy("v1", template=2, fails=0.0)
+    world.fail("v2@t1", 0.0)
+    world.run(200)
+    assert (world.weight, world.passes[-1].decision.state.incident_since) == (40, None)

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from canary_operator.api.record import BaselineRecord, State, Tally
 from canary_operator.api.spec import Hold, Step
-from canary_operator.api.status import State
 from canary_operator.release import reasons
 from canary_operator.release.model import Announce
 from canary_operator.release.plan import plan_of
@@ -146,6 +146,12 @@ def test_evidence_starts_again_when_stable_is_deployed_anew() -> None:
     assert decision.because.reason == reasons.STABLE_CHANGED
     assert (decision.state.from_, decision.stable, decision.state.observed_seconds) == ("v1@t2", "v1@t2", 0)
     assert decision.state.evidence.segments == ()
+
+
+def test_what_is_known_from_before_the_release_outlives_a_new_stable_revision() -> None:
+    before = BaselineRecord(stable=Tally(requests=6000, failures=60), noise=4)
+    decision = release().at_step(2, since=60).recorded(baseline=before).healthy().deployed("v1", template=2).decide()
+    assert (decision.because.reason, decision.state.baseline) == (reasons.STABLE_CHANGED, before)
 
 
 def test_the_default_plan_is_5_10_25_50() -> None:

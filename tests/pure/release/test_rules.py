@@ -144,6 +144,13 @@ class Rules(RuleBasedStateMachine):
     def undeployed(self, who: str) -> None:
         self.world.undeploy(self._version(who))
 
+    @rule(there=st.booleans())
+    def the_service_comes_and_goes(self, there: bool) -> None:
+        if there:
+            self.world.restore_service()
+        else:
+            self.world.lose_service()
+
     # ---------------------------------------------------------------------------------------------------------------- people
 
     @rule(version=st.sampled_from(VERSIONS))
@@ -272,6 +279,7 @@ def end_of_trouble(world: World) -> None:
     world.api.faults.clear()
     world.api.broken = set()
     world.find()
+    world.restore_service()
     world.prometheus_is(Mode.WORKING)
     world.traffic.rate = 100.0
     resource = world.cluster.now.resource
