@@ -14,7 +14,7 @@ from tests.shell.virtual_time import now, run
 
 KEY = Key("shop", "reviews")
 TEN = timedelta(seconds=10)
-DEPTH, AGE, CHECK = QueryAsk("depth", TEN), QueryAsk("age", timedelta(seconds=25)), QueryAsk("depth", None)
+DEPTH, AGE, CHECK = QueryAsk("one", "depth", TEN), QueryAsk("two", "age", timedelta(seconds=25)), QueryAsk("one", "depth", None)
 
 
 class World:

@@ -18,6 +18,8 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 class QueryAsk:
     """One of the user's own queries, as it is to be asked."""
 
+    name: str
+    """What the user calls it."""
     text: str
     """PromQL."""
     interval: timedelta | None

@@ -172,7 +172,7 @@ def _queries(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -
 
 
 def _ask(wish: Wish, query: Query, state: ReleaseRecord) -> QueryAsk:
-    return QueryAsk(query.text, wish.interval if state.state in _RUNNING else None)
+    return QueryAsk(wish.name, query.text, wish.interval if state.state in _RUNNING else None)
 
 
 def _query(wish: Wish, text: str) -> Query:

@@ -31,6 +31,7 @@ from canary_operator.release.model import (
 from canary_operator.release.report import status_of, worth_writing
 from canary_operator.simulation.api import Api, Failed
 from canary_operator.simulation.objects import UID, Resource, Route, Stored, Subsets, moment, tick
+from canary_operator.simulation.questions import Questions
 
 BACK_OFF = timedelta(seconds=1)
 """After a pass that failed."""
@@ -67,6 +68,7 @@ class Process:
     cache: Stored | None = None
     """What the watches last said."""
     answer: Answer | None = None
+    questions: Questions = field(default_factory=Questions)
     due: float | None = None
     """When it looks again, Unix seconds; None: when something changes."""
     events: list[Because] = field(default_factory=list)
@@ -126,6 +128,7 @@ class Process:
             fresh=all(self._is_older(part.mark, part.version) for part in (route, subsets) if part),
             findings=stored.findings,
             samples=self.answer,
+            queries=dict(self.questions.answered),
         )
 
     def _since(self, what: str, content: Hashable, now: float) -> float:

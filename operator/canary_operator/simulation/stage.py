@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from canary_operator.analysis.samples import NoData
+from canary_operator.analysis.value import Value
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import State
 from canary_operator.release.model import Because, Serving
 from canary_operator.simulation.draws import Draw, expected
 from canary_operator.simulation.objects import CLUSTER, PERSON, Cluster, Resource, Route, Subsets
 from canary_operator.simulation.prometheus import Mode, Prometheus
+from canary_operator.simulation.questions import Answers
 from canary_operator.simulation.traffic import Failing, Traffic, steadily
 
 EPOCH = 1_763_847_000.0
@@ -33,6 +36,8 @@ class Stage:
         self.cluster = Cluster(EPOCH, attached=attached is not None)
         self.traffic = Traffic(draw or expected(), rate, tuple(f"gateway-{number}" for number in range(targets)))
         self.prometheus = Prometheus(spacing, EPOCH + spacing / 2)
+        self.values: dict[str, Answers] = {}
+        """What queries of the user's own answer, by name; one that is missing answers a good value."""
         self.dirty = True
         """Something has changed that the operator has not looked at yet."""
         self._behind: dict[str, Serving] | None = None
@@ -120,6 +125,10 @@ class Stage:
     def prometheus_is(self, mode: Mode) -> None:
         """Prometheus does like this from now on."""
         self.prometheus.mode = mode
+
+    def measures(self, name: str, value: float | None) -> None:
+        """From now on this query of the user's own answers this value; None: it matches no series."""
+        self.values[name] = lambda now: NoData("no series match it") if value is None else Value(now, value)
 
     # ---------------------------------------------------------------------------------------------------------------- questions
 

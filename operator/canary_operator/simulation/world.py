@@ -10,6 +10,7 @@ from canary_operator.simulation.draws import Draw
 from canary_operator.simulation.objects import tick
 from canary_operator.simulation.process import Pass, Process
 from canary_operator.simulation.proxies import Proxies
+from canary_operator.simulation.questions import answer
 from canary_operator.simulation.stage import EPOCH, Stage
 
 MOST_PASSES = 40
@@ -83,7 +84,9 @@ class World(Stage):
 
     def _next(self) -> float:
         due = min(self.prometheus.due, self.proxies.due, self._coming[0][0] if self._coming else float("inf"))
-        return min(due, self.process.due) if self.process and self.process.due is not None else due
+        if self.process is None:
+            return due
+        return min(due, self.process.questions.due, float("inf") if self.process.due is None else self.process.due)
 
     def _advance(self, time: float) -> None:
         if time > self.cluster.time:
@@ -99,6 +102,7 @@ class World(Stage):
             self._query()
         if self.process and self.process.due is not None and self.process.due <= now:
             self.dirty = True
+        self._inquire()
 
     # ------------------------------------------------------------------------------------------------------------- the operator
 
@@ -123,6 +127,8 @@ class World(Stage):
             return
         self.passes.append(done)
         self._want(done.decision.ask)
+        process.questions.want(done.decision.queries, self.cluster.time)
+        self._inquire()
         # What was written comes back by the watch; a timer may be due at once.
         self.dirty |= self.cluster.now.number != before or (process.due is not None and process.due <= self.cluster.time)
 
@@ -142,6 +148,14 @@ class World(Stage):
         # A frozen Prometheus has no news, so it wakes nobody.
         self.dirty |= answer != self.process.answer
         self.process.answer = answer
+
+    def _inquire(self) -> None:
+        """The users' own queries, as far as they are due."""
+        resource, now = self.cluster.now.resource, self.cluster.time
+        if self.process is None or resource is None or self.process.questions.due > now:
+            return
+        wishes = resource.spec.analysis.queries or ()
+        self.dirty |= self.process.questions.ask(now, lambda ask: answer(ask, self.prometheus, now, wishes=wishes, told=self.values))
 
     def crash(self) -> None:
         """The process dies with all it remembers; another one starts a little later."""

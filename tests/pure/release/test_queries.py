@@ -19,7 +19,7 @@ from tests.builders import NOW, Situation, release, serving, weights
 DEPTH = Query(name="depth", query='max(depth{version="{{canary.version}}"})', max="100", consecutive_failures=2)
 TEXT = 'max(depth{version="v2"})'
 HALF_MINUTE = timedelta(seconds=30)
-ASK = QueryAsk(TEXT, HALF_MINUTE)
+ASK = QueryAsk("depth", TEXT, HALF_MINUTE)
 AT = NOW.timestamp()
 
 
@@ -57,7 +57,7 @@ def test_it_is_asked_again_and_again_while_a_release_runs() -> None:
 
 
 def test_at_rest_it_is_asked_once_to_see_whether_it_is_a_query() -> None:
-    assert judged(release()).at_rest().wanting("v1").decide().queries == (QueryAsk('max(depth{version="v1"})', None),)
+    assert judged(release()).at_rest().wanting("v1").decide().queries == (QueryAsk("depth", 'max(depth{version="v1"})', None),)
 
 
 @pytest.mark.parametrize("ending", [RUNNING.ending(reasons.MORE_FAILURES), RUNNING.observing(deleting=True)])
@@ -241,6 +241,6 @@ def test_several_workloads_need_a_regular_expression(workloads: tuple[str, ...],
 
 def test_of_several_queries_what_speaks_against_the_canary_is_told_first() -> None:
     other = replace(DEPTH, name="age", query="age")
-    both = judged(PASSING, other, DEPTH).observing(queries={QueryAsk("age", HALF_MINUTE): Value(AT - 390, 1.0), ASK: BAD})
+    both = judged(PASSING, other, DEPTH).observing(queries={QueryAsk("age", "age", HALF_MINUTE): Value(AT - 390, 1.0), ASK: BAD})
     assert both.decide().because.reason == reasons.SUSPECT
     assert "query depth is 120" in both.decide().because.message
