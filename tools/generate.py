@@ -6,6 +6,7 @@ python tools/generate.py --check    write nothing; exit 1 and name the files tha
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,12 +15,15 @@ sys.path[:0] = [str(ROOT), str(ROOT / "operator")]  # this tree, installed or no
 from tools.custom_resource import definition_file  # noqa: E402
 from tools.reference import reference_file  # noqa: E402
 from tools.runbook import runbook_file, states_file  # noqa: E402
+from tools.simulated import picture, picture_paths, simulated_page  # noqa: E402
 
 FILES: Mapping[str, Callable[[], str]] = {
     "crds/canaryreleases.yaml": definition_file,
     "docs/reference.md": reference_file,
     "docs/runbook.md": runbook_file,
     "docs/states.md": states_file,
+    "docs/simulate.md": simulated_page,
+    **{path: partial(picture, path) for path in picture_paths()},
 }
 
 

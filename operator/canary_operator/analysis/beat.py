@@ -51,7 +51,8 @@ def beat(found: Sequence[Interval]) -> Beat | None:
     newest: dict[str, float] = {}
     for each in found:
         newest[each.target] = max(each.until, newest.get(each.target, 0.0))
-    alive = {target: at for target, at in newest.items() if at > max(newest.values()) - ALIVE * length}
+    oldest = max(newest.values()) - ALIVE * length
+    alive = {target: at for target, at in newest.items() if at > oldest}
     last = [each for each in found if each.until == alive.get(each.target)]
     requests = total(each.canary for each in last).requests + total(each.stable for each in last).requests
     return Beat(length, tuple(sorted(alive.values())), requests / length)

@@ -10,7 +10,7 @@ from canary_operator.cli.chance import chance
 from canary_operator.simulation.assumed import Assumed
 from canary_operator.simulation.play import Played, play
 
-AT_A_TIME = 25
+AT_A_TIME = 4
 FEW = 8
 """So few releases are played at once, without starting other processes."""
 
@@ -28,19 +28,19 @@ def many(spec: CanaryReleaseSpec, assumed: Assumed, *, runs: int, seed: int, mos
     parts = [range(first, min(runs, first + AT_A_TIME)) for first in range(0, runs, AT_A_TIME)]
     if runs <= FEW:
         return _some(spec, assumed, seed, most, range(runs))
-    pool = ProcessPoolExecutor(os.cpu_count(), initializer=_quietly)
+    pool = ProcessPoolExecutor(os.cpu_count())
     try:
-        tasks = [pool.submit(_some, spec, assumed, seed, most, part) for part in parts]
+        # Ctrl-C is for this process alone: the others are born deaf to it, and end with their part.
+        heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            tasks = [pool.submit(_some, spec, assumed, seed, most, part) for part in parts]
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
         return [played for task in tasks for played in task.result()]
     except KeyboardInterrupt as error:
         raise Interrupted from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _quietly() -> None:
-    """Ctrl-C is the parent's: a worker ends its part, and prints no traceback."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _some(spec: CanaryReleaseSpec, assumed: Assumed, seed: int, most: float, numbers: Sequence[int]) -> list[Played]:

@@ -48,13 +48,13 @@ class Look:
     """After this time it means something else even without news: the samples are too old, or patience is over. None: it does not."""
 
     tempo: Tempo | None = None
-    """How much comes in, and how often that is seen; None: nobody knows."""
+    """How much comes in, and how often that is seen; None: nobody knows, or nothing is paced."""
     hearing: Hearing = Hearing()
     """What the user's own queries say."""
     unseen: str | None = None
     """What to ask Prometheus to see that it knows nothing of a canary that has weight; None: it does, or need not."""
     beat: Beat | None = None
-    """When the scrapes come; None: unknown."""
+    """When the scrapes come; None: unknown, or the canary has its first weight already."""
 
     @property
     def worse(self) -> str | None:
@@ -152,10 +152,23 @@ def look(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Lo
     )
     patience = INCIDENT_PATIENCE - lasted if since and lasted < INCIDENT_PATIENCE else None
     valid_for = min((span for span in (reading.stale_in, patience) if span is not None), default=None)
-    over, tempo = lasted >= INCIDENT_PATIENCE, measured(found, spec.settle.total_seconds())
+    over, tempo = lasted >= INCIDENT_PATIENCE, measured(found, spec.settle.total_seconds()) if spec.pace else None
     hearing = hear(spec, state, seen, stored.rows, settled_at=settled_at, scraped=reading.newest)
     committed, missing = replace(folded.committed, rows=hearing.rows), reading.missing or hearing.unknown
-    return Look(committed, folded.now, verdict, missing, base, since, over, valid_for, tempo, hearing, reading.unseen, beat(found))
+    return Look(
+        committed,
+        folded.now,
+        verdict,
+        missing,
+        base,
+        since,
+        over,
+        valid_for,
+        tempo,
+        hearing,
+        reading.unseen,
+        None if state.step else beat(found),
+    )
 
 
 def _settled_at(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> float | None:

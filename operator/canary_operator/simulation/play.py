@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from canary_operator.analysis.odds import NOTHING, Counts
 from canary_operator.analysis.promql import milliseconds
-from canary_operator.api.record import ReleaseRecord, State
+from canary_operator.api.record import Outcome, ReleaseRecord, State
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import CanaryReleaseStatus
 from canary_operator.release import reasons
@@ -111,6 +112,10 @@ class _Stage:
             attached=attached,
         )
         self.start = EPOCH + HISTORY
+        self._decided: Played | None = None
+        """How it ends, from when that is decided."""
+        self._failed: int | None = None
+        """What it cost, from when that is known."""
         self.revisions = f"{stable}@t1", f"{spec.version}@t1"
         self._equip(spec, chance)
         fails, canary_fails = assumed.since(self.start)
@@ -147,47 +152,52 @@ class _Stage:
         self.world.at(HISTORY + following, lambda world: self._record(following))
 
     def play(self, most: float, watch: Callable[[World], None] | None = None) -> Played:
-        """To its end, or until so many seconds have passed."""
-        decided: float | None = None
+        """Until its end is decided and obeyed, or so many seconds have passed; who watches sees it to its end."""
         approved = 0
 
         def step(world: World) -> bool:
-            nonlocal decided
             if watch is not None:
                 watch(world)
-            if decided is None and self._decided():
-                decided = world.cluster.time
-            return self._ended() or self._waits()
+            if self._decided is None and (ending := self._decision()) is not None:
+                self._decided = ending
+                world.at(world.now + self.assumed.reaction, lambda _: self._add_up())
+            return self._ended() or self._waits() or (watch is None and self._failed is not None)
 
-        while self.world.cluster.time < self.start + most:
-            self.world.run(self.start + most - self.world.cluster.time, step)
-            if self._ended() or not self._waits():
+        while (left := self.start + most - self.world.cluster.time) > 0:
+            self.world.run(left, step)
+            if self._ended() or not self._waits() or self.assumed.approve_after is None:
                 break
-            if self.assumed.approve_after is None:
-                break
-            self.world.run(self.assumed.approve_after)
+            self.world.run(min(left, self.assumed.approve_after))
             approved += 1
             self.world.act(f"approve/{self._release().number}/{approved}")
             self.world.run(0)
-        return self._played(decided)
+        return self._played()
 
-    def _played(self, decided: float | None) -> Played:
-        world, status = self.world, self._status()
-        seconds = (world.cluster.time if decided is None else decided) - self.start
-        failed = self._counts(self.revisions[1]).failures
-        past = status.last_release if status and self._ended() else None
-        if past is not None:
-            return Played(past.outcome, past.reason, past.message, failed, seconds)
-        return Played(UNFINISHED, (status and status.reason) or "", (status and status.message) or "", failed, seconds)
+    def _played(self) -> Played:
+        failed = self._counts(self.revisions[1]).failures if self._failed is None else self._failed
+        if self._decided is not None:
+            return replace(self._decided, failed=failed)
+        status = self._status()
+        words = (status.reason or "", status.message or "") if status else ("", "")
+        return Played(UNFINISHED, *words, failed, self.world.cluster.time - self.start)
+
+    def _add_up(self) -> None:
+        """Every proxy obeys the end: what it cost is known."""
+        self._failed = self._counts(self.revisions[1]).failures
 
     def moment(self) -> Moment:
         """The release as it stands."""
         stable = self._counts(self.revisions[0])
         since = Counts(stable.requests - self._before.requests, stable.failures - self._before.failures)
-        one, ln = self.world.passes[-1], None
-        if (record := one.before.release) is not None and record.state in RUNNING:
-            ln = look(one.spec, record, one.seen).verdict.testimony.loudest
-        return Moment(self.world.cluster.time - self.start, self.world.weight, ln, self._counts(self.revisions[1]), since)
+        return Moment(self.world.cluster.time - self.start, self.world.weight, self._ln_worse(), self._counts(self.revisions[1]), since)
+
+    def _ln_worse(self) -> float | None:
+        """What the last look at a running release said; of the instant in which it was ended, the look that ended it."""
+        passes, now = self.world.passes, self.world.cluster.time
+        for one in takewhile(lambda one: one is passes[-1] or one.time == now, reversed(passes)):
+            if (record := one.before.release) is not None and record.state in RUNNING:
+                return look(one.spec, record, one.seen).verdict.testimony.loudest
+        return None
 
     def _counts(self, revision: str) -> Counts:
         traffic = self.world.traffic
@@ -205,12 +215,15 @@ class _Stage:
         record = self._release()
         return record.number > 0 and record.state is State.STABLE
 
-    def _decided(self) -> bool:
-        """It goes back, or the stable subset selects the new version already."""
+    def _decision(self) -> Played | None:
+        """How it ends, once it goes back or the stable subset selects the new version; None: that is not decided yet."""
         record, subsets = self._release(), self.world.cluster.now.subsets
-        if not record.number or record.state is State.PROGRESSING:
-            return False
-        return record.state is not State.PROMOTING or (subsets is not None and subsets.stable == subsets.canary)
+        seconds = self.world.cluster.time - self.start
+        if record.ending is not None:
+            return Played(record.ending.outcome, record.ending.reason, record.ending.message, 0, seconds)
+        if record.state is State.PROMOTING and subsets is not None and subsets.stable == subsets.canary:
+            return Played(Outcome.PROMOTED, reasons.PROMOTED, f"{record.to} passed all steps and the bake", 0, seconds)
+        return None
 
     def _waits(self) -> bool:
         status = self._status()

@@ -13,6 +13,8 @@ WIDTH, HEIGHT = 800, 480
 LEFT, RIGHT = 70, 776
 TICKS = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400)
 MOST_TICKS = 9
+SCALES = (2, 5, 10, 25, 50, 100)
+"""Where the scale of weights may end, percent: the first that holds the highest."""
 LEAST_ODDS, MOST_ODDS = log(0.1), log(1e6)
 """Odds beyond these are drawn at the edge."""
 ODDS = ((log(0.1), "1:10"), (0.0, "1:1"), (log(100.0), "100:1"), (log(1e4), "10,000:1"), (log(1e6), "10^6:1"))
@@ -55,10 +57,10 @@ def svg(name: str, story: Story) -> str:
         story: As it was played.
     """
     moments, end = story.moments, story.moments[-1].seconds or 1.0
-    title, small = headline(name, story.played), _wrapped("; ".join(assumptions(story.assumed)))
+    title, small = headline(name, story.played), _wrapped(list(assumptions(story.assumed)))
     most = max(each.canary.failures for each in moments)
     highest = max((each.ln_worse for each in moments if each.ln_worse is not None), default=0.0)
-    weight = Panel(112, 216, 0, next(each for each in (10, 25, 50, 100) if each >= max(weights(moments), default=0)))
+    weight = Panel(112, 216, 0, next(each for each in SCALES if each >= max(weights(moments), default=0)))
     odds = Panel(256, 344, LEAST_ODDS, MOST_ODDS if highest > log(1e4) else log(1e4))
     failed = Panel(384, 448, 0, _nice(most))
     parts = [
@@ -91,13 +93,13 @@ def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") 
     return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _wrapped(text: str) -> list[str]:
-    """In lines, two at most."""
+def _wrapped(parts: Sequence[str]) -> list[str]:
+    """In lines, two at most; no part is broken."""
     lines = [""]
-    for word in text.split():
-        if len(lines[-1]) + len(word) >= LINE and len(lines) == 1:
+    for part in parts:
+        if len(lines[-1]) + len(part) > LINE and len(lines) == 1:
             lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
+        lines[-1] += f"; {part}" if lines[-1] else part
     return lines
 
 

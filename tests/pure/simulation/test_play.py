@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from math import log
 
 import pytest
 
@@ -10,7 +11,7 @@ from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
 from canary_operator.simulation.assumed import Assumed, Incident
 from canary_operator.simulation.draws import expected, steady
 from canary_operator.simulation.objects import Route, Subsets
-from canary_operator.simulation.play import Chance, Story, story
+from canary_operator.simulation.play import Chance, Story, play, story
 from canary_operator.simulation.prometheus import Mode
 from canary_operator.simulation.recorded import recording
 from canary_operator.simulation.world import EPOCH, World
@@ -151,3 +152,25 @@ def test_with_a_recording_the_canary_fails_at_least_as_stable_does() -> None:
     found = recording(matrix(c200=[0, 150, 450], c503=[0, 150, 150]), FailureCodes())
     assumed = Assumed(recorded=found, canary_fails=0.2)
     assert [assumed.canary_share(seconds, 10) for seconds in (0.0, 30.0)] == [0.5, 0.2]
+
+
+def test_the_last_odds_that_are_drawn_are_those_that_ended_it() -> None:
+    played = told(canary_fails=0.2)
+    judged = [each for each in played.moments if each.ln_worse is not None]
+    assert judged[-1].seconds == played.played.seconds
+    assert judged[-1].ln_worse is not None and judged[-1].ln_worse > log(100)
+
+
+# ------------------------------------------------------------------------------------------------------------------- two ways to play
+
+
+@pytest.mark.parametrize(
+    "assumed",
+    [{}, {"canary_fails": 0.2}, {"incident": Incident(60.0, 600.0, 0.3)}, {"canary_fails": 0.2, "fails_from_weight": 100, "reaction": 3.0}],
+    ids=["promoted", "rolled back", "withdrawn", "from the bake"],
+)
+def test_who_does_not_watch_sees_the_same_end(assumed: dict[str, object]) -> None:
+    watched, chosen = told(**assumed), Assumed(**assumed)  # type: ignore[arg-type]
+    assert play(SPEC, chosen, Chance(expected(), steady(), (0.0,)), most=4 * 3600) == watched.played
+    assert watched.lines[-1].phase == {"Promoted": "Stable"}.get(watched.played.outcome, watched.played.outcome)
+    assert watched.lines[-1].message == watched.played.message
