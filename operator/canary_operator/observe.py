@@ -1,7 +1,7 @@
 """From what the cache holds to what a decision may look at. Reads documents, decides nothing, waits for nothing."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from canary_operator.api.names import ACTION, FINALIZER
 from canary_operator.cache import Cache, Document
@@ -14,6 +14,8 @@ from canary_operator.subject import Subject
 from canary_operator.traffic import destination_rule
 from canary_operator.traffic.mark import mark_text
 from canary_operator.trimming import name_of, touched_by
+
+_QUIET = timedelta(seconds=5)
 
 
 def observe(it: Subject, cache: Cache, inspection: Inspection) -> Observation:
@@ -63,21 +65,25 @@ def route_seen(it: Subject, cache: Cache) -> RouteSeen | None:
         extras=Extras(reading.preview, reading.mirror),
         stays=it.attached or it.named_by_root,
         touched_by=next((by for route in newest if (by := touched_by(route.document))), None),
-        unfinished=not reading.intact and _unfinished(it),
+        unfinished=not reading.intact and _unfinished(it, cache.now() - max(since.values())),
     )
 
 
-def _unfinished(it: Subject) -> bool:
-    """A write of ours reached some VirtualServices only: each is as the mark that it carries says, and the marks differ."""
+def _unfinished(it: Subject, unchanged: timedelta) -> bool:
+    """Each VirtualService is as its mark says: a write of ours reached some of them only, or ours is to be otherwise than when we wrote it.
+
+    Of ours that is believed only while it has not changed for a while: whatever changes our writes at once would have us write for ever.
+    """
     ranks = set()
     for route in it.routes:
         if (reading := route.reading) is None:
             continue
         mark = Mark.parse(mark_text(route.document)) if route.document is not None else None
-        if mark is None or mark.uid != it.uid or not reading.intact or reading.weight != mark.weight:
+        as_left = reading.intact if it.attached else touched_by(route.document) is None and unchanged >= _QUIET
+        if mark is None or mark.uid != it.uid or not as_left or reading.weight != mark.weight:
             return False
         ranks.add(mark.rank)
-    return len(ranks) > 1
+    return len(ranks) > 1 or not it.attached
 
 
 def subsets_seen(it: Subject, cache: Cache) -> SubsetsSeen | None:

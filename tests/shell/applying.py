@@ -58,13 +58,16 @@ class World:
         self.memory.put(CANARY_RELEASE, named("reviews", spec, generation=1))
         self.memory.put(SERVICE, named("reviews", {"ports": [{"port": 9080}], "selector": {"app": "reviews"}}))
 
-    def process(self) -> Process:
-        cache = Cache()
+    def process(self, *, age: float = 0) -> Process:
+        """An operator that started so many seconds ago, and has seen nothing change since."""
+        seconds = [0.0]
+        cache = Cache(monotonic=lambda: seconds[0])
         for kind in (CANARY_RELEASE, SERVICE, VIRTUAL_SERVICE, DESTINATION_RULE):
             for (of, _, _), document in self.memory.objects.items():
                 if of == kind.kind:
                     cache.store(kind, document)
         cache.mark_synced()
+        seconds[0] = age
         return Process(self.memory, cache)
 
     def spec(self, kind: str, name: str) -> Document:

@@ -185,3 +185,20 @@ async def test_an_object_of_our_name_that_somebody_else_made_meanwhile_is_not_ta
     with pytest.raises(Conflict):
         await process.reach(EnsureWeights(0, process.mark(1)))
     assert world.spec("VirtualService", "reviews") == {"hosts": [HOST], "http": []}
+
+
+async def test_a_route_that_is_as_we_left_it_is_told_from_one_that_somebody_else_wrote() -> None:
+    world = World()
+    process = world.process()
+    await process.reach(EnsureSubsets("v1", "v2", process.mark(1)), EnsureWeights(25, process.mark(2, 25)))
+    release = world.memory.objects["CanaryRelease", *KEY]
+    world.memory.put(CANARY_RELEASE, {**release, "spec": {**release["spec"], "traffic": {"owned": {"hosts": ["shop.example.com"]}}}})
+    seen = route_seen((process := world.process(age=6)).it, process.cache)
+    assert seen is not None and (seen.weight, seen.intact, seen.unfinished) == (25, False, True)
+    seen = route_seen((process := world.process(age=1)).it, process.cache)
+    assert seen is not None and not seen.unfinished, "what was written a moment ago and is not as wanted was changed by somebody"
+    route = world.memory.objects["VirtualService", *KEY]
+    editor = [{"manager": "kubectl-edit", "time": "2026-01-01T00:00:01Z"}]
+    world.memory.put(VIRTUAL_SERVICE, {**route, "metadata": {**route["metadata"], "managedFields": editor}})
+    seen = route_seen((process := world.process(age=6)).it, process.cache)
+    assert seen is not None and (seen.intact, seen.unfinished) == (False, False)

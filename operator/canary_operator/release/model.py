@@ -103,7 +103,7 @@ class RouteSeen:
     touched_by: str | None = None
     """Field manager that wrote it last, when that was somebody else; None: we did, or nobody knows."""
     unfinished: bool = False
-    """Not intact because a write of ours reached some VirtualServices only; each still is as the mark that it carries says."""
+    """Not intact, though as we left it: a write of ours reached some VirtualServices only, or the spec asks for something else since."""
 
 
 @dataclass(frozen=True, slots=True)

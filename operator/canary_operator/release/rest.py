@@ -98,6 +98,9 @@ def _move(scene: Scene) -> Move | Wait | None:
 def _keep(scene: Scene, move: Move | Wait | None) -> Decision | None:
     spec, state = scene.spec, scene.counted()
     match move:
+        case Shift(canary) if scene.seen.route is not None and scene.seen.route.unfinished:
+            because = Because(reasons.SETTLING, "the VirtualService is written as the spec has it now")
+            return scene.answer(because, state=state, effects=(scene.shift(state, reasons.SETTLING, canary),), again=spec.settle)
         case Shift(canary):
             because = Because(reasons.DRIFT, told(scene.seen, "the VirtualService was not as it should be at rest; it was set right"))
             return scene.answer(

@@ -124,7 +124,12 @@ def unserved(scene: Scene) -> Decision | None:
     if route is None or (route.weight == state.weight and route.intact):
         return None
     if route.unfinished and route.mark is not None and route.weight >= state.weight:
-        words = f"the weight {state.weight} % reached some of the VirtualServices only; it is written to the others"
+        whole = (
+            "reached some of the VirtualServices only"
+            if scene.seen.attached
+            else "stands in a VirtualService that the spec has otherwise now"
+        )
+        words = f"the weight {state.weight} % {whole}; it is written again"
         return _begin_again(scene, Because(route.mark.decision, words))
     if route.weight >= state.weight:
         words = f"the route gave the canary {route.weight} % instead of {state.weight} %, or led elsewhere; it was set right"

@@ -8,7 +8,7 @@ import pytest
 from canary_operator.api.status import Outcome, State
 from canary_operator.release import reasons
 from canary_operator.release.drift import MOST_CORRECTIONS, REST_SPACING, RISE_SPACING
-from canary_operator.release.model import Mark
+from canary_operator.release.model import Announce, Mark
 from canary_operator.simulation.objects import OPERATOR, PERSON
 from tests.builders import LONG_AGO, NOW, UID, Situation, labels, release, weights
 from tests.pure.release.tales import attached, drift_fight
@@ -110,3 +110,16 @@ def test_a_users_route_is_written_only_while_a_release_runs() -> None:
     ]
     assert not [stored for stored in at_rest if stored.what == "route" and stored.by == OPERATOR and not stored.reason.startswith("P")]
     assert [stored.route.weight for stored in log if stored.what == "route" and stored.by == PERSON and stored.route] == [30, 30]
+
+
+@pytest.mark.parametrize(
+    ("situation", "written"),
+    [pytest.param(HOME, 0, id="at rest"), pytest.param(RUNNING, RUNNING.seen.route.weight if RUNNING.seen.route else 0, id="in a release")],
+)
+def test_an_edit_of_the_spec_is_no_drift(situation: Situation, written: int) -> None:
+    """Hosts, gateways, the preview or the Service's port: the route is as we left it, and is to be otherwise."""
+    decision = situation.routing(intact=False, unfinished=True).decide()
+    assert weights(decision) == [written]
+    assert decision.because.reason != reasons.DRIFT
+    assert decision.state.drifts == 0
+    assert not [effect for effect in decision.effects if isinstance(effect, Announce)]
