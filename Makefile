@@ -65,8 +65,9 @@ exam: programs ## Break the operator in one place after the other; the tests hav
 	@$(ISOLATED) $(BIN)/python -m tests.exam --report build/exam.md
 
 .PHONY: bench
-bench: programs ## Measure what releases cost (about 20 minutes)
+bench: programs ## Measure what good and bad releases cost (about 20 minutes)
 	@$(ISOLATED) $(BIN)/python -m bench.releases
+	@$(ISOLATED) $(BIN)/python -m bench.trials bad pace_bad --most 500
 
 .PHONY: hundred
 hundred: programs ## A hundred releases in a row under load: requests lost to routing (about 20 minutes)

@@ -89,7 +89,7 @@ class Figures:
             "rate": cell.rate,
             "expected": cell.ends,
             "outcomes": {outcome: sum(row.outcome == outcome for row in rows) for outcome in sorted({row.outcome for row in rows})},
-            "goal": cell.goal,
+            "goal": cell.goal if self.scrape == GOALS_SCRAPE else None,
             "failed, median": _median(row.failed for row in rows),
             "failed": sorted(row.failed for row in rows),
             "seconds, median": _median(row.seconds for row in rows),

@@ -1,10 +1,9 @@
-"""What releases cost: requests lost to routing, failed requests of a bad canary, API requests. Writes build/bench/releases.json.
+"""What good releases cost: requests lost to routing, API requests. Writes build/bench/releases.json. What bad ones cost: `bench.trials`.
 
 python -m lab isolated -- python -m bench.releases
 """
 
 import json
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -119,30 +118,6 @@ def good(bench: Bench, releases: int) -> None:
     )
 
 
-def bad(bench: Bench, share: float, runs: int) -> None:
-    """A canary that fails this share of its requests, at 100 requests a second, with the default steps."""
-    bench.lab.api.patch(PATH, {"spec": {"steps": None, "bake": "2m", "drain": "5s", "settle": "5s"}}, MERGE)
-    rows = []
-    for _ in range(runs):
-        version = bench.deploy(error_share=share)
-        load, since = bench.load(100), time.time()
-        past = bench.ended(bench.want(version))
-        report = load.stop()
-        rows.append(
-            {
-                "outcome": past["outcome"],
-                "failed": report.count(version=version, status="5"),
-                "lost": report.lost,
-                "message": past["message"],
-            }
-        )
-        rows[-1]["seconds"] = round(time.time() - since, 1)
-    failed = statistics.median(row["failed"] for row in rows)
-    bench.note(
-        f"bad {share:.0%}", {"median failed": failed, "median seconds": statistics.median(row["seconds"] for row in rows), "runs": rows}
-    )
-
-
 def idle(bench: Bench, seconds: float) -> None:
     """What an idle operator asks, and holds."""
     since = time.time()
@@ -153,7 +128,7 @@ def idle(bench: Bench, seconds: float) -> None:
 
 def main(arguments: list[str]) -> int:
     """Everything, or the parts that are named."""
-    wanted = arguments or ["good", "bad", "idle"]
+    wanted = arguments or ["good", "idle"]
     with Lab(scrape="5s") as lab:
         bench = Bench(lab)
         if "good" in wanted:
@@ -162,9 +137,6 @@ def main(arguments: list[str]) -> int:
             bench.apply(bench.deploy(), QUICK)
         if "idle" in wanted:
             idle(bench, 180)
-        if "bad" in wanted:
-            for share in (1.0, 0.2, 0.05):
-                bad(bench, share, 5)
         bench.operator.terminate()
     return 0
 
