@@ -40,6 +40,12 @@ class Prometheus(Part):
         if self.alive:
             self._running().send_signal(signal.SIGHUP)
 
+    def rescrape(self, every: str) -> None:
+        """Scrapes at another interval from now on; "1h" freezes it in all but its answers."""
+        self._scrape = every
+        self._configure()
+        self._running().send_signal(signal.SIGHUP)
+
     def command(self) -> Sequence[str | Path]:
         """Its configuration is written anew at every start."""
         return [

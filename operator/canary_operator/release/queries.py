@@ -45,7 +45,7 @@ class Hearing:
 
 def asks(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> tuple[QueryAsk, ...]:
     """What is asked from now on: while a release runs again and again, else once, to see whether it is a query at all."""
-    if seen.deleting or state.state in (State.ROLLING_BACK, State.WITHDRAWING):
+    if seen.deleting or state.state in (State.ROLLING_BACK, State.WITHDRAWING) or _nobody_serves(state, seen):
         return ()
     return tuple(_ask(wish, query, state) for wish, query in _queries(spec, state, seen) if isinstance(query, Query))
 
@@ -85,6 +85,9 @@ def hear(  # noqa: PLR0913 - the facts of one look, each by its name
         scraped: Time of the newest sample of the proxies, Unix seconds: so far Prometheus is known to scrape. None: unknown.
     """
     since = state.weight_since.timestamp() if state.weight and state.weight_since else None
+    if spec.analysis.queries and _nobody_serves(state, seen):
+        words = f"no workload of {state.to} is known, so its queries cannot be asked"
+        return Hearing(rows, unknown=Because(reasons.METRICS_UNAVAILABLE, words))
     kept: list[Row] = []
     hearing = Hearing()
     for query, found in _checked(spec, state, seen):
@@ -95,6 +98,12 @@ def hear(  # noqa: PLR0913 - the facts of one look, each by its name
         kept.append(row)
         hearing = _with(hearing, query, row, found, weighted=since is not None)
     return replace(hearing, rows=tuple(kept))
+
+
+def _nobody_serves(state: ReleaseRecord, seen: Observation) -> bool:
+    """The canary of a running release has no workload: what is known of its queries is kept for when it has one again."""
+    serving = (seen.versions or {}).get((state.to or "").rpartition("@")[0])
+    return state.state in _RUNNING and not (serving and serving.workloads)
 
 
 def _with(hearing: Hearing, query: Query, row: Row, found: object, *, weighted: bool) -> Hearing:

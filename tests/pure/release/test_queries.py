@@ -204,6 +204,14 @@ def test_before_the_first_weight_a_value_may_be_missing_but_the_query_must_be_on
     assert (refused.because.reason, refused.phase, weights(refused)) == (reasons.QUERY_INVALID, "Blocked", [])
 
 
+def test_a_canary_without_a_workload_is_not_asked_about_and_what_was_counted_is_remembered() -> None:
+    known = outside(RUNNING)
+    gone = answered(known.observing(versions={"v1": serving("v1")}), BAD).decide()
+    (before,), (after,) = (state.evidence.queries or () for state in (known.state, gone.state))
+    assert gone.queries == ()
+    assert after == replace(before, outside=0), "the canary has lost its weight; nothing that was counted counts once more"
+
+
 WRONG = replace(DEPTH, query='max(depth{version="{{canary.name}}"})')
 AT_REST = judged(release(), WRONG).at_rest()
 
