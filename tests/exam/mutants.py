@@ -6,6 +6,7 @@ from pathlib import Path
 PACKAGE = Path("operator/canary_operator")
 CRASHES = "tests/pure/release/test_crashes.py::test_a_crash_at_any_write_changes_nothing_in_the_end"
 DAYS = "tests/pure/release/test_days.py::test_no_rule_breaks_on_a_bad_day"
+GUARDS = "tests/pure/release/test_guards.py"
 PAUSED = "tests/faults/test_paused_process.py"
 
 
@@ -144,6 +145,14 @@ MUTANTS = (
         ("removed:1:after",),
     ),
     Mutant(
+        "M17",
+        "the canary is called stable in status while a release runs",
+        "release/scene.py",
+        "            stable=self.seen.stable,\n",
+        "            stable=self.state.to or self.seen.stable,\n",
+        (f"{GUARDS}::test_the_canary_is_never_called_stable_before_it_is_promoted",),
+    ),
+    Mutant(
         "M18",
         "a sample that is no number counts as 0",
         "analysis/samples.py",
@@ -160,6 +169,17 @@ MUTANTS = (
         ("tests/shell/test_ways_to_fail.py::test_holds_and_blames_nobody",),
     ),
     Mutant(
+        "M21",
+        "old samples count as news",
+        "release/reading.py",
+        "    if age > allowed:\n",
+        "    if age > 1e9:\n",
+        (
+            "tests/pure/release/test_reading.py::test_a_prometheus_that_stands_still_lets_nothing_rise_though_it_answers",
+            "tests/pure/release/test_policies.py::test_a_release_ends_as_the_policy_says",
+        ),
+    ),
+    Mutant(
         "M22",
         "the labels of the two subsets are exchanged",
         "traffic/destination_rule.py",
@@ -174,6 +194,22 @@ MUTANTS = (
         "value - before if value >= before else value\n",
         "value - before\n",
         ("tests/pure/analysis/test_counters.py::test_a_falling_counter_adds_its_new_value",),
+    ),
+    Mutant(
+        "M24",
+        "a hold counts time without samples",
+        "analysis/evidence.py",
+        "return [each for each in scrape if each.length <= LONGEST_COVER and (each.both or apart or (full and each.canary_seen))]",
+        "return list(scrape)",
+        ("tests/pure/analysis/test_evidence.py::test_covers_the_time_of_both_arms",),
+    ),
+    Mutant(
+        "M25",
+        "a hold begins again at each checkpoint",
+        "release/scene.py",
+        "            observed_seconds=look.committed.covered,\n            baseline",
+        "            observed_seconds=0,\n            baseline",
+        ("tests/pure/release/test_restarts.py::test_a_long_hold_goes_on_where_the_last_process_left_it",),
     ),
     Mutant(
         "M27",
@@ -248,6 +284,14 @@ MUTANTS = (
         (f"{CRASHES}[bad]",),
     ),
     Mutant(
+        "M41",
+        "the DestinationRule goes at once after the VirtualService",
+        "release/deletion.py",
+        "    left = remaining(seen.route_gone_since or seen.now, scene.spec.settle, seen.now)\n",
+        "    left = None\n",
+        ("tests/pure/release/test_deletion.py::test_the_next_step_of_a_deletion",),
+    ),
+    Mutant(
         "M42",
         "a canary may lose its pods as often as it likes",
         "release/guards.py",
@@ -286,6 +330,14 @@ MUTANTS = (
         "marked, *weights]",
         "marked, *weights[:2]]",
         ("attached:5:lost",),
+    ),
+    Mutant(
+        "M49",
+        "a canary that lost its weight goes on where it was",
+        "release/guards.py",
+        "        step=0,\n        weight=0,\n        lost=scene",
+        "        lost=scene",
+        (f"{GUARDS}::test_a_canary_that_lost_its_weight_begins_again_at_step_1",),
     ),
     Mutant(
         "M50",

@@ -1,7 +1,10 @@
 """The operator dies again and again while a release runs: nothing is found later, nothing takes longer than the restarts themselves."""
 
+from datetime import timedelta
+
 import pytest
 
+from canary_operator.api.spec import Hold, Step
 from canary_operator.api.status import Outcome
 from canary_operator.simulation.world import World
 from tests.pure.release.scenarios import begin, reaches
@@ -34,6 +37,14 @@ def test_a_release_whose_operator_dies_every_20_s_takes_hardly_longer() -> None:
     (untroubled, _), (troubled, outcome) = ended(begin()), ended(dying(begin()))
     # Each pending settle starts anew, and a rise waits for the next process and its first scrape: five writes.
     assert (outcome, troubled <= untroubled + 5 * (EVERY + AWAY) / 2) == (Outcome.PROMOTED, True)
+
+
+def test_a_long_hold_goes_on_where_the_last_process_left_it() -> None:
+    """What is covered is stored with each checkpoint, and never begins again."""
+    hold = Hold(min=timedelta(minutes=4), max=timedelta(minutes=20))
+    world = begin(steps=(Step(weight=40, hold=hold),))
+    reaches(world, 40)
+    reaches(dying(world), 100, seconds=hold.min.total_seconds() + EVERY + AWAY)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.05, 0.2])
