@@ -47,7 +47,7 @@ class Cache:
         self._sets: dict[str, set[_Name]] = defaultdict(set)
         self._reverse = Reverse()
         self._marks: dict[Key, deque[str]] = {}
-        self._reads: dict[Key, datetime] = {}
+        self._reads: dict[Key, float] = {}
         self._answers: dict[Key, Answer] = {}
         self._values: dict[Key, Mapping[QueryAsk, ValueAnswer]] = {}
         self.synced = False
@@ -126,8 +126,7 @@ class Cache:
 
     def since(self, kind: Kind, namespace: str, name: str) -> datetime:
         """When this process first saw the routing of this object as it stands now, or that it is absent."""
-        seen = self._seen.get((kind, (namespace, name)), self._began)
-        return self._wall() - timedelta(seconds=self._monotonic() - seen)
+        return self._time_of(self._seen.get((kind, (namespace, name)), self._began))
 
     # --------------------------------------------------------------------------------------------- what belongs to a CanaryRelease
 
@@ -141,11 +140,12 @@ class Cache:
 
     def note_read(self, key: Key) -> None:
         """The CanaryRelease has just been read from the API."""
-        self._reads[Key(*key)] = self._wall()
+        self._reads[Key(*key)] = self._monotonic()
 
     def read_at(self, key: Key) -> datetime | None:
         """When the CanaryRelease was last read from the API; None: never, or it is gone."""
-        return self._reads.get(Key(*key))
+        read = self._reads.get(Key(*key))
+        return None if read is None else self._time_of(read)
 
     def put_answer(self, key: Key, answer: Answer | None) -> None:
         """What Prometheus answered to the last question; None: nothing is asked."""
@@ -168,6 +168,10 @@ class Cache:
         return self._values.get(Key(*key), {})
 
     # -------------------------------------------------------------------------------------------------------------------- private
+
+    def _time_of(self, seen: float) -> datetime:
+        """When that was by the wall clock as it goes now: a clock that is set makes nothing older or newer."""
+        return self._wall() - timedelta(seconds=self._monotonic() - seen)
 
     def _put(self, kind: Kind, name: _Name, document: Document | None) -> frozenset[Key]:
         before = self._objects[kind].pop(name, None)

@@ -294,6 +294,17 @@ def test_a_jump_of_the_wall_clock_makes_nothing_older_or_newer(cache: Cache, clo
     assert cache.now() - cache.since(VIRTUAL_SERVICE, "shop", "reviews") == timedelta(seconds=10)
 
 
+@pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(hours=1)], ids=["set back", "set forward"])
+def test_whether_a_release_was_read_after_its_routing_was_seen_does_not_rest_on_the_wall_clock(
+    cache: Cache, clock: Clock, jump: timedelta
+) -> None:
+    cache.note_read(REVIEWS)
+    clock.seconds, clock.jump = 110, jump
+    cache.store(VIRTUAL_SERVICE, virtual_service(1))
+    read, seen = cache.read_at(REVIEWS), cache.since(VIRTUAL_SERVICE, "shop", "reviews")
+    assert read is not None and seen - read == timedelta(seconds=10)
+
+
 def test_what_belongs_to_a_release_goes_with_it(cache: Cache) -> None:
     cache.store(CANARY_RELEASE, release("reviews", 1))
     cache.note_mark(REVIEWS, "u/1/1/5/Rise")
