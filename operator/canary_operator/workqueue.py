@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from canary_operator.cache import Key
-from canary_operator.clients.errors import ClusterError, Conflict, TooManyRequests
+from canary_operator.clients.errors import CanaryOperatorError, Conflict, TooManyRequests
 
 Pass = Callable[[Key], Awaitable[timedelta | None]]
 """One pass over a key; answers when to look again at the latest. None: when something changes."""
@@ -168,5 +168,5 @@ class WorkQueue:
 
 
 def is_expected(error: Exception) -> bool:
-    """Whether an error of a pass is the cluster's, and no fault in this program."""
-    return isinstance(error, ClusterError)
+    """Whether an error of a pass is the cluster's or that of an object in it, and no fault in this program."""
+    return isinstance(error, CanaryOperatorError)

@@ -3,9 +3,12 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from canary_operator.cache import Key
 from canary_operator.clients.errors import Conflict, TooManyRequests, Unavailable
-from canary_operator.workqueue import WorkQueue
+from canary_operator.subject import Unreadable
+from canary_operator.workqueue import WorkQueue, is_expected
 from tests.shell.virtual_time import now, run
 
 A, B = Key("shop", "a"), Key("shop", "b")
@@ -186,3 +189,15 @@ def test_news_is_looked_at_at_once_after_a_conflict() -> None:
         work.add(A)
 
     assert play(Passes(0, {A: [Conflict("changed"), None]}), script, 1) == [(0, A), (0.01, A)]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        pytest.param(Unavailable("no answer within 5 s"), True, id="the API server does not answer"),
+        pytest.param(Unreadable("CanaryRelease shop/a: steps: unknown"), True, id="an object of a later version of the operator"),
+        pytest.param(KeyError("spec"), False, id="a fault of ours"),
+    ],
+)
+def test_only_a_fault_of_ours_is_logged_as_one(error: Exception, expected: bool) -> None:
+    assert is_expected(error) is expected
