@@ -98,7 +98,7 @@ def _resume(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) ->
 def _retry(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Obeyed:
     """Releases a version once more that was rolled back or withdrawn, as a release of its own; judges a canary that is held anew, on new evidence."""
     past = seen.last_release
-    if state.held:
+    if state.held and running(state):
         fresh = record_of(restart(evidence_of(state)))
         state = replace(anew(state, seen.now), held=None, evidence=fresh)
         return _asked(state, paused=False)

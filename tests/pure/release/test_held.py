@@ -73,3 +73,10 @@ def test_promote_does_not_push_the_verdict_aside() -> None:
 def test_the_bake_is_held_too() -> None:
     decision = replace(release().baking(since=60), spec=HOLDING.spec).failing(0.3, rate=20).decide()
     assert (decision.phase, weights(decision)) == ("Blocked", [])
+
+
+def test_a_retry_while_a_held_canary_is_taken_back_after_all_opens_the_next_release() -> None:
+    taken_back = HELD.ending(reasons.MORE_FAILURES, weight=20)
+    decision = taken_back.acting("retry/1/1").decide()
+    assert decision.state.asked.retry
+    assert decision.state.state is State.ROLLING_BACK
