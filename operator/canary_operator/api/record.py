@@ -25,6 +25,10 @@ Time = Annotated[datetime, PlainSerializer(format_time, return_type=str)]
 ExactTime = Annotated[datetime, PlainSerializer(format_exact_time, return_type=str)]
 
 
+LONGEST_MESSAGE = 1024
+"""Characters of a message that status keeps."""
+
+
 class State(StrEnum):
     """Where the machine stands. Only these are stored; what is printed as phase is derived."""
 

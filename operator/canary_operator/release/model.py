@@ -121,8 +121,7 @@ class SubsetsSeen:
     stays: bool = False
     """The DestinationRule is the user's: our subsets are taken out of it, the rest stays."""
     named_by: str | None = None
-    """A VirtualService that is not ours and sends to one of our subsets, such as `VirtualService shop/web`: without them it would answer 503.
-    Looked for in a deletion only; None: there is none."""
+    """A VirtualService that is not ours and sends to one of our subsets, as a message names it. Looked for in a deletion only; None: none."""
     touched_by: str | None = None
     """Field manager that wrote it last, when that was somebody else; None: we did, or nobody knows."""
 

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 from datetime import timedelta
 from operator import attrgetter
 
+from canary_operator.api.record import LONGEST_MESSAGE
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import Advice, CanaryReleaseStatus, Condition, Outcome, PastRelease, ReleaseRecord, State
 from canary_operator.release import reasons
@@ -15,7 +16,6 @@ from canary_operator.release.scene import version_of
 CHECKPOINT = timedelta(minutes=1)
 """While a release runs, evidence is written down at least this often, so that a restart has little to read again."""
 HISTORY = 10
-LONGEST_MESSAGE = 1024
 MOST_WARNINGS = 16
 
 

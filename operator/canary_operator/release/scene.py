@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from canary_operator.analysis.incident import INCIDENT_WINDOW
 from canary_operator.analysis.verdict import Word
-from canary_operator.api.record import Ending, EvidenceRecord, Outcome, ReleaseRecord, State
+from canary_operator.api.record import LONGEST_MESSAGE, Ending, EvidenceRecord, Outcome, ReleaseRecord, State
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.release import reasons
 from canary_operator.release.evidence import Look
@@ -272,7 +272,7 @@ class Scene:
             waiting_since=None,
             evidence=self.recorded,
             observed_seconds=self.look.committed.covered,
-            ending=Ending(outcome=outcome, reason=reason, message=message),
+            ending=Ending(outcome=outcome, reason=reason, message=message[:LONGEST_MESSAGE]),
         )
         because = Because(reason, message)
         shift = (self.shift(state, reason, 0),) if self.exposed or self._is_rising else ()

@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from canary_operator.api.record import LONGEST_MESSAGE
 from canary_operator.api.spec import Step
 from canary_operator.api.status import Asked, CanaryReleaseStatus, Outcome
 from canary_operator.release import reasons
-from canary_operator.release.report import LONGEST_MESSAGE, status_of, worth_writing
+from canary_operator.release.model import Because
+from canary_operator.release.report import status_of, worth_writing
 from tests.builders import NOW, Situation, finding, release
 
 CONDITIONS = ("Ready", "Reconciling", "Stalled", "TrafficShifted", "MetricsAvailable", "Promoted")
@@ -143,3 +145,11 @@ def test_a_message_is_cut_to_what_the_schema_allows() -> None:
     decision = replace(situation.decide(), because=replace(situation.decide().because, message="x" * 5000))
     status = status_of(situation.spec, CanaryReleaseStatus(), decision, situation.seen)
     assert status.message == "x" * LONGEST_MESSAGE
+
+
+def test_the_record_of_an_end_holds_no_message_that_the_schema_refuses() -> None:
+    """A Gateway may have thousands of hosts, all of which the finding names: the record of the deadline would never be stored."""
+    endless = Because("GatewayHostMissing", "x" * 100_000)
+    ended = release().at_step(1, since=3700).healthy().observing(findings=(endless,)).decide().state.ending
+    assert ended is not None and ended.reason == reasons.DEADLINE_EXCEEDED
+    assert len(ended.message) <= LONGEST_MESSAGE
