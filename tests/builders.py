@@ -85,6 +85,10 @@ class Situation:
         evidence = EvidenceRecord(segments=(before,), seconds=100)
         return self._running(State.PROMOTING, len(plan_of(self.spec)), 100, since).recorded(evidence=evidence)
 
+    def decided(self) -> "Situation":
+        """The bake is over: the stable subset was pointed at the new version, and nothing else has happened since."""
+        return self.selecting(stable="v2", canary="v2", mark=Mark(UID, 1, 10, 100, reasons.PROMOTED))
+
     def ending(self, reason: str, *, weight: int = 0) -> "Situation":
         """The end of the release is recorded; the route still gives this weight."""
         if self.state.state is not State.PROGRESSING:

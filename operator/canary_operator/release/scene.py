@@ -47,10 +47,11 @@ def running(state: ReleaseRecord) -> bool:
 
 def promoted(state: ReleaseRecord, seen: Observation) -> bool:
     """The release at 100 percent is decided: the stable subset selects the new version already, and there is no way back."""
-    if state.state is not State.PROMOTING:
-        return False
-    # On the way home the weight is 0: true even if somebody takes the subsets away meanwhile.
-    return state.weight == 0 or (seen.subsets is not None and seen.subsets.stable == version_of(state.to))
+    if state.state is not State.PROMOTING or state.weight == 0 or seen.subsets is None:
+        return state.state is State.PROMOTING and state.weight == 0  # on the way home, even if somebody takes the subsets away meanwhile
+    mark = seen.subsets.mark  # labelled so by somebody else, under an older mark of ours, it is drift
+    ours = mark is None or mark.uid != seen.uid or mark.decision in (reasons.PROMOTED, reasons.DELETING)
+    return ours and seen.subsets.stable == version_of(state.to)
 
 
 def step_age(state: ReleaseRecord, now: datetime) -> timedelta:
@@ -116,8 +117,7 @@ class Scene:
     @property
     def is_stables(self) -> bool:
         """The canary subset selects stable: whatever weight it has, the requests go there."""
-        subsets = self.seen.subsets
-        return subsets is not None and subsets.canary == version_of(self.stable)
+        return self.seen.subsets is not None and self.seen.subsets.canary == version_of(self.stable)
 
     @property
     def stable(self) -> str | None:

@@ -207,7 +207,7 @@ def test_pause_keeps_the_way_back_open_at_the_end_of_the_bake() -> None:
         pytest.param(BAKING.acting("promote/1/1"), id="a promote at 100 %"),
         pytest.param(ENDED.acting("skip/1/1"), id="a skip at rest"),
         pytest.param(ENDED.acting("pause/1/1"), id="a pause at rest"),
-        pytest.param(BAKING.selecting(stable="v2", canary="v2").acting("abort/1/1"), id="an abort of a promotion that is decided"),
+        pytest.param(BAKING.decided().acting("abort/1/1"), id="an abort of a promotion that is decided"),
         pytest.param(HELD.acting("pause/1/2").recorded(asked=Asked(n=1, abort=True)), id="anything after an abort"),
     ],
 )

@@ -88,5 +88,5 @@ def test_a_deletion_goes_before_everything_else() -> None:
 
 
 def test_a_decided_promotion_ends_at_the_new_version() -> None:
-    promoted = release().baking(since=600).selecting(stable="v2", canary="v2").observing(deleting=True)
+    promoted = release().baking(since=600).decided().observing(deleting=True)
     assert "v2" in promoted.decide().because.message

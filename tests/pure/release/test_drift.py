@@ -123,3 +123,9 @@ def test_an_edit_of_the_spec_is_no_drift(situation: Situation, written: int) -> 
     assert decision.because.reason != reasons.DRIFT
     assert decision.state.drifts == 0
     assert not [effect for effect in decision.effects if isinstance(effect, Announce)]
+
+
+def test_a_stable_subset_that_somebody_points_at_the_canary_ends_no_bake() -> None:
+    decision = release().baking(since=60).failing(0.3).selecting(stable="v2").decide()
+    assert (decision.because.reason, weights(decision)) == (reasons.MORE_FAILURES, [0])
+    assert labels(release().baking(since=60).healthy().selecting(stable="v2").decide()) == [("v1", "v2")]

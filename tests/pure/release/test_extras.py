@@ -90,4 +90,4 @@ def test_a_release_ends_without_extras_before_labels_change() -> None:
 def test_a_promotion_takes_the_preview_home_with_the_weight() -> None:
     promoted = SHOWING.baking(since=600).healthy(seconds=600).routing(extras=SHOWN)
     assert labels(promoted.decide()) == [("v2", "v2")]
-    assert written(promoted.selecting(stable="v2").decide()) == [(0, BARE)]
+    assert written(promoted.decided().decide()) == [(0, BARE)]

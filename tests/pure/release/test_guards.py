@@ -163,7 +163,7 @@ def test_an_incident_of_stable_withdraws_after_three_minutes() -> None:
 
 
 def test_a_decided_promotion_has_no_way_back() -> None:
-    promoted = BAKING.selecting(stable="v2", canary="v2").failing(1.0).acting("abort/1/1").decide()
+    promoted = BAKING.decided().failing(1.0).acting("abort/1/1").decide()
     assert promoted.state.state is State.PROMOTING
     assert promoted.because.reason == reasons.FINISHING
 
