@@ -20,7 +20,7 @@ LARGEST_FIRST = 10
 """The largest first weight, in percent, however small the traffic."""
 GROWTH = 3
 """A weight rises to so many times the present one at most."""
-DEAR_GROWTH = 2
+DEAR_GROWTH = 2.5
 """The same where a version that breaks under the new load would cost more than is left of the budget."""
 BREAKING = 0.2
 """The share of its requests that a version is taken to fail if it breaks under a load that it never had: less load does not speak of it."""

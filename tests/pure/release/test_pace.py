@@ -48,7 +48,7 @@ def test_the_first_weight_reckons_with_a_version_that_fails_everything(rate: flo
         pytest.param(1, good(20), 100, 3, id="at most 14 % fail: 9 % would fit, three times 1 % is the most"),
         pytest.param(10, good(20), 100, 10, id="the next weight does not fit"),
         pytest.param(5, good(1000), 10, 15, id="three times the present weight, however good"),
-        pytest.param(5, good(1000), 100, 10, id="twice, where a fifth of more would cost more than 20 before the first look"),
+        pytest.param(5, good(1000), 100, 10, id="two and a half times, where a fifth of 15 % would cost more than 20"),
         pytest.param(20, good(10_000), 10, 50, id="the highest weight"),
         pytest.param(50, good(10_000), 100, 50, id="never above it"),
         pytest.param(3, Spent(Counts(500, 2), Counts(9500, 0)), 100, 7, id="two failures more than stable make it careful"),
