@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import pytest
 import yaml
 
 from lab import Lab
@@ -25,6 +26,7 @@ def judging(query: str, **bounds: str) -> dict[str, Any]:
     return {**QUICK["analysis"], "queries": [wanted]}
 
 
+@pytest.mark.timeout(300)
 def test_a_version_outside_the_bounds_is_rolled_back_and_a_good_one_is_promoted(shop: Shop) -> None:
     shop.version("v1")
     shop.release("v1", analysis=judging(MEAN, max="50"))
@@ -43,6 +45,7 @@ def test_a_version_outside_the_bounds_is_rolled_back_and_a_good_one_is_promoted(
     shop.assert_rules()
 
 
+@pytest.mark.timeout(300)
 def test_a_wrong_query_blocks_before_traffic_moves_and_is_mended(shop: Shop) -> None:
     shop.version("v1")
     shop.release("v1", analysis=judging("sum(rate(istio_requests_total{}[1m])) by", max="1"))
@@ -72,6 +75,7 @@ def frozen(lab: Lab) -> Iterator[None]:
         lab.prometheus.rescrape("1s")
 
 
+@pytest.mark.timeout(300)
 def test_a_frozen_prometheus_that_goes_on_answering_blames_nobody_until_it_scrapes_again(shop: Shop, lab: Lab) -> None:
     requests = 'sum(rate(istio_requests_total{destination_service_name="{{service}}",destination_service_namespace="{{namespace}}"}[5m]))'
     shop.version("v1")

@@ -158,6 +158,14 @@ def test_counts_outlive_a_restart_in_status() -> None:
     assert (row.outside, row.value, row.at) == (1, 120.0, NOW)
 
 
+def test_the_second_look_outside_is_written_at_once_too() -> None:
+    patient = judged(RUNNING, replace(DEPTH, consecutive_failures=3))
+    first = answered(patient, BAD).status()
+    second = answered(outside(patient), BAD).status(first)
+    assert second.reason == first.reason == reasons.SUSPECT
+    assert worth_writing(first, second)
+
+
 def test_a_look_outside_is_written_at_once_and_a_good_one_with_the_next_checkpoint() -> None:
     before = RUNNING.status()
     assert worth_writing(before, answered(RUNNING, BAD).status(before))
@@ -202,6 +210,18 @@ def test_before_the_first_weight_a_value_may_be_missing_but_the_query_must_be_on
     assert weights(waiting.decide()) == [], "not asked yet"
     refused = answered(waiting, Refused("no PromQL")).decide()
     assert (refused.because.reason, refused.phase, weights(refused)) == (reasons.QUERY_INVALID, "Blocked", [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "rise"),
+    [
+        pytest.param(GOOD, [50], id="good"),
+        pytest.param(BAD, [], id="outside"),
+        pytest.param(NoData("no series match it"), [], id="no data"),
+    ],
+)
+def test_under_a_pace_the_next_weight_needs_a_good_value_too(answer: object, rise: list[int]) -> None:
+    assert weights(answered(judged(release().paced(25, since=60).healthy()), answer).decide()) == rise
 
 
 def test_a_canary_without_a_workload_is_not_asked_about_and_what_was_counted_is_remembered() -> None:
