@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.exam.killers import ROOT, Killer, Laboratory, Outcome, killer
-from tests.exam.mutants import MUTANTS, PACKAGE, Mutant
+from tests.exam.mutant import PACKAGE, Mutant
+from tests.exam.mutants import MUTANTS
 
 SIDE_BY_SIDE = 6
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.exam.mutants import MUTANTS, PACKAGE, Mutant
+from tests.exam.mutant import PACKAGE, Mutant
+from tests.exam.mutants import MUTANTS
 from tests.faults.plans import Plan
 from tests.faults.scenarios import SCENARIOS
 

@@ -8,6 +8,7 @@ import pytest
 from canary_operator.analysis.samples import Point, Samples, Series
 from canary_operator.api.spec import Step
 from canary_operator.release import reasons
+from canary_operator.release.evidence import look
 from tests.builders import NOW, Situation, release, weights
 
 PASSED = release().at_step(2, since=120).healthy(seconds=120)
@@ -98,6 +99,22 @@ def test_a_gateway_that_restarted_counts_from_zero() -> None:
     fallen = {-15: 5000, -10: 5000, -5: 3, 0: 3}
     decision = beside(gateway("new", "app-v2", "503", fallen), gateway("new", "app-v1", "200", dict.fromkeys(fallen, 20_000))).decide()
     assert sum(each.canary.failures for each in decision.state.evidence.segments) == 3
+
+
+# ------------------------------------------------------------------------------------------------ a Service that was made anew
+@pytest.mark.parametrize(
+    ("made", "counted"),
+    [
+        pytest.param(7200, 600, id="long ago"),
+        pytest.param(25, 150, id="10 s after it was made all proxies know its endpoints: what begins then counts"),
+        pytest.param(17, 50, id="a scrape that began before does not count, nor a part of it"),
+        pytest.param(3, 0, id="a moment ago: nothing counts yet"),
+    ],
+)
+def test_requests_count_from_ten_seconds_after_the_service_was_made(made: float, counted: int) -> None:
+    since = release().at_step(2, since=60).failing(0.01, seconds=60).observing(service_since=NOW - timedelta(seconds=made))
+    found = look(since.spec, since.state, since.seen).now.segments
+    assert sum(each.canary.requests for each in found) == counted
 
 
 # ------------------------------------------------------------------------------------------------ a canary that nobody counts
