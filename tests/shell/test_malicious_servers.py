@@ -15,8 +15,9 @@ from canary_operator.api.analysis import Query
 from canary_operator.api.status import State
 from canary_operator.clients.prometheus import Prometheus
 from canary_operator.release import reasons
+from canary_operator.settings import Provider
 from tests.builders import NOW, Situation, release, weights
-from tests.shell.misbehaving import GOOD, Server, Speak, drip, huge, provider, say, serving, success
+from tests.shell.misbehaving import GOOD, TIMEOUT, Server, Speak, drip, huge, provider, say, serving, success
 
 DEPTH = Query(name="depth", query="max(depth)", max="100", consecutive_failures=1)
 PASSING = release().at_step(2, since=400).healthy(seconds=400)
@@ -42,9 +43,11 @@ HARM = [
 ]
 
 
-def asked(speak: Speak, text: str = "max(depth)", lookback: timedelta | None = timedelta(seconds=30)) -> tuple[ValueAnswer, Server, float]:
+def asked(
+    speak: Speak, text: str = "max(depth)", lookback: timedelta | None = timedelta(seconds=30), timeout: float = TIMEOUT
+) -> tuple[ValueAnswer, Server, float]:
     async def main(url: str) -> tuple[ValueAnswer, float]:
-        client = Prometheus({"default": provider(url)})
+        client = Prometheus({"default": Provider(url, timedelta(seconds=timeout))})
         began = time.monotonic()
         try:
             return await client.value("default", text, lookback), time.monotonic() - began
@@ -86,11 +89,13 @@ def test_a_redirect_is_followed_nowhere() -> None:
 def test_an_answer_without_end_costs_no_more_memory_than_the_bound() -> None:
     tracemalloc.start()
     try:
-        asked(huge)
-        asked(endless)
+        answers = [asked(speak, timeout=30)[0] for speak in (huge, endless)]
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
+    assert [answer.why.rpartition(": ")[2] for answer in answers if isinstance(answer, QueryFailed)] == [
+        "the answer is larger than 32 MiB"
+    ] * 2
     assert peak < 80 * 1024 * 1024
 
 

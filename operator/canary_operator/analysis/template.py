@@ -17,14 +17,15 @@ NAMES = ("canary.version", "stable.version", "canary.workload", "service", "name
 
 _TOKEN = re.compile(
     r"""(?P<string>"(?:[^"\\\n]|\\[^\n])*" |
-    '(?:[^'\\\n]|\\[^\n])*' | `[^`]*`) | (?P<comment>\#[^\n]*) | (?P<placeholder>\{\{.*?\}\}) | (?P<other>.)""",
+    '(?:[^'\\\n]|\\[^\n])*' | `[^`]*`) | (?P<comment>\#[^\n]*) | (?P<placeholder>\{\{.*?\}\}) | (?P<other>[^"'`\#{]+|.)""",
     re.VERBOSE | re.DOTALL,
 )
 _PLACEHOLDER = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.|\Z)", re.DOTALL)
 _PLAIN_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", '"': '"', "'": "'"}
-_MATCHER = re.compile(r"(=~|!~|!=|=)\s*$")
-_SPAN_BEFORE = re.compile(r"(\[([^\]]*:)?|\boffset\s+-?)\s*$", re.IGNORECASE)
+_SPAN_BEFORE = re.compile(r"(\[([^\]]*:)?|\boffset(\s+-)?)$", re.IGNORECASE)
+_LONGEST_BEFORE = 64
+"""Characters before a duration that tell whether one may stand there."""
 
 Values = Mapping[str, tuple[str, ...]]
 """What each placeholder of `NAMES` stands for: one value, or several that a regular expression may match; never none."""
@@ -55,6 +56,8 @@ def render(query: str, values: Values, interval: timedelta) -> str:
     Raises:
         TemplateError: A placeholder is unknown, or stands where it could break out or mean something else.
     """
+    if "{{" not in query:
+        return query
     return "".join(_filled(token, values, interval) for token in _tokens(query))
 
 
@@ -87,15 +90,15 @@ def _span(token: _Token, interval: timedelta) -> str:
     if name != INTERVAL:
         _known(name)
         raise TemplateError(f'holds {{{{{name}}}}} outside of quotes; write it inside a text, such as label="{{{{{name}}}}}"')
-    if not _SPAN_BEFORE.search(token.before) or re.match(r"\w", token.after):
+    if not _SPAN_BEFORE.search(token.before.rstrip()[-_LONGEST_BEFORE:]) or re.match(r"\w", token.after):
         raise TemplateError("holds {{interval}} where no duration stands; write it as one, such as rate(requests_total[{{interval}}])")
     return duration(interval)
 
 
 def _literal(token: _Token, values: Values) -> str:
     """The literal written anew, with its placeholders filled in."""
-    style, inside, operator = token.text[0], token.text[1:-1], _MATCHER.search(token.before)
-    if operator is None:
+    style, inside, operator = token.text[0], token.text[1:-1], token.before.rstrip()[-2:]
+    if not operator.endswith(("=", "=~", "!~")):
         raise TemplateError("holds a placeholder in a text that is no label's value; write it after =, !=, =~ or !~ in a selector")
     written, end = "", 0
     for found in _PLACEHOLDER.finditer(inside):
@@ -104,7 +107,7 @@ def _literal(token: _Token, values: Values) -> str:
         if name == INTERVAL:
             raise TemplateError("holds {{interval}} inside quotes; write it as a duration, such as rate(requests_total[{{interval}}])")
         _known(name)
-        if operator[1] in ("=~", "!~"):
+        if operator in ("=~", "!~"):
             _may_stand(written, name)
             written += f"(?:{'|'.join(literally(value) for value in values[name])})"
         elif len(values[name]) == 1:
