@@ -57,6 +57,12 @@ class Assumed:
     approve_after: float | None = 0.0
     """A gate is opened by hand after so many seconds; None: never."""
 
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """When shares change by themselves, seconds above 0."""
+        incident = (self.incident.since, self.incident.until) if self.incident else ()
+        return tuple(each for each in (self.fails_from, *incident) if each > 0.0)
+
     def stable_share(self, seconds: float) -> float:
         """Of stable's requests, the share that fails at this time."""
         usual = self.stable_fails if self.recorded is None else self.recorded.at(seconds).share

@@ -127,6 +127,8 @@ class _Stage:
         self._before = self._counts(self.revisions[0])
         world.deploy(spec.version, fails=canary_fails)
         world.edit(version=spec.version, suspend=spec.suspend)
+        for edge in assumed.edges:  # nothing is told; requests before and after it are counted apart
+            world.at(HISTORY + edge, lambda _: None)
         for since, until in assumed.outages:
             world.at(HISTORY + since, lambda each: each.prometheus_is(Mode.DOWN))
             world.at(HISTORY + until, lambda each: each.prometheus_is(Mode.WORKING))
