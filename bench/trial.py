@@ -113,7 +113,7 @@ class Trial:
         try:
             until(lambda: load.report.versions.get("v1"), "served", 60, LOOK)
             lost, begun = load.report.lost, time.time()
-            self.wait_until(begun + max(20.0, 4 * self.scrape))
+            self.wait_until(begun + max(20.0, 2 * self.scrape))
             self.canary = self.lab.workload(self.service, "v2", replicas=2, protocol=cell.protocol)
             self.canary.behave(**cell.canary)
             self.canary.wait_ready()
