@@ -95,7 +95,7 @@ SLOW = [
 ]
 KINDS = [
     *(
-        Cell(f"gRPC canary answers UNAVAILABLE, {_share(share)}", "RolledBack", canary={"error_share": share}, protocol="grpc")
+        Cell(f"gRPC canary answers UNAVAILABLE, {_share(share)}", "RolledBack", runs=3, canary={"error_share": share}, protocol="grpc")
         for share in (1.0, 0.2)
     ),
     Cell("canary crash-loops", "RolledBack", script=crash_loop),
@@ -103,7 +103,7 @@ KINDS = [
         Cell(f"canary fails {_share(share)} from weight 100 on", "RolledBack", spec={**SHORT, "bake": "2m"}, script=breaks(100, share))
         for share in (1.0, 0.2, 0.05)
     ),
-    Cell("canary's connections are refused, its endpoints are ready", "RolledBack", script=refused, alone=True),
+    Cell("canary's connections are refused, its endpoints are ready", "RolledBack", runs=3, script=refused, alone=True),
 ]
 RESTARTS = [
     Cell("canary fails 5 %, operator left alone", "RolledBack", canary={"error_share": 0.05}, runs=10),
