@@ -98,7 +98,7 @@ KINDS = [
         Cell(f"gRPC canary answers UNAVAILABLE, {_share(share)}", "RolledBack", runs=3, canary={"error_share": share}, protocol="grpc")
         for share in (1.0, 0.2)
     ),
-    Cell("canary crash-loops", "RolledBack", script=crash_loop),
+    Cell("canary crash-loops", "RolledBack", runs=3, script=crash_loop),
     *(
         Cell(f"canary fails {_share(share)} from weight 100 on", "RolledBack", spec={**SHORT, "bake": "2m"}, script=breaks(100, share))
         for share in (1.0, 0.2, 0.05)
@@ -106,8 +106,8 @@ KINDS = [
     Cell("canary's connections are refused, its endpoints are ready", "RolledBack", runs=3, script=refused, alone=True),
 ]
 RESTARTS = [
-    Cell("canary fails 5 %, operator left alone", "RolledBack", canary={"error_share": 0.05}, runs=10),
-    Cell("canary fails 5 %, operator killed every 20 s", "RolledBack", canary={"error_share": 0.05}, runs=10, restarts=True),
+    Cell("canary fails 5 %, operator left alone", "RolledBack", canary={"error_share": 0.05}),
+    Cell("canary fails 5 %, operator killed every 20 s", "RolledBack", canary={"error_share": 0.05}, restarts=True),
 ]
 
 
