@@ -9,10 +9,13 @@ from lab import Lab
 from lab.report import PROXY, Count, Report, good
 from lab.revisions import Revisions
 from lab.waiting import until
+from lab.workloads import Workload
 
 NAME = "reviews"
 FULL = 100
 MERGE = "application/merge-patch+json"
+PART = 250.0
+"""Requests per second that one source sends and one pod serves, on a machine that has other work too."""
 LOOK = 0.25
 """Seconds between two looks at an object: many trials run side by side, and the API server shall have time for the operator."""
 GATEWAY = 'scrape_duration_seconds{source_workload="gateway"}'
@@ -99,7 +102,8 @@ class Trial:
         self.path = f"/apis/canary.rollouts.dev/v1beta1/namespaces/{self.namespace}/canaryreleases/{NAME}"
         lab.namespace(self.namespace)
         self.service = lab.service(NAME, self.namespace, port_name=cell.protocol)
-        self.stable = lab.workload(self.service, "v1", replicas=2, protocol=cell.protocol)
+        self._parts = max(1, round(cell.rate / PART))
+        self.stable = self._deploy("v1")
         self.canary = self.stable
 
     def run(self) -> Row:
@@ -109,21 +113,25 @@ class Trial:
         self.stable.wait_ready()
         self._apply(host)
         until(lambda: self.status.get("phase") == "Stable", "adopted", 60, LOOK)
-        load = self.lab.load(self.service, rate=cell.rate, through=["gateway"], host=host, protocol=cell.protocol)
+        loads = [
+            self.lab.load(self.service, rate=cell.rate / self._parts, through=["gateway"], host=host, protocol=cell.protocol)
+            for _ in range(self._parts)
+        ]
         try:
-            until(lambda: load.report.versions.get("v1"), "served", 60, LOOK)
-            lost, begun = load.report.lost, time.time()
+            until(lambda: all(load.report.versions.get("v1") for load in loads), "served", 60, LOOK)
+            lost, begun = sum(load.report.lost for load in loads), time.time()
             self.wait_until(begun + max(20.0, 2 * self.scrape))
-            self.canary = self.lab.workload(self.service, "v2", replicas=2, protocol=cell.protocol)
+            self.canary = self._deploy("v2")
             self.canary.behave(**cell.canary)
             self.canary.wait_ready()
             self.wait_until(self.scrape * (time.time() // self.scrape + 1 + self.phase))
             self.lab.api.patch(self.path, {"spec": {"version": "v2"}}, MERGE)
             cell.script(self)
             past = until(self._past, f"{cell.name} ended", 3600, LOOK)
-            return self._row(past, load.stop(), lost)
+            return self._row(past, Report.together([load.stop() for load in loads]), lost)
         finally:
-            load.kill()
+            for load in loads:
+                load.kill()
             self._remove()
 
     @property
@@ -149,6 +157,9 @@ class Trial:
     def wait_until(self, moment: float) -> None:
         """Until this time, in seconds since the epoch."""
         until(lambda: time.time() >= moment, "the time has come", 3600)
+
+    def _deploy(self, version: str) -> Workload:
+        return self.lab.workload(self.service, version, replicas=max(2, self._parts), protocol=self.cell.protocol)
 
     def _apply(self, host: str) -> None:
         owned = {"owned": {"gateways": ["infra/public", "mesh"], "hosts": [host]}}

@@ -1,6 +1,7 @@
 """What a traffic source counted: every answer by second, path, service, version and status."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +47,18 @@ class Report:
         for version, bucket, count in line["latencies"]:
             self.latencies[version, bucket] += count
         self.details.update(line["details"])
+
+    @classmethod
+    def together(cls, reports: "Iterable[Report]") -> "Report":
+        """What several sources counted, as one."""
+        whole = cls()
+        for report in reports:
+            whole.sent += report.sent
+            whole.latest_seconds = max(whole.latest_seconds, report.latest_seconds)
+            whole.counts.update(report.counts)
+            whole.latencies.update(report.latencies)
+            whole.details.update(report.details)
+        return whole
 
     @property
     def rows(self) -> list[Count]:
