@@ -176,6 +176,17 @@ def test_what_belongs_to_a_release(labels: Document, annotations: dict[str, str]
     assert belongs(document("VirtualService", {}, labels, **annotations), document("CanaryRelease", {})) is mine
 
 
+@pytest.mark.parametrize(
+    ("annotations", "mine"),
+    [({MARK: "other/1/2/25/StepPassed"}, True), ({MARK: "u/1/2/25/StepPassed"}, True), ({}, False)],
+    ids=["another release of the same VirtualService wrote last", "it wrote last", "nobody has taken it over"],
+)
+def test_a_virtual_service_to_which_several_are_attached_belongs_to_each(annotations: dict[str, str], mine: bool) -> None:
+    attach = document("CanaryRelease", {"traffic": {"attach": [{"virtualService": "reviews", "routes": ["primary"]}]}})
+    assert belongs(document("VirtualService", {}, {}, **annotations), attach) is mine
+    assert not belongs(document("DestinationRule", {}, {}, **{MARK: "other/1/2/25/StepPassed"}), attach)
+
+
 def test_each_change_says_what_it_does() -> None:
     said: list[Change] = [change for stage in (shift, relabel, give_back) for change in stage(found())]
 

@@ -69,11 +69,13 @@ class Change:
 
 
 def belongs(document: Document, release: Document) -> bool:
-    """The object carries the label or the mark of this CanaryRelease."""
+    """The object carries the label or the mark of this CanaryRelease. Of several in one VirtualService the mark is the last one's."""
     metadata, wanted = document["metadata"], release["metadata"]
     mark = Mark.parse((metadata.get("annotations") or {}).get(MARK))
     owner = (metadata.get("labels") or {}).get(OWNER)
-    return owner == wanted["name"] if owner else mark is not None and mark.uid == wanted["uid"]
+    attach = ((release.get("spec") or {}).get("traffic") or {}).get("attach") or ()
+    attached = document["kind"] == "VirtualService" and metadata["name"] in {each.get("virtualService") for each in attach}
+    return owner == wanted["name"] if owner else mark is not None and (mark.uid == wanted["uid"] or attached)
 
 
 def blocker(found: Found) -> str | None:
