@@ -24,11 +24,11 @@ LOOK_AGAIN_SECONDS = 0.2
 MEANINGS = {
     "approve": "Let a release that waits for approval take the weight it asks for.",
     "promote": "Skip the rest of the steps: all traffic to the new version, then the bake.",
-    "skip": "Take the next step now, whatever the evidence.",
+    "skip": "End the hold of the present step, or the bake, now; a verdict against the canary still stands in the way.",
     "pause": "Stop rises; analysis and rollback go on.",
     "resume": "Take up a paused release again.",
     "abort": "Take all traffic back at once.",
-    "retry": "Open a new release of the version that was taken back.",
+    "retry": "Open a new release of the version that was taken back; judge a canary that is held anew.",
 }
 
 
