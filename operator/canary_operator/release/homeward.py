@@ -59,6 +59,8 @@ def homeward(seen: Observation, version: str, settle: timedelta, drain: timedelt
         # keeps its label: it may have served a moment ago.
         return Relabel(version, (subsets and subsets.canary) or version)
     if route is None and not seen.attached:
+        if subsets.stable != version:  # a route would lead there
+            return Relabel(version, version)
         left = remaining(subsets.since, settle, seen.now)
         return Wait(left) if left else Shift(0)
     if route is None:  # the user's, and it is not there: nothing is created in its place

@@ -49,9 +49,10 @@ def _first_stable(scene: Scene) -> Serving | Because:
     """Which version is stable before anything was recorded, or why nobody knows."""
     versions, spec, subsets = scene.seen.versions or {}, scene.spec, scene.seen.subsets
     serving = {version: each for version, each in versions.items() if each.ready}
-    named = (subsets.stable if subsets else None) or spec.stable_version
-    if named and named in serving:
-        return serving[named]
+    # What the subsets select comes first: requests go there now. If it serves no more, the spec may name another.
+    named = [version for version in (subsets.stable if subsets else None, spec.stable_version) if version]
+    if known := next((version for version in named if version in serving), None):
+        return serving[known]
     if not serving:
         return Because(
             reasons.NOTHING_SERVES,
@@ -60,7 +61,8 @@ def _first_stable(scene: Scene) -> Serving | Because:
     if named:
         return Because(
             reasons.STABLE_UNKNOWN,
-            f"version {named} should be stable but has no ready pod behind Service {spec.service.name}; serving: {', '.join(sorted(serving))}",
+            f"version {named[0]} should be stable but has no ready pod behind Service {spec.service.name}; serving: "
+            f"{', '.join(sorted(serving))}; bring it back, or write the one that is stable now in spec.stableVersion",
         )
     if len(serving) > 1:
         versions_text = ", ".join(sorted(serving))

@@ -1,0 +1,59 @@
+"""Which version is taken for stable when a service is taken over, and what is said when nobody knows."""
+
+import pytest
+
+from canary_operator.release import reasons
+from canary_operator.release.model import Mark, RouteSeen, SubsetsSeen
+from tests.builders import LONG_AGO, Situation, labels, release, serving, weights
+
+BOTH = release().deployed("v2")
+LATER = release().observing(versions={"v2": serving("v2")})
+LEFT = SubsetsSeen("v1", "v1", None, LONG_AGO)
+"""What an earlier CanaryRelease left behind, pinned to v1."""
+
+
+@pytest.mark.parametrize(
+    ("situation", "stable"),
+    [
+        pytest.param(release(), "v1", id="the only one that serves"),
+        pytest.param(BOTH.having(stable_version="v2"), "v2", id="several serve: the one that the spec names"),
+        pytest.param(LATER.observing(subsets=LEFT).having(stable_version="v2"), "v2", id="the subsets name one that serves no more"),
+    ],
+)
+def test_the_version_that_the_subsets_are_pointed_at(situation: Situation, stable: str) -> None:
+    [(selected, _)] = labels(situation.decide())
+    assert selected == stable
+
+
+def test_a_route_that_was_left_behind_is_pointed_at_what_serves() -> None:
+    mark = Mark("another", 3, 9, 0, reasons.DELETING)
+    behind = LATER.observing(route=RouteSeen(0, True, mark, LONG_AGO), subsets=LEFT).having(stable_version="v2")
+    assert labels(behind.decide()) == [("v2", "v1")]
+
+
+def test_what_the_subsets_select_and_serves_is_stable_whatever_the_spec_says() -> None:
+    """Requests go there now, and taking over moves none."""
+    decision = BOTH.observing(subsets=LEFT).having(stable_version="v2").decide()
+    assert (decision.because.reason, labels(decision), weights(decision)) == (reasons.ADOPTING, [], [0])
+
+
+@pytest.mark.parametrize(
+    ("situation", "reason", "words"),
+    [
+        pytest.param(
+            release().observing(versions={}), reasons.NOTHING_SERVES, "deploy the version that should serve now", id="nothing serves"
+        ),
+        pytest.param(BOTH, reasons.STABLE_UNKNOWN, "(v1, v2); write the one that is stable now in spec.stableVersion", id="several serve"),
+        pytest.param(
+            BOTH.having(stable_version="v3"),
+            reasons.STABLE_UNKNOWN,
+            "serving: v1, v2; bring it back, or write",
+            id="the spec names another",
+        ),
+        pytest.param(LATER.observing(subsets=LEFT), reasons.STABLE_UNKNOWN, "serving: v2; bring it back, or write", id="so do the subsets"),
+    ],
+)
+def test_nothing_is_written_while_nobody_knows(situation: Situation, reason: str, words: str) -> None:
+    decision = situation.decide()
+    assert (decision.because.reason, decision.phase, decision.effects) == (reason, "Blocked", ())
+    assert words in decision.because.message
