@@ -336,3 +336,9 @@ def test_nothing_is_said_of_a_pace_that_was_not_edited() -> None:
     lost = release().paced(1, 3, 7, since=60).healthy().pods("v2", 0)
     after = replace(lost, state=lost.decide().state).routing(weight=0)
     assert reasons.PLAN_CHANGED not in events(after.decide())
+
+
+def test_a_release_begins_with_its_pace_and_nothing_taken() -> None:
+    started = release().at_rest().deployed("v2").having(pace=Pace(failure_budget=20)).decide()
+    assert started.state.pace
+    assert (started.state.pace.since, started.state.plan, started.state.step) == (NOW, (), 0)
