@@ -60,7 +60,7 @@ RATES = (0.2, 1.0, 10.0, 100.0, 1000.0)
 
 
 def healthy(releases: int) -> Iterable[Cell]:
-    """Canaries that fail exactly as often as stable: 30 cells, one or two proxies."""
+    """Canaries that fail exactly as often as stable: 30 cells with one proxy, 30 with two."""
     cells = list(itertools.product((0.0, 0.001, 0.005, 0.01, 0.02, 0.05), RATES, (1, 2)))
     for share, rate, proxies in cells:
         name = f"healthy, both {share:.1%}, {rate:g}/s, {proxies} proxies"
