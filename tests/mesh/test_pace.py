@@ -3,6 +3,8 @@
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from tests.mesh.shop import Shop
 
 BUDGET = 20
@@ -22,26 +24,28 @@ def weights(shop: Shop) -> list[int]:
     return [weight for weight, following in pairwise([*found, -1]) if weight != following]
 
 
+@pytest.mark.timeout(300)
 def test_a_good_version_is_promoted_when_the_least_time_has_passed(shop: Shop) -> None:
     paced(shop)
     load = shop.load(100)
     shop.version("v2")
     shop.want("v2")
-    shop.wait_weight(5)  # scraped every second, 20 failures of 100 requests/s pay for 6.7 % that fail altogether
-    assert "if the canary fails up to 100 %" in shop.status["message"]
-    assert shop.status["step"] == "1"
+    first = shop.wait("the first weight", step="1")
+    assert "if the canary fails up to 100 %" in first["message"]
     past = shop.wait_ended(1, 180)
     report = load.stop()
     assert past["outcome"] == "Promoted"
     assert (report.lost, report.failed()) == (0, 0), report
     path = weights(shop)
-    risen = path[path.index(5) : path.index(100)]
+    risen = [weight for weight in path[: path.index(100)] if weight]
+    assert risen[0] <= 10  # 5 at 100 requests/s and scrapes of 1 s; a busy machine sends fewer
     assert risen == sorted(risen)
     assert risen[-1] == 50
     assert all(following <= 3 * weight for weight, following in pairwise(risen)), risen
     shop.assert_rules()
 
 
+@pytest.mark.timeout(300)
 def test_a_bad_version_costs_less_than_its_price(shop: Shop) -> None:
     paced(shop)
     load = shop.load(100)
