@@ -249,8 +249,8 @@ class ReleaseRecord:
     """The step whose weight is served, from 1; 0 before the first."""
     weight: int = 0
     """The canary's weight that was decided, in percent."""
-    weight_since: Time | None = None
-    """When that weight was decided."""
+    weight_since: ExactTime | None = None
+    """When that weight was decided; to the millisecond, since a scrape just before it belongs to the weight before."""
     waiting_since: Time | None = None
     """Since when the present step waits for a person; absent while it does not."""
     waited_seconds: float = 0

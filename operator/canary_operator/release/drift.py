@@ -15,7 +15,7 @@ from canary_operator.release.scene import Scene, minus
 MOST_CORRECTIONS = 5
 """So often the routing is set right within one release."""
 RISE_SPACING = timedelta(seconds=6)
-"""After the canary lost weight, or somebody else changed it, no weight rises for so long: 5 s, and one since status keeps whole seconds."""
+"""After the canary lost weight, or somebody else changed it, no weight rises for so long: 5 s, and one for clocks that differ."""
 REST_SPACING = timedelta(seconds=30)
 """For so long what is harmless at rest may stand before it is corrected."""
 

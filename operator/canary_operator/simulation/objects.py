@@ -151,9 +151,15 @@ def _evidence(evidence: EvidenceRecord) -> EvidenceRecord:
 
 
 def _record(record: ReleaseRecord) -> ReleaseRecord:
-    times = ("weight_since", "incident_since", "waiting_since", "mirror_since")
+    times = ("incident_since", "waiting_since", "mirror_since")
     pace = record.pace and _with(record.pace, since=_second(record.pace.since))
-    return _with(record, evidence=_evidence(record.evidence), pace=pace, **{name: _second(getattr(record, name)) for name in times})
+    return _with(
+        record,
+        evidence=_evidence(record.evidence),
+        weight_since=_millisecond(record.weight_since),
+        pace=pace,
+        **{name: _second(getattr(record, name)) for name in times},
+    )
 
 
 def as_stored(status: CanaryReleaseStatus) -> CanaryReleaseStatus:

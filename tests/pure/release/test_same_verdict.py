@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from canary_operator.analysis.odds import NOTHING
+from canary_operator.analysis.odds import NOTHING, Counts
 from canary_operator.analysis.samples import Point, Samples, Series
 from canary_operator.api.spec import CanaryReleaseSpec, ServiceRef
 from canary_operator.api.status import CanaryReleaseStatus, ReleaseRecord, State
@@ -25,8 +25,8 @@ from tests.pure.analysis.worlds import EPOCH, World, worlds
 
 SPEC = CanaryReleaseSpec(service=ServiceRef(name="reviews"), version="v2")
 VERSIONS = {each: Serving(each, f"{each}@t1", (f"reviews-{each}",), 4, 4) for each in ("v1", "v2")}
-WRITTEN = 12.0
-"""Seconds after the beginning of a world at which the canary got its weight."""
+WRITTEN = 12.7
+"""Seconds after the beginning of a world at which the canary got its weight; not a whole second, as in life."""
 STATUS: TypeAdapter[CanaryReleaseStatus] = TypeAdapter(CanaryReleaseStatus)
 few = settings(max_examples=60, deadline=None)
 
@@ -105,6 +105,12 @@ def at_once(world: World) -> Any:
 def comparable(world: World) -> None:
     """Something to judge by was counted after the write."""
     assume(world.end > WRITTEN + 2 * world.spacing)
+
+
+def test_after_a_restart_too_a_scrape_just_before_the_write_belongs_to_the_weight_before():
+    scraped_every_5s_from_2_4s_on = World(5.0, (2.4,), (((20, 5, 500, 0),) * 4,))
+    operator = Operator(scraped_every_5s_from_2_4s_on, record=through_status(begun()))
+    assert operator.judge(operator.answer(18.0), 18.0).now.segments[-1].canary == Counts(25, 5)
 
 
 times = st.lists(st.floats(0.0, 1.0), max_size=8).map(sorted)

@@ -33,19 +33,20 @@ def behind(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> bool:
 
 
 def with_times(value: object, change: Callable[[datetime, bool], datetime], exact: bool = False) -> object:
-    """Every time in a status, changed; those of samples are exact."""
+    """Every time in a status, changed; those of samples, and of the weight that they are counted for, are exact."""
     if isinstance(value, datetime):
         return change(value, exact)
     if isinstance(value, tuple):
         return tuple(with_times(each, change, exact) for each in value)
     if hasattr(value, "__dataclass_fields__"):
         exact = exact or isinstance(value, EvidenceRecord)
-        return replace(value, **{name: with_times(getattr(value, name), change, exact) for name in value.__dataclass_fields__})  # type: ignore[type-var]
+        changed = {name: with_times(getattr(value, name), change, exact or name == "weight_since") for name in value.__dataclass_fields__}
+        return replace(value, **changed)  # type: ignore[type-var]
     return value
 
 
 def cut(status: CanaryReleaseStatus) -> object:
-    """Whole seconds; of samples whole milliseconds."""
+    """Whole seconds; where it is exact, whole milliseconds."""
     return with_times(status, lambda time, exact: time.replace(microsecond=time.microsecond // 1000 * 1000 if exact else 0))
 
 
