@@ -30,8 +30,8 @@ def test_a_good_version_is_promoted_when_the_least_time_has_passed(shop: Shop) -
     load = shop.load(100)
     shop.version("v2")
     shop.want("v2")
-    first = shop.wait("the first weight", step="1")
-    assert "if the canary fails up to 100 %" in first["message"]
+    second = shop.wait("the second weight", step="2")
+    assert "requests/s if the canary fails up to" in second["message"]
     past = shop.wait_ended(1, 180)
     report = load.stop()
     assert past["outcome"] == "Promoted"
