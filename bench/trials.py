@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--scrape", type=int, default=5, help="Prometheus' interval in seconds")
     parser.add_argument("--runs", type=int, help="of each cell, instead of what the table says")
     parser.add_argument("--only", action="append", default=[], help="cells whose name contains this; again for more")
-    parser.add_argument("--most", type=float, default=1000.0, help="requests/s of all trials that run at a time")
+    parser.add_argument("--most", type=float, default=500.0, help="requests/s of all trials that run at a time")
     parser.add_argument("--name", help="of the file, instead of the tables' names")
     chosen = parser.parse_args(arguments)
     cells = [cell for name in chosen.tables for cell in TABLES[name]]
