@@ -8,7 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from canary_operator.api.names import CANARY, FINALIZER, KIND, MANAGED_BY, MANAGER, MARK, OWNER, PREVIEW, ROUTE, STABLE
+from canary_operator.api.names import CANARY, FINALIZER, KIND, MANAGED_BY, MANAGER, MARK, OWNER, PREVIEW, ROUTE, STABLE, USERS_MARK
 from canary_operator.api.quantities import parse_duration
 from canary_operator.mesh.hosts import expand, service_fqdn
 from canary_operator.release.model import Mark
@@ -147,9 +147,10 @@ class Moment:
 
     @property
     def mark(self) -> Mark | None:
-        """The mark on the object after this revision."""
+        """The mark of this CanaryRelease on the object after this revision: one of the user's has one per release."""
         _, after = self.pair
-        return Mark.parse(((after or {}).get("metadata", {}).get("annotations") or {}).get(MARK))
+        key = MARK if owned(after) else f"{USERS_MARK}{self.release}"
+        return Mark.parse(((after or {}).get("metadata", {}).get("annotations") or {}).get(key))
 
 
 def histories(revisions: Iterable[Revision]) -> list[list[Moment]]:
@@ -229,7 +230,8 @@ def foreign(document: Document, managed: Iterable[str] = (ROUTE,), *, users: boo
     spec["subsets"] = [subset for subset in subsets if subset not in ({"name": STABLE}, {"name": CANARY})]
     kept: Document = {field: metadata.get(field) for field in ("finalizers", "ownerReferences")}
     for field in ("labels", "annotations"):
-        kept[field] = {key: value for key, value in (metadata.get(field) or {}).items() if key not in (MARK, OWNER, MANAGED_BY)}
+        entries = (metadata.get(field) or {}).items()
+        kept[field] = {key: value for key, value in entries if key not in (MARK, OWNER, MANAGED_BY) and not key.startswith(USERS_MARK)}
     return {**kept, "spec": spec}
 
 
@@ -253,8 +255,22 @@ def _moment(revision: Revision, before: Stored) -> Moment:
     field = _FIELDS[revision.object["kind"]]
     document = None if revision.type == "DELETED" else revision.object
     after = replace(before, **{field: document})
-    ours = before.deleting if document is None else MANAGER in _authors(getattr(before, field), document)
+    earlier = getattr(before, field)
+    ours = before.deleting if document is None else MANAGER in _authors(earlier, document) and not _is_neighbours(earlier, document, after)
     return Moment(revision, before, after, ours)
+
+
+def _is_neighbours(before: Document | None, after: Document, stored: Stored) -> bool:
+    """Another CanaryRelease that is attached to the same VirtualService wrote it: only its mark is another one now."""
+    was, now = _marks(before), _marks(after)
+    changed = {key for key in was | now if was.get(key) != now.get(key)}
+    name = stored.release["metadata"]["name"] if stored.release else None
+    return bool(changed) and not owned(after) and not changed & {MARK, f"{USERS_MARK}{name}"}
+
+
+def _marks(document: Document | None) -> Document:
+    annotations = ((document or {}).get("metadata") or {}).get("annotations") or {}
+    return {key: text for key, text in annotations.items() if key == MARK or key.startswith(USERS_MARK)}
 
 
 def _authors(before: Document | None, after: Document) -> set[str]:

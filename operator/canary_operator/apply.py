@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from canary_operator.api.names import FINALIZER
-from canary_operator.cache import Document
 from canary_operator.clients.errors import NotFound
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, VIRTUAL_SERVICE
 from canary_operator.events import announce
@@ -20,7 +19,6 @@ from canary_operator.release.model import (
     EnsureFinalizer,
     EnsureSubsets,
     EnsureWeights,
-    Mark,
     ReadAgain,
     RecordState,
     ReleaseFinalizer,
@@ -30,7 +28,6 @@ from canary_operator.release.model import (
 from canary_operator.removal import disown, remove, remove_subsets
 from canary_operator.routing import ensure_subsets, ensure_weights
 from canary_operator.subject import Subject
-from canary_operator.traffic.mark import mark_text
 from canary_operator.trimming import name_of
 
 
@@ -67,10 +64,9 @@ async def apply(  # noqa: C901 (one arm per effect)
             await remove_subsets(it, hands)
         case Disown():
             # The routes last: of those somebody can still say, after a crash, whose they were.
-            await disown(DESTINATION_RULE, it.rule, hands)
+            await disown(DESTINATION_RULE, it.rule, it.key.name, hands)
             for route in it.routes:
-                if not _is_marked_by_another(it, route.document, hands):
-                    await disown(VIRTUAL_SERVICE, route.document, hands)
+                await disown(VIRTUAL_SERVICE, route.document, it.key.name, hands)
         case Announce():
             await announce(effect.because, effect.warning, it, hands.cluster, hands.cache.now())
         case ReadAgain():
@@ -96,13 +92,6 @@ async def record(it: Subject, hands: Hands, status: Mapping[str, Any]) -> Mappin
         hands.store(CANARY_RELEASE, written)
     stored: Mapping[str, Any] = written["status"]
     return stored
-
-
-def _is_marked_by_another(it: Subject, document: Document | None, hands: Hands) -> bool:
-    """Another CanaryRelease that lives wrote it last: one of the user's to which both are attached."""
-    mark = Mark.parse(mark_text(document)) if document is not None else None
-    others = {each["metadata"]["uid"] for each in hands.cache.all(CANARY_RELEASE, it.key.namespace)} - {it.uid}
-    return mark is not None and mark.uid in others
 
 
 def _finalizers(it: Subject) -> list[str]:

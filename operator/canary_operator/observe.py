@@ -78,7 +78,7 @@ def _unfinished(it: Subject, unchanged: timedelta) -> bool:
     for route in it.routes:
         if (reading := route.reading) is None:
             continue
-        mark = Mark.parse(mark_text(route.document)) if route.document is not None else None
+        mark = Mark.parse(mark_text(route.document, it.key.name)) if route.document is not None else None
         as_left = reading.intact if it.attached else touched_by(route.document) is None and unchanged >= _QUIET
         if mark is None or mark.uid != it.uid or not as_left or reading.weight != mark.weight:
             return False
@@ -112,7 +112,7 @@ def _named_by(it: Subject, cache: Cache) -> str | None:
 
 def _highest(it: Subject, documents: Sequence[Document]) -> Mark | None:
     """The mark that was written last: of this CanaryRelease if it has written, else of an earlier one of its name."""
-    marks = [mark for document in documents if (mark := Mark.parse(mark_text(document))) is not None]
+    marks = [mark for document in documents if (mark := Mark.parse(mark_text(document, it.key.name))) is not None]
     return max(marks, key=lambda mark: (mark.uid == it.uid, mark.rank), default=None)
 
 
@@ -124,7 +124,7 @@ def _fresh(it: Subject, cache: Cache) -> bool:
     """The record is newer than the routing: this process wrote the routing itself, or read the CanaryRelease after it saw it."""
     read = cache.read_at(it.key)
     for kind, document in (*((VIRTUAL_SERVICE, route.document) for route in it.routes), (DESTINATION_RULE, it.rule)):
-        if document is None or cache.is_own_mark(it.key, mark_text(document)):
+        if document is None or cache.is_own_mark(it.key, mark_text(document, it.key.name)):
             continue
         if read is None or read < cache.since(kind, *name_of(document)):
             return False

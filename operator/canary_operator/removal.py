@@ -8,7 +8,7 @@ from canary_operator.clients.kinds import DESTINATION_RULE, Kind
 from canary_operator.hands import Hands, rereading
 from canary_operator.subject import Subject
 from canary_operator.traffic import destination_rule
-from canary_operator.traffic.mark import is_nobodys, mark_text, without_ownership
+from canary_operator.traffic.mark import without_ownership
 from canary_operator.trimming import name_of
 
 
@@ -17,7 +17,7 @@ async def remove_subsets(it: Subject, hands: Hands) -> None:
     if it.rule is None or it.rule_is_ours:
         await remove(DESTINATION_RULE, it.rule, hands)
         return
-    body = _released(it.rule)
+    body = _released(it.rule, it.key.name)
     body["spec"] = {"subsets": destination_rule.without_subsets(it.rule)["spec"].get("subsets")}
     async with rereading(DESTINATION_RULE, name_of(it.rule), hands):
         hands.store(DESTINATION_RULE, await hands.cluster.merge_patch(DESTINATION_RULE, *name_of(it.rule), body))
@@ -51,19 +51,19 @@ async def _is_still_there(kind: Kind, document: Document, hands: Hands) -> bool:
     return bool(found["metadata"]["uid"] == document["metadata"]["uid"])
 
 
-async def disown(kind: Kind, document: Document | None, hands: Hands) -> None:
-    """Takes our mark and labels off the object; what it does stays as it is."""
-    if document is None or (mark_text(document) is None and is_nobodys(document)):
+async def disown(kind: Kind, document: Document | None, owner: str, hands: Hands) -> None:
+    """Takes mark and labels of the CanaryRelease of this name off the object; what it does stays as it is."""
+    if document is None or without_ownership(document, owner) == document:
         return
     try:
-        hands.store(kind, await hands.cluster.merge_patch(kind, *name_of(document), _released(document)))
+        hands.store(kind, await hands.cluster.merge_patch(kind, *name_of(document), _released(document, owner)))
     except NotFound:
         hands.remove(kind, document)
 
 
-def _released(document: Document) -> dict[str, Any]:
-    """The merge patch that takes our mark and labels off."""
-    before, after = document["metadata"], without_ownership(document)["metadata"]
+def _released(document: Document, owner: str) -> dict[str, Any]:
+    """The merge patch that takes mark and labels off."""
+    before, after = document["metadata"], without_ownership(document, owner)["metadata"]
     body: dict[str, Any] = {"resourceVersion": before["resourceVersion"]}
     for field in ("labels", "annotations"):
         ours = (before.get(field) or {}).keys() - (after.get(field) or {}).keys()

@@ -1,8 +1,8 @@
 """Writes of VirtualServices and DestinationRules: each carries the mark of its decision, and is refused by a later one."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from canary_operator.api.names import MARK
 from canary_operator.cache import Document
 from canary_operator.clients.errors import CanaryOperatorError, ClusterError, Conflict, NotFound
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, VIRTUAL_SERVICE, Kind
@@ -12,7 +12,7 @@ from canary_operator.removal import disown, remove
 from canary_operator.subject import Subject
 from canary_operator.traffic import attached, destination_rule, virtual_service
 from canary_operator.traffic.managed import Attached, Wanted
-from canary_operator.traffic.mark import is_ours, mark_text, with_mark
+from canary_operator.traffic.mark import is_ours, mark_text, users_mark, with_mark
 from canary_operator.trimming import name_of
 
 
@@ -48,22 +48,24 @@ async def ensure_subsets(it: Subject, hands: Hands, stable: str, canary: str, ma
         await _ensure(DESTINATION_RULE, it, hands, mark, it.rule, destination_rule.with_subsets(it.rule, **wanted))
     else:
         subsets = destination_rule.with_subsets(it.rule, **wanted)["spec"]["subsets"]
-        if not _is_done(DESTINATION_RULE, it.rule, mark, (it.rule.get("spec") or {}).get("subsets") == subsets):
-            body = {"metadata": {"annotations": {MARK: str(mark)}}, "spec": {"subsets": subsets}}
+        if not _is_done(DESTINATION_RULE, it, it.rule, mark, (it.rule.get("spec") or {}).get("subsets") == subsets):
+            body = {"metadata": {"annotations": {users_mark(it.key.name): str(mark)}}, "spec": {"subsets": subsets}}
             await _patch(DESTINATION_RULE, it, hands, mark, it.rule, body)
 
 
 async def _attach(it: Subject, hands: Hands, mark: Mark, before: Document, way: Attached, canary: int) -> None:
     """Gives the managed routes of a user's VirtualService their weights. One that has none that can be given a weight is left alone."""
-    if attached.read(before, way) is None or _is_done(VIRTUAL_SERVICE, before, mark, attached.with_weights(before, way, canary) == before):
+    if attached.read(before, way) is None:
+        return
+    if _is_done(VIRTUAL_SERVICE, it, before, mark, attached.with_weights(before, way, canary) == before):
         return
     hands.cache.note_mark(it.key, str(mark))
     async with rereading(VIRTUAL_SERVICE, name_of(before), hands):
-        operations = attached.patch(before, way, canary, str(mark))
+        operations = attached.patch(before, way, canary, (users_mark(it.key.name), str(mark)))
         hands.store(VIRTUAL_SERVICE, await hands.cluster.json_patch(VIRTUAL_SERVICE, *name_of(before), operations))
 
 
-def _is_done(kind: Kind, before: Document, mark: Mark, same: bool) -> bool:
+def _is_done(kind: Kind, it: Subject, before: Document, mark: Mark, same: bool) -> bool:
     """Whether a routing object is as it should be, and was written by this very decision.
 
     What is right already, by an earlier decision, is written all the same: it bears the mark then, and an older write that is on its way is refused.
@@ -71,7 +73,7 @@ def _is_done(kind: Kind, before: Document, mark: Mark, same: bool) -> bool:
     Raises:
         Stale: A later decision wrote it.
     """
-    last = Mark.parse(mark_text(before))
+    last = Mark.parse(mark_text(before, it.key.name))
     if last is not None and last.uid == mark.uid and (last.rank > mark.rank or (last.rank == mark.rank and last != mark)):
         raise Stale(f"{kind.kind} {'/'.join(name_of(before))} carries mark {last}, later than {mark}")
     return same and last == mark
@@ -81,10 +83,10 @@ async def _ensure(kind: Kind, it: Subject, hands: Hands, mark: Mark, before: Doc
     """Writes a routing object of ours with its mark and our labels, in one request."""
     document = with_mark(changed, str(mark), it.key.name)
     if before is not None:
-        if not _is_done(kind, before, mark, changed["spec"] == before.get("spec") and is_ours(before, it.key.name)):
-            gone = {field: None for field in before.get("spec") or {} if field not in document["spec"]}
-            metadata = {field: document["metadata"][field] for field in ("labels", "annotations")}
-            await _patch(kind, it, hands, mark, before, {"metadata": metadata, "spec": {**gone, **document["spec"]}})
+        if not _is_done(kind, it, before, mark, changed["spec"] == before.get("spec") and is_ours(before, it.key.name)):
+            annotations = _merging(before["metadata"].get("annotations"), document["metadata"]["annotations"])
+            metadata = {"labels": document["metadata"]["labels"], "annotations": annotations}
+            await _patch(kind, it, hands, mark, before, {"metadata": metadata, "spec": _merging(before.get("spec"), document["spec"])})
         return
     hands.cache.note_mark(it.key, str(mark))
     async with rereading(kind, it.key, hands):
@@ -95,6 +97,11 @@ async def _ensure(kind: Kind, it: Subject, hands: Hands, mark: Mark, before: Doc
         raise _orphaned(kind, written)
 
 
+def _merging(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> dict[str, Any]:
+    """What a merge patch says to make the one of the other: what is gone, by name."""
+    return {**{field: None for field in before or {} if field not in after}, **after}
+
+
 async def _patch(kind: Kind, it: Subject, hands: Hands, mark: Mark, before: Document, body: dict[str, Any]) -> None:
     """Sends a merge patch, bound to the version that it was derived from."""
     hands.cache.note_mark(it.key, str(mark))
@@ -103,7 +110,7 @@ async def _patch(kind: Kind, it: Subject, hands: Hands, mark: Mark, before: Docu
         written = await hands.cluster.merge_patch(kind, *name_of(before), body)
         hands.store(kind, written)
     if is_ours(written, it.key.name) and not is_ours(before, it.key.name) and await _is_orphan(it, hands):
-        await disown(kind, written, hands)
+        await disown(kind, written, it.key.name, hands)
         raise _orphaned(kind, written)
 
 

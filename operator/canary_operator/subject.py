@@ -138,7 +138,9 @@ def _rule(cache: Cache, key: Key, host: str) -> tuple[Document | None, bool]:
     users = [each for each in cache.all(DESTINATION_RULE, key.namespace) if is_nobodys(each) and destination_rule.rules(each, host)]
     # Several are a finding. Until it is mended: the one in which our subsets stand, else the oldest, whose subsets Istio takes.
     rule = min(
-        users, key=lambda each: (mark_text(each) is None, each["metadata"].get("creationTimestamp") or "", name_of(each)), default=None
+        users,
+        key=lambda each: (mark_text(each, key.name) is None, each["metadata"].get("creationTimestamp") or "", name_of(each)),
+        default=None,
     )
     return rule, rule is not None and rule is named and is_left_behind(rule, host)
 

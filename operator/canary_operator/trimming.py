@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from canary_operator.api.names import MANAGER, MARK
+from canary_operator.api.names import MANAGER
 from canary_operator.clients.kinds import DESTINATION_RULE, ENDPOINT_SLICE, POD, REPLICA_SET, SERVICE, VIRTUAL_SERVICE, Kind
+from canary_operator.traffic.mark import marks
 
 REVISION = "deployment.kubernetes.io/revision"
 SERVICE_NAME = "kubernetes.io/service-name"
@@ -54,10 +55,10 @@ def without_version(document: Document) -> dict[str, Any]:
 
 
 def routing_content(document: Document | None) -> tuple[object, object] | None:
-    """What of a VirtualService or DestinationRule proxies and we go by: the spec, and our mark. None: there is none."""
+    """What of a VirtualService or DestinationRule proxies and we go by: the spec, and all marks of ours. None: there is none."""
     if document is None:
         return None
-    return document.get("spec"), (document["metadata"].get("annotations") or {}).get(MARK)
+    return document.get("spec"), marks(document)
 
 
 def _replica_set(document: Document) -> dict[str, Any]:

@@ -125,8 +125,8 @@ SHELL = (
         "M48",
         "of several attached routes only the first is written",
         "traffic/attached.py",
-        "marked, *weights]",
-        "marked, *weights[:2]]",
+        "mark, *weights]",
+        "mark, *weights[:2]]",
         ("attached:5:lost",),
     ),
     Mutant(

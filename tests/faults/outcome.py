@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from canary_operator.traffic.mark import marks
 from tests.faults.mirror import Document
 
 MASK = (
@@ -16,7 +17,6 @@ _STATUS = frozenset(
     ("message", "since", "ended", "lastTransitionTime", "weightSince", "waitingSince", "verdict", "evidence", "baseline", "seq")
     + ("observedSeconds", "waitedSeconds")
 )
-_MARK = "canary.rollouts.dev/mark"
 
 
 def final_state(objects: Iterable[Document]) -> dict[str, Any]:
@@ -38,13 +38,16 @@ def differences(one: object, other: object, path: str = "") -> Iterator[str]:
 
 def _masked(document: Document) -> dict[str, Any]:
     metadata = {key: value for key, value in document["metadata"].items() if key not in _METADATA}
-    annotations = metadata.get("annotations") or {}
-    if _MARK in annotations:
-        _, release, _, weight, decision = annotations[_MARK].split("/")
-        metadata["annotations"] = {**annotations, _MARK: f"{release}/{weight}/{decision}"}
+    if found := marks(document):
+        metadata["annotations"] = {**metadata["annotations"], **{key: _unnumbered(text) for key, text in found.items()}}
     metadata["namespace"] = "-"
     spec = _renamed(document["spec"], document["metadata"]["namespace"])
     return {"metadata": metadata, "spec": spec, "status": _without(document.get("status"), _STATUS)}
+
+
+def _unnumbered(mark: str) -> str:
+    _, release, _, weight, decision = mark.split("/")
+    return f"{release}/{weight}/{decision}"
 
 
 def _without(value: Any, keys: frozenset[str]) -> Any:

@@ -55,7 +55,7 @@ def without_weights(found: Document) -> Document:
             if share["destination"].get("subset") in ("stable", "canary"):
                 share.pop("weight", None)
     annotations = rest.pop("annotations", {})
-    annotations.pop("canary.rollouts.dev/mark", None)
+    annotations.pop(f"mark.canary.rollouts.dev/{NAME}", None)
     return rest | ({"annotations": annotations} if annotations else {})
 
 

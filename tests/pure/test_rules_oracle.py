@@ -128,6 +128,7 @@ def edited() -> Story:
     return story.rule("1/3/0/ReleaseStarted", stable="v9", canary="v2", by="kubectl").rule("1/6/0/Drift", canary="v2", after=0.1)
 
 
+THEIRS = "mark.canary.rollouts.dev/reviews"
 ATTACH = {"traffic": {"attach": [{"virtualService": "shop", "routes": ["main", "beta"]}]}}
 
 
@@ -139,7 +140,7 @@ def attach(story: Story, mark: str, *weights: int, by: str = MANAGER, labels: Do
         for weight in weights
     ]
     http = [{"name": name, "route": route} for name, route in zip(("main", "beta", "static"), shares, strict=False)]
-    metadata = {"name": "shop", "annotations": {MARK: f"u/{mark}"} if mark else {}, "labels": labels or {}}
+    metadata = {"name": "shop", "annotations": {THEIRS: f"u/{mark}"} if mark else {}, "labels": labels or {}}
     return story.write("VirtualService", {"metadata": metadata, "spec": {"hosts": ["reviews"], "http": http, **spec}}, by=by)
 
 
@@ -153,7 +154,7 @@ def attached() -> Story:
 
 def _policies(mark: str, canary: str, **spec: Any) -> Document:
     subsets = [{"name": name, "labels": {"version": version}} for name, version in (("stable", "v1"), ("canary", canary))]
-    metadata = {"name": "policies", "annotations": {MARK: f"u/{mark}"} if mark else {}}
+    metadata = {"name": "policies", "annotations": {THEIRS: f"u/{mark}"} if mark else {}}
     return {"metadata": metadata, "spec": {"host": "reviews", "trafficPolicy": {"tls": {}}, "subsets": subsets, **spec}}
 
 

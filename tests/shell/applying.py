@@ -15,6 +15,7 @@ from tests.shell.memory import Memory
 HOST = "reviews.shop.svc.cluster.local"
 KEY = Key("shop", "reviews")
 MARK = "canary.rollouts.dev/mark"
+USERS_MARK = "mark.canary.rollouts.dev/reviews"
 Document = dict[str, Any]
 
 

@@ -7,7 +7,7 @@ from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, VIRT
 from canary_operator.observe import route_seen, subsets_seen
 from canary_operator.release.model import BARE, Disown, EnsureSubsets, EnsureWeights, RemoveRoute, RemoveSubsets, SubsetsSeen
 from canary_operator.routing import Stale
-from tests.shell.applying import HOST, KEY, MARK, World, attached, named, split
+from tests.shell.applying import HOST, KEY, MARK, USERS_MARK, World, attached, named, split
 
 
 async def test_all_attached_routes_are_written_in_a_fixed_order_and_read_as_one() -> None:
@@ -56,7 +56,7 @@ async def test_one_of_two_writes_is_refused(canary: int, written: list[str]) -> 
     world.memory.put(VIRTUAL_SERVICE, named("api", {"http": [split(canary=50)], "hosts": ["edited"]}))
     with pytest.raises(Conflict):
         await process.reach(EnsureWeights(canary, process.mark(2, canary)))
-    marked = [name for name in ("api", "web") if MARK in world.metadata("VirtualService", name).get("annotations", {})]
+    marked = [name for name in ("api", "web") if USERS_MARK in world.metadata("VirtualService", name).get("annotations", {})]
     assert marked == written
 
 

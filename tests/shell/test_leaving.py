@@ -9,6 +9,7 @@ from canary_operator.cli.leaving import Change, Found, belongs, blocker, give_ba
 
 Document = dict[str, Any]
 HOST = "reviews.shop.svc.cluster.local"
+THEIRS = "mark.canary.rollouts.dev/reviews"
 OURS = {OWNER: "reviews", MANAGED_BY: MANAGER}
 
 
@@ -114,7 +115,7 @@ def test_only_a_route_that_nobody_needs_goes(at: Found, gone: bool) -> None:
 
 
 def test_what_stays_carries_nothing_of_ours_and_other_finalizers_stay() -> None:
-    off = {"labels": {OWNER: None, MANAGED_BY: None}, "annotations": {MARK: None}, "resourceVersion": "7"}
+    off = {"labels": {OWNER: None, MANAGED_BY: None}, "annotations": {MARK: None, THEIRS: None}, "resourceVersion": "7"}
 
     changes = list(give_back(found()))
 
@@ -168,23 +169,17 @@ def test_what_would_lose_requests_is_not_done(at: Found, words: str | None) -> N
         ({OWNER: "ratings"}, {MARK: "u/1/2/25/StepPassed"}, False),
         ({}, {MARK: "u/1/2/25/StepPassed"}, True),
         ({}, {MARK: "other/1/2/25/StepPassed"}, False),
+        ({}, {THEIRS: "u/1/2/25/StepPassed"}, True),
+        ({}, {THEIRS: "u/1/2/25/StepPassed", "mark.canary.rollouts.dev/ratings": "other/1/2/25/StepPassed"}, True),
+        ({}, {"mark.canary.rollouts.dev/ratings": "other/1/2/25/StepPassed"}, False),
+        ({OWNER: "ratings"}, {THEIRS: "u/1/2/25/StepPassed"}, False),
         ({}, {}, False),
     ],
-    ids=["its label", "another's label", "its mark", "another's mark", "nothing"],
+    ids=["its label", "another's label", "its mark", "another's mark", "its mark on the user's", "one of two marks", "a neighbour's mark"]
+    + ["its mark on another's", "nothing"],
 )
 def test_what_belongs_to_a_release(labels: Document, annotations: dict[str, str], mine: bool) -> None:
     assert belongs(document("VirtualService", {}, labels, **annotations), document("CanaryRelease", {})) is mine
-
-
-@pytest.mark.parametrize(
-    ("annotations", "mine"),
-    [({MARK: "other/1/2/25/StepPassed"}, True), ({MARK: "u/1/2/25/StepPassed"}, True), ({}, False)],
-    ids=["another release of the same VirtualService wrote last", "it wrote last", "nobody has taken it over"],
-)
-def test_a_virtual_service_to_which_several_are_attached_belongs_to_each(annotations: dict[str, str], mine: bool) -> None:
-    attach = document("CanaryRelease", {"traffic": {"attach": [{"virtualService": "reviews", "routes": ["primary"]}]}})
-    assert belongs(document("VirtualService", {}, {}, **annotations), attach) is mine
-    assert not belongs(document("DestinationRule", {}, {}, **{MARK: "other/1/2/25/StepPassed"}), attach)
 
 
 def test_each_change_says_what_it_does() -> None:

@@ -15,6 +15,7 @@ from canary_operator.cli.kubectl import DESTINATION_RULES, RELEASES, VIRTUAL_SER
 from canary_operator.mesh.hosts import expand
 from canary_operator.mesh.routes import names_subsets, subset_of
 from canary_operator.release.model import Mark
+from canary_operator.traffic.mark import users_mark
 
 Document = Mapping[str, Any]
 _SPANS = {"settle": "5s", "drain": "30s"}
@@ -69,13 +70,12 @@ class Change:
 
 
 def belongs(document: Document, release: Document) -> bool:
-    """The object carries the label or the mark of this CanaryRelease. Of several in one VirtualService the mark is the last one's."""
+    """The object carries the label or a mark of this CanaryRelease."""
     metadata, wanted = document["metadata"], release["metadata"]
-    mark = Mark.parse((metadata.get("annotations") or {}).get(MARK))
-    owner = (metadata.get("labels") or {}).get(OWNER)
-    attach = ((release.get("spec") or {}).get("traffic") or {}).get("attach") or ()
-    attached = document["kind"] == "VirtualService" and metadata["name"] in {each.get("virtualService") for each in attach}
-    return owner == wanted["name"] if owner else mark is not None and (mark.uid == wanted["uid"] or attached)
+    annotations, owner = metadata.get("annotations") or {}, (metadata.get("labels") or {}).get(OWNER)
+    mark = Mark.parse(annotations.get(MARK))
+    marked = users_mark(wanted["name"]) in annotations or (mark is not None and mark.uid == wanted["uid"])
+    return owner == wanted["name"] if owner else marked
 
 
 def blocker(found: Found) -> str | None:
@@ -122,14 +122,14 @@ def give_back(found: Found) -> Iterator[Change]:
     """Marks and labels off what stays, then the finalizer. Only after the removal of routes has settled."""
     left = [route for route in found.routes if not _is_needless(found, route)]
     for route in left:
-        yield _patch(route, VIRTUAL_SERVICES, f"is yours now, pinned to {_version(found)}", {"metadata": _disowned(route)})
+        yield _patch(route, VIRTUAL_SERVICES, f"is yours now, pinned to {_version(found)}", {"metadata": _disowned(route, found)})
     if found.rule is not None:
         metadata = found.rule["metadata"]
         if not left and _is_ours(found.rule) and not _holds_more(found.rule) and not _is_named(found, found.rule):
             yield Change(f"DestinationRule {_title(found.rule)}: deleted", DESTINATION_RULES, metadata["namespace"], metadata["name"], None)
         else:
             words = f"is yours now, both subsets select {_version(found)}"
-            yield _patch(found.rule, DESTINATION_RULES, words, {"metadata": _disowned(found.rule)})
+            yield _patch(found.rule, DESTINATION_RULES, words, {"metadata": _disowned(found.rule, found)})
     finalizers = found.release["metadata"].get("finalizers") or []
     if FINALIZER in finalizers:
         kept = [name for name in finalizers if name != FINALIZER]
@@ -193,11 +193,11 @@ def _is_named(found: Found, rule: Document) -> bool:
     return any(names_subsets(each, host) for each in found.others)
 
 
-def _disowned(document: Document) -> dict[str, Any]:
+def _disowned(document: Document, found: Found) -> dict[str, Any]:
     labels: dict[str, None] = {OWNER: None}
     if (document["metadata"].get("labels") or {}).get(MANAGED_BY) == MANAGER:
         labels[MANAGED_BY] = None
-    return {"labels": labels, "annotations": {MARK: None}}
+    return {"labels": labels, "annotations": dict.fromkeys((MARK, users_mark(found.release["metadata"]["name"])))}
 
 
 def _patch(document: Document, kind: str, words: str, change: dict[str, Any]) -> Change:

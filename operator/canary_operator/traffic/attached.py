@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from canary_operator.api.names import CANARY, MARK, STABLE
+from canary_operator.api.names import CANARY, STABLE
 from canary_operator.mesh.routes import chosen, http_of, subset_of
 from canary_operator.traffic.shares import Reading, percent, sums_up, weight_of
 
@@ -43,20 +43,20 @@ def with_weights(document: Mapping[str, Any], attached: Attached, canary: int) -
     return changed
 
 
-def patch(document: Mapping[str, Any], attached: Attached, canary: int, mark: str) -> list[dict[str, Any]]:
-    """The same as a JSON patch with our mark, bound to the version of the document: it names nothing but what it changes."""
+def patch(document: Mapping[str, Any], attached: Attached, canary: int, marked: tuple[str, str]) -> list[dict[str, Any]]:
+    """The same as a JSON patch with our mark (annotation, text), bound to the version of the document: it names nothing but what it changes."""
     metadata = document["metadata"]
-    key = MARK.replace("~", "~0").replace("/", "~1")
-    marked = (
-        {"op": "add", "path": f"/metadata/annotations/{key}", "value": mark}
+    key, text = marked
+    mark = (
+        {"op": "add", "path": f"/metadata/annotations/{key.replace('~', '~0').replace('/', '~1')}", "value": text}
         if metadata.get("annotations")
-        else {"op": "add", "path": "/metadata/annotations", "value": {MARK: mark}}
+        else {"op": "add", "path": "/metadata/annotations", "value": {key: text}}
     )
     weights = [
         {"op": "add", "path": f"/spec/http/{index}/route/{position}/weight", "value": weight}
         for index, position, weight in _weights(document, attached, canary)
     ]
-    return [{"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]}, marked, *weights]
+    return [{"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]}, mark, *weights]
 
 
 def read(document: Mapping[str, Any], attached: Attached) -> Reading | None:

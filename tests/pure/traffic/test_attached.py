@@ -75,9 +75,9 @@ def test_a_weight_out_of_range_is_a_mistake_of_the_caller(weight: int) -> None:
 
 
 def test_the_patch_names_nothing_but_the_mark_and_the_weights() -> None:
-    assert patch(web(SPLIT), ATTACHED, 25, "u/1/2/25/StepPassed") == [
+    assert patch(web(SPLIT), ATTACHED, 25, ("mark/~1", "u/1/2/25/StepPassed")) == [
         {"op": "test", "path": "/metadata/resourceVersion", "value": "7"},
-        {"op": "add", "path": "/metadata/annotations", "value": {"canary.rollouts.dev/mark": "u/1/2/25/StepPassed"}},
+        {"op": "add", "path": "/metadata/annotations", "value": {"mark/~1": "u/1/2/25/StepPassed"}},
         {"op": "add", "path": "/spec/http/0/route/0/weight", "value": 75},
         {"op": "add", "path": "/spec/http/0/route/1/weight", "value": 25},
     ]
@@ -167,9 +167,9 @@ def test_every_write_reads_as_meant_and_keeps_the_rest(before: Document, names: 
 @given(DOCUMENTS, ROUTE_NAMES, st.integers(0, 100))
 def test_the_patch_does_what_the_document_says_and_marks_it(before: Document, names: tuple[str, ...], weight: int) -> None:
     attached = Attached(host=HOST, routes=names)
-    after = applied(before, patch(before, attached, weight, "u/1/2/3/X"))
+    after = applied(before, patch(before, attached, weight, ("mark/~1", "u/1/2/3/X")))
     assert after["spec"] == with_weights(before, attached, weight)["spec"]
-    assert after["metadata"]["annotations"] == {**before["metadata"].get("annotations", {}), "canary.rollouts.dev/mark": "u/1/2/3/X"}
+    assert after["metadata"]["annotations"] == {**before["metadata"].get("annotations", {}), "mark/~1": "u/1/2/3/X"}
     assert {key: value for key, value in after["metadata"].items() if key != "annotations"} == {
         key: value for key, value in before["metadata"].items() if key != "annotations"
     }

@@ -34,6 +34,10 @@ def marked(document: Document) -> Document:
     return mark.with_mark(document, "u/2/7/5/StepPassed", "reviews")
 
 
+def given_back(document: Document) -> Document:
+    return mark.without_ownership(document, "reviews")
+
+
 @pytest.mark.parametrize(
     ("change", "case"),
     [
@@ -51,8 +55,8 @@ def marked(document: Document) -> Document:
             to_v1_and_v2, "dr_user_additions", id="policies and foreign subsets of a DestinationRule stay, our labels are set whole"
         ),
         pytest.param(marked, "mark", id="a mark replaces the older one and leaves other metadata alone"),
-        pytest.param(mark.without_ownership, "disown", id="a disowned object has neither our mark nor our labels"),
-        pytest.param(mark.without_ownership, "disown_of_another_manager", id="a managed-by of somebody else stays"),
+        pytest.param(given_back, "disown", id="a disowned object has neither our mark nor our labels"),
+        pytest.param(given_back, "disown_of_another_manager", id="a managed-by of somebody else stays"),
     ],
 )
 def test_document(change: Callable[[Document], Document], case: str) -> None:
@@ -88,9 +92,34 @@ def test_new_destination_rule() -> None:
 def test_a_disowned_object_is_nobodys_and_can_be_owned_again() -> None:
     new = marked(virtual_service.owned("reviews", "shop", WANTED, 0))
     assert mark.is_ours(new, "reviews") and not mark.is_ours(new, "ratings")
-    assert mark.mark_text(new) == "u/2/7/5/StepPassed"
-    bare = mark.without_ownership(new)
+    assert mark.mark_text(new, "reviews") == "u/2/7/5/StepPassed"
+    bare = mark.without_ownership(new, "reviews")
     assert not mark.is_ours(bare, "reviews")
-    assert mark.mark_text(bare) is None
+    assert mark.mark_text(bare, "reviews") is None
     assert "labels" not in bare["metadata"] and "annotations" not in bare["metadata"]
     assert marked(bare) == new
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations", "told"),
+    [
+        ({}, {"canary.rollouts.dev/mark": "a"}, "a"),
+        ({}, {"mark.canary.rollouts.dev/reviews": "b"}, "b"),
+        ({}, {"mark.canary.rollouts.dev/reviews": "b", "canary.rollouts.dev/mark": "a"}, "b"),
+        ({}, {"mark.canary.rollouts.dev/ratings": "c"}, None),
+        ({"canary.rollouts.dev/release": "ratings"}, {"canary.rollouts.dev/mark": "a"}, None),
+        ({"canary.rollouts.dev/release": "ratings"}, {"canary.rollouts.dev/mark": "a", "mark.canary.rollouts.dev/reviews": "b"}, "b"),
+    ],
+    ids=["its label was taken off", "the user's", "the user's that was ours", "a neighbour's", "another's", "attached to another's"],
+)
+def test_whose_mark_is_read(labels: dict[str, str], annotations: dict[str, str], told: str | None) -> None:
+    document = {"metadata": {"labels": labels, "annotations": annotations}}
+    assert mark.mark_text(document, "reviews") == told
+    kept = mark.without_ownership(document, "reviews")["metadata"]
+    assert mark.mark_text({"metadata": kept}, "reviews") is None
+    assert kept.get("labels", {}) == labels
+
+
+def test_no_name_makes_a_key_that_istiod_pushes_for_and_no_two_names_share_one() -> None:
+    assert mark.users_mark("my.istio.io") == "mark.canary.rollouts.dev/my_istio_io"
+    assert len({mark.users_mark(name) for name in ("my.istio.io", "my-istio-io", "myistioio")}) == 3
