@@ -276,6 +276,16 @@ def test_a_namesake_counts_its_releases_anew() -> None:
     assert not [sentence for sentence in rules.check(story.revisions) if sentence.startswith("rule 2")]
 
 
+def test_what_another_release_writes_into_a_shared_virtual_service_is_its_own_affair() -> None:
+    story = attached()
+    both = {THEIRS: "u/1/2/20/StepPassed", "mark.canary.rollouts.dev/ratings": "v/1/4/5/StepPassed"}
+    written = deepcopy(story.revisions[-1].object)
+    written["metadata"]["annotations"] = both
+    written["spec"]["http"][2]["route"][0]["weight"], written["spec"]["http"][2]["route"][1]["weight"] = 95, 5
+    story.write("VirtualService", {"metadata": {"name": "shop", "annotations": both}, "spec": written["spec"]})
+    assert rules.check(story.revisions) == []
+
+
 def test_a_sentence_names_the_object_and_its_revision() -> None:
     (sentence,) = rules.check(BROKEN["labels under traffic"][0]().revisions)
     assert sentence == "rule 3: DestinationRule shop/reviews at revision 9 changes the labels of subset canary at weight 20"
