@@ -133,7 +133,7 @@ SHELL = (
         "M50",
         "only the VirtualService is given back when a CanaryRelease goes",
         "apply.py",
-        "            await disown(DESTINATION_RULE, it.rule, hands)\n",
+        "            await disown(DESTINATION_RULE, it.rule, it.key.name, hands)\n",
         "",
         ("deleted:8:lost",),
     ),
