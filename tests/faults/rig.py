@@ -1,5 +1,6 @@
 """A cluster, a stand-in for Prometheus, and benches side by side, each for one story at a time."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,10 +11,12 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
+from canary_operator.release.reading import SERVICE_SETTLES
 from lab import Cluster, charts
 from lab.addresses import API_SERVER
 from lab.operator import ACCOUNT, NAMESPACE, install
 from lab.revisions import Revision
+from lab.waiting import until
 from tests.faults.background import Background
 from tests.faults.bench import Bench
 from tests.faults.mirror import COLLECTIONS, Mirror
@@ -132,6 +135,9 @@ class Rig:
         self.background.run(self.prometheus.start())
         with ThreadPoolExecutor(self.size) as threads:
             list(threads.map(self._furnish, range(1, self.size + 1)))
+        # What is counted for a Service that was made a moment ago is left out, and every story would tell so, or not.
+        old = time.time() + SERVICE_SETTLES.total_seconds()
+        until(lambda: time.time() > old, "the services are no longer new", 15)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
