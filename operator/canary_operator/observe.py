@@ -16,6 +16,8 @@ from canary_operator.traffic.mark import mark_text
 from canary_operator.trimming import name_of, touched_by
 
 _QUIET = timedelta(seconds=5)
+_UNANSWERED = -1
+"""`status.observedGeneration` of a CanaryRelease that no operator has answered."""
 
 
 def observe(it: Subject, cache: Cache, inspection: Inspection) -> Observation:
@@ -72,14 +74,16 @@ def route_seen(it: Subject, cache: Cache) -> RouteSeen | None:
 def _unfinished(it: Subject, unchanged: timedelta) -> bool:
     """Each VirtualService is as its mark says: a write of ours reached some of them only, or ours is to be otherwise than when we wrote it.
 
-    Of ours that is believed only while it has not changed for a while: whatever changes our writes at once would have us write for ever.
+    Of ours that is believed after an edit of the spec that was not answered yet, or when it has not changed for a while: whatever changes our
+    writes at once would have us write for ever.
     """
     ranks = set()
+    edited = it.status.observed_generation not in (_UNANSWERED, it.document["metadata"]["generation"])
     for route in it.routes:
         if (reading := route.reading) is None:
             continue
         mark = Mark.parse(mark_text(route.document, it.key.name)) if route.document is not None else None
-        as_left = reading.intact if it.attached else touched_by(route.document) is None and unchanged >= _QUIET
+        as_left = reading.intact if it.attached else touched_by(route.document) is None and (edited or unchanged >= _QUIET)
         if mark is None or mark.uid != it.uid or not as_left or reading.weight != mark.weight:
             return False
         ranks.add(mark.rank)

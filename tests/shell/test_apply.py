@@ -197,6 +197,16 @@ async def test_a_route_that_is_as_we_left_it_is_told_from_one_that_somebody_else
     assert seen is not None and (seen.weight, seen.intact, seen.unfinished) == (25, False, True)
     seen = route_seen((process := world.process(age=1)).it, process.cache)
     assert seen is not None and not seen.unfinished, "what was written a moment ago and is not as wanted was changed by somebody"
+    edited = world.memory.objects["CanaryRelease", *KEY]
+    answered = {
+        **edited,
+        "metadata": {**edited["metadata"], "generation": 2},
+        "status": {**edited.get("status", {}), "observedGeneration": 1},
+    }
+    world.memory.put(CANARY_RELEASE, answered)
+    seen = route_seen((process := world.process(age=1)).it, process.cache)
+    assert seen is not None and seen.unfinished, "the spec was edited a moment after the write"
+    world.memory.put(CANARY_RELEASE, {**answered, "status": {**answered["status"], "observedGeneration": 2}})
     route = world.memory.objects["VirtualService", *KEY]
     editor = [{"manager": "kubectl-edit", "time": "2026-01-01T00:00:01Z"}]
     world.memory.put(VIRTUAL_SERVICE, {**route, "metadata": {**route["metadata"], "managedFields": editor}})

@@ -115,8 +115,8 @@ def counters(subject: Subject, window: timedelta, threshold: timedelta | None = 
 
 
 def bounds(subject: Subject) -> str:
-    """The bounds that the histogram has: one series for each, which carries `le` alone."""
-    return f"(group by (le) ({BUCKETS}{{{subject.selector}}}))[10s:5s]"
+    """The bounds that the histogram has: one series for each, which carries `le` alone. Each second, so that one that has just begun shows."""
+    return f"(group by (le) ({BUCKETS}{{{subject.selector}}}))[10s:1s]"
 
 
 def milliseconds(span: timedelta) -> str:

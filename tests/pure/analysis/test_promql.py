@@ -40,7 +40,7 @@ def test_one_question_brings_failures_and_slow_answers():
 
 
 def test_asks_which_bounds_the_histogram_has():
-    assert bounds(SUBJECT) == f"(group by (le) (istio_request_duration_milliseconds_bucket{{{SELECTED}}}))[10s:5s]"
+    assert bounds(SUBJECT) == f"(group by (le) (istio_request_duration_milliseconds_bucket{{{SELECTED}}}))[10s:1s]"
 
 
 @pytest.mark.parametrize(
