@@ -74,7 +74,7 @@ HEALTHY = [
         runs=20,
         canary={"error_share": share},
         stable={"error_share": share},
-        spec={"bake": "30s"},
+        spec={"steps": [{"weight": weight, "hold": {"min": "20s", "max": "1m"}} for weight in (10, 50)], "bake": "20s"},
         rate=50.0,
     )
     for share in (0.005, 0.01)
