@@ -67,7 +67,7 @@ def fold(  # noqa: PLR0913 - the facts of one look, each by its name
     """
     folding = _Folding(evidence if weight == evidence.weight else start_step(evidence, weight), since, settled_at, rules, stable)
     cut, committed = _cut(intervals), None
-    for scrape in _scrapes(intervals):
+    for scrape in _scrapes(intervals if since is not None else _last(intervals, cut)):
         if committed is None and scrape[0].until > cut:
             committed = folding.known()
         folding.look_at(scrape)
@@ -85,6 +85,12 @@ def _cut(intervals: Sequence[Interval]) -> float:
             newest[interval.target] = interval.until
     alive_since = max(newest.values(), default=0.0) - SPACINGS_ALIVE * (spacing(intervals) or 0.0)
     return min((until for until in newest.values() if until >= alive_since), default=0.0)
+
+
+def _last(intervals: Sequence[Interval], cut: float) -> list[Interval]:
+    """Without a weight nothing counts but how far it is read: what lies before the scrapes at and after the cut has no say."""
+    longest = max((each.length for each in intervals), default=0.0)
+    return [each for each in intervals if each.until > cut - longest]
 
 
 def _scrapes(intervals: Sequence[Interval]) -> Iterator[list[Interval]]:

@@ -9,6 +9,7 @@ from canary_operator.analysis.counters import Interval
 from canary_operator.analysis.evidence import fold
 from canary_operator.analysis.odds import Counts
 from canary_operator.analysis.record import Evidence
+from canary_operator.analysis.remembering import remembered
 from canary_operator.analysis.sentence import sentence
 from canary_operator.analysis.verdict import Verdict, Word, incident, judge, judge_bake, odds_text
 from canary_operator.analysis.witnesses import FULL, Rules, Slowness, Why, stable_of
@@ -181,6 +182,11 @@ def _baseline(state: ReleaseRecord, found: tuple[Interval, ...]) -> BaselineReco
     """Stable in the minutes before the first weight; kept for the release."""
     if state.step or state.baseline is not None:
         return state.baseline
+    return _baseline_record(found, None)
+
+
+@remembered(64)  # while the first weight is awaited, each answer is looked at several times
+def _baseline_record(found: tuple[Interval, ...], _: None) -> BaselineRecord | None:
     return baseline_record(baseline(found))
 
 

@@ -7,6 +7,7 @@ from canary_operator.analysis.counters import Interval, counted_by, intervals, s
 from canary_operator.analysis.failures import FailureCodes
 from canary_operator.analysis.latency import cannot_tell
 from canary_operator.analysis.promql import REQUESTS, any_of
+from canary_operator.analysis.remembering import remembered
 from canary_operator.analysis.samples import NoData, QueryFailed, Samples
 from canary_operator.analysis.witnesses import FULL
 from canary_operator.api.spec import CanaryReleaseSpec
@@ -54,36 +55,63 @@ def read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Re
             return _read(spec, state, seen, samples)
 
 
-def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answer: Samples) -> Reading:
-    arms = _arms(state, seen)
-    errors, latency = spec.analysis.errors, spec.analysis.latency
-    samples = counted_by(spec.analysis.reporter, answer, arms[1])
-    found = intervals(
-        samples,
-        canary=arms[0],
-        stable=arms[1],
-        failing=FailureCodes.from_names(errors.http, [str(code) for code in errors.grpc]),
-        slow_above=latency.threshold / timedelta(milliseconds=1) if latency else None,
-    )
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How an answer is to be counted."""
+
+    reporter: str
+    canary: frozenset[str]
+    """Names of its workloads."""
+    stable: frozenset[str]
+    failing: FailureCodes
+    slow_above: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """An answer, counted."""
+
+    samples: Samples
+    """Of the one reporter."""
+    found: tuple[Interval, ...]
+    spacing: float | None
+    newest: float
+    """Time of the newest sample of the proxies, Unix seconds; 0: there is none."""
+
+
+@remembered(64)
+def _counted(answer: Samples, how: _How) -> _Counted:
+    samples = counted_by(how.reporter, answer, how.stable)
+    found = intervals(samples, canary=how.canary, stable=how.stable, failing=how.failing, slow_above=how.slow_above)
     newest = max((series.points[-1].time for series in samples.series if "destination_workload" in series.labels), default=0.0)
-    if not newest:
+    return _Counted(samples, found, spacing(found), newest)
+
+
+def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answer: Samples) -> Reading:
+    canary, stable = _arms(state, seen)
+    errors, latency = spec.analysis.errors, spec.analysis.latency
+    failing = FailureCodes.from_names(errors.http, errors.grpc)
+    slow_above = latency.threshold / timedelta(milliseconds=1) if latency else None
+    counted = _counted(answer, _How(spec.analysis.reporter, canary, stable, failing, slow_above))
+    if not counted.newest:
         words = f"no proxy has counted a request as reporter {spec.analysis.reporter}"
         return Reading(missing=Because(reasons.METRICS_UNAVAILABLE, words))
-    age, usual = seen.now.timestamp() - newest, spacing(found)
+    age, usual = seen.now.timestamp() - counted.newest, counted.spacing
     allowed = STALE_UNKNOWN.total_seconds() if usual is None else max(STALE_AT_LEAST.total_seconds(), STALE_SPACINGS * usual)
     missing = None
     if age > allowed:
         words = f"the newest sample in Prometheus is {age:.0f} s old, so nothing is known of the present"
         missing = Because(reasons.METRICS_UNAVAILABLE, words)
-    elif state.weight != FULL and not _has_series(samples, arms[1]):
-        words = f"Prometheus has no series of stable, so the canary cannot be compared: {_of(arms[1])} is empty"
+    elif state.weight != FULL and not _has_series(counted.samples, stable):
+        words = f"Prometheus has no series of stable, so the canary cannot be compared: {_of(stable)} is empty"
         missing = Because(reasons.METRICS_UNAVAILABLE, words)
-    elif latency and (unknown := cannot_tell(samples, latency.threshold)):
+    elif latency and (unknown := cannot_tell(counted.samples, latency.threshold)):
         missing = Because(reasons.LATENCY_UNKNOWN, unknown)
     unseen = None
-    if state.weight and not _has_series(samples, arms[0]):
-        unseen = f"Prometheus has no series of the canary: {_of(arms[0])} is empty"
-    return _since_made(spec, seen, Reading(found, missing, None if missing else timedelta(seconds=allowed - age + 0.001), newest, unseen))
+    if state.weight and not _has_series(counted.samples, canary):
+        unseen = f"Prometheus has no series of the canary: {_of(canary)} is empty"
+    stale_in = None if missing else timedelta(seconds=allowed - age + 0.001)
+    return _since_made(spec, seen, Reading(counted.found, missing, stale_in, counted.newest, unseen))
 
 
 def _since_made(spec: CanaryReleaseSpec, seen: Observation, reading: Reading) -> Reading:
