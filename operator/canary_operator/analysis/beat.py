@@ -12,6 +12,8 @@ SERVED = 1.5
 """Seconds in which a weight that was written is served by the proxies, with room to spare."""
 REQUESTS = 15
 """So many requests shall the canary have had at the scrape: if all of them fail, that is plain, and if a fifth does, it is suspicious."""
+FEW = 2
+"""The same where so many need a whole interval: if one of them fails, the canary is suspicious, and the next scrape decides."""
 ALIVE = 1.5
 """A target whose newest sample is so many spacings behind the newest of all is not waited for."""
 
@@ -37,7 +39,8 @@ class Beat:
             now: Seconds since 1970.
         """
         expected = self.rate * weight / 100
-        lead = max(SERVED, REQUESTS / expected) if expected else self.spacing
+        needed = REQUESTS if expected * self.spacing > REQUESTS else FEW
+        lead = max(SERVED, needed / expected) if expected else self.spacing
         scrapes = (at + ahead * self.spacing for at in self.newest for ahead in (1, 2))
         due = min((at for at in scrapes if at >= now + SERVED), default=now)
         return max(0.0, due - lead - now)

@@ -14,7 +14,7 @@ from canary_operator.analysis.odds import Counts, Segment
 from canary_operator.analysis.queries import begin_again
 from canary_operator.analysis.record import Blame, Evidence, Folded, Suspect
 from canary_operator.analysis.sums import Sums
-from canary_operator.analysis.witnesses import FULL, Rules, Why, accusations, excess, plainly_down, stable_of
+from canary_operator.analysis.witnesses import FULL, LN_SUSPECT, Rules, Why, against, excess, plainly_down, stable_of
 
 __all__ = ["Blame", "Evidence", "Folded", "Suspect", "fold", "restart", "start_step"]
 
@@ -203,18 +203,18 @@ class _Folding:
         if self._blame is not None:
             return
         segments = self._segments()
-        failures = sum(segment.canary.failures for segment in segments)
-        if not failures and not any(segment.lost or segment.canary_timed.failures for segment in segments):
+        failures = sum(segment.canary.failures + segment.lost for segment in segments)
+        if not failures and not any(segment.canary_timed.failures for segment in segments):
             return
         stable = stable_of(segments) if self._stable is None else self._stable
-        accused = accusations(segments, self._rules, weight=self._weight, stable=stable)
-        why = self._why(scrape, accused, segments, stable)
+        said = against(segments, self._rules, weight=self._weight, stable=stable)
+        why = self._why(scrape, said.accusing(self._rules), segments, stable)
         if why is not None:
             self._blame = Blame(scrape[0].until, why)
-        elif not accused:
+        elif said.loudest < LN_SUSPECT:
             self._suspect = None
-        else:
-            self._suspect = self._suspect or Suspect(scrape[0].until, failures)
+        elif self._suspect is None or not self._suspect.failures:
+            self._suspect = Suspect(scrape[0].until, failures)
 
     def _why(self, scrape: Sequence[Interval], accused: Sequence[Why], segments: Sequence[Segment], stable: Counts) -> Why | None:
         """What settles it at this scrape, if anything does."""
@@ -229,9 +229,9 @@ class _Folding:
             return failing
         if self._suspect is None:
             return None
-        at = self._suspect.at
-        later = [interval for interval in scrape if interval.until - at >= CONFIRMING * interval.length]
-        return next((why for why in accused if _confirmed(why, later, segments)), None)
+        suspect = self._suspect
+        later = [interval for interval in scrape if interval.until - suspect.at >= CONFIRMING * interval.length]
+        return next((why for why in accused if _confirmed(why, later, segments, suspect)), None)
 
     def _plainly_down(self) -> bool:
         newest = self._newest()
@@ -266,13 +266,16 @@ def _segments_at(age: float) -> int:
     return opened
 
 
-def _confirmed(why: Why, later: Sequence[Interval], segments: Sequence[Segment]) -> bool:
+def _confirmed(why: Why, later: Sequence[Interval], segments: Sequence[Segment], suspect: Suspect) -> bool:
     """The canary failed again, or was slow again, in an interval of which (nearly) all lies after the suspicion.
 
     True for the next scrape of the same target, and for one of another target that is at least 0.9 of its own spacing
-    later; a proxy that was away and brings old failures confirms nothing.
+    later; a proxy that was away and brings old failures confirms nothing. Failures confirm failures: a suspicion that
+    slow answers have raised does not speak for them.
     """
     if why is Why.SLOW:
         return any(interval.canary_timed.failures for interval in later)
+    if not suspect.failures:
+        return False
     lost = bool(segments) and not attributed(segments[-1]).lost
     return any(interval.canary.failures or (lost and interval.lost) for interval in later)

@@ -12,12 +12,12 @@ from canary_operator.analysis.witnesses import Why
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """The odds passed the bar; a failure at a later scrape confirms it."""
+    """The odds against the canary are 2:1 or more; over the bar, a failure at a later scrape than this one takes it back."""
 
     at: float
-    """The scrape that raised them, seconds since 1970."""
+    """The scrape since which they are, seconds since 1970; where only slow answers had spoken against it, its first failure after that."""
     failures: int
-    """The canary's failures in the release at that time."""
+    """The canary's failures in the release at that time, with those that reached no workload."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from canary_operator.analysis.incident import incident
 from canary_operator.analysis.nobody import blamed_on_canary
 from canary_operator.analysis.odds import Counts, excess_at_least, excess_at_most, log_odds_not_worse
 from canary_operator.analysis.record import Blame, Evidence
-from canary_operator.analysis.witnesses import FULL, Rules, Testimony, Why, hear, stable_of
+from canary_operator.analysis.witnesses import FULL, LN_SUSPECT, Rules, Testimony, Why, hear, stable_of
 from canary_operator.analysis.wording import odds_text, seconds_text
 
 __all__ = [
@@ -29,8 +29,6 @@ __all__ = [
 
 LN_ADVANCE = log(20.0)
 """Log of the odds at which a step need not wait for `hold_max`."""
-LN_SUSPECT = log(2.0)
-"""Log of the odds from which the canary is more likely worse than not: it gets no more traffic for now."""
 
 
 class Word(StrEnum):
@@ -39,7 +37,7 @@ class Word(StrEnum):
     WORSE = "Worse"
     """Roll back now."""
     SUSPECT = "Suspect"
-    """Over the bar but not confirmed by a later scrape, or odds of 2:1 or more: no more traffic for now."""
+    """Odds of 2:1 or more that it is worse: no more traffic for now. Over the bar, a failure at a later scrape than this began takes it back."""
     GATHERING = "Gathering"
     """Nothing speaks against the canary, but a condition is missing."""
     NOT_WORSE = "NotWorse"
@@ -127,7 +125,7 @@ def _verdict(evidence: Evidence, rules: Rules, stable: Counts, incident_for: flo
     word = Word.NOT_WORSE if ln_not_worse >= LN_ADVANCE else Word.UNOPPOSED
     if missing is not None:
         word = Word.GATHERING
-    if evidence.suspect is not None or testimony.loudest >= LN_SUSPECT:
+    if testimony.loudest >= LN_SUSPECT:
         word = Word.SUSPECT
     if evidence.blame is not None:
         word, missing = Word.WORSE, None
@@ -148,7 +146,7 @@ def _missing(evidence: Evidence, rules: Rules, incident_for: float, testimony: T
     requests, loudest = evidence.settled_canary.requests, testimony.loudest
     # The words are made for the one that is told: most looks find one of the last three.
     conditions: tuple[tuple[bool, Callable[[], str]], ...] = (
-        (evidence.suspect is not None, lambda: "odds are over the bar: another failure at the next scrape rolls it back"),
+        (loudest >= rules.ln_bar, lambda: "odds are over the bar: another failure at the next scrape rolls it back"),
         (loudest >= LN_SUSPECT, lambda: f"odds against the canary are {odds_text(loudest)} and must fall below 2:1"),
         (
             testimony.ln_lost >= LN_SUSPECT,

@@ -4,7 +4,7 @@ Refuses to decide: `evidence` adds time (is it confirmed by a later scrape?), `v
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf, log
 
@@ -13,6 +13,8 @@ from canary_operator.analysis.odds import NOTHING, Counts, Segment, log_odds_abo
 
 FULL = 100
 """The weight, in percent, at which stable serves no traffic to compare with."""
+LN_SUSPECT = log(2.0)
+"""Log of the odds from which the canary is more likely worse than not: it gets no more traffic for now."""
 DOWN_FAILURES = 15.0
 """Plainly down: half of the requests of the newest scrape failed, and waiting for the next one would cost so many more."""
 
@@ -105,6 +107,11 @@ class Testimony:
         """The largest ln of all witnesses against the canary."""
         return max(ln for ln in (self.ln_worse, self.ln_limit, self.ln_slow) if ln is not None)
 
+    def accusing(self, rules: Rules) -> tuple[Why, ...]:
+        """The witnesses whose odds are at or over the bar."""
+        said = ((Why.ODDS, self.ln_worse), (Why.LIMIT, self.ln_limit), (Why.SLOW, self.ln_slow))
+        return tuple(why for why, ln in said if ln is not None and ln >= rules.ln_bar)
+
 
 def hear(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: Counts) -> Testimony:
     """Hears all witnesses.
@@ -118,23 +125,17 @@ def hear(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: Coun
     """
     told = tuple(attributed(segment) for segment in segments)
     lost = log_odds_above_since(min(1.0, rules.lost_before + rules.tolerance), left_over(told), rules.noise)
+    return replace(against(segments, rules, weight=weight, stable=stable), ln_lost=lost)
+
+
+def against(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: Counts) -> Testimony:
+    """What the witnesses say against the canary: all but `ln_lost`. Arguments as for `hear`."""
+    told = tuple(attributed(segment) for segment in segments)
     return Testimony(
         ln_worse=_beside(told, stable, rules.tolerance, rules.noise, weight),
         ln_limit=_over_limit(told, rules),
         ln_slow=_slow(segments, rules.slowness, weight),
-        ln_lost=lost,
     )
-
-
-def accusations(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: Counts) -> tuple[Why, ...]:
-    """The witnesses whose odds are at or over the bar. Arguments as for `hear`."""
-    told = tuple(attributed(segment) for segment in segments)
-    said = (
-        (Why.ODDS, _beside(told, stable, rules.tolerance, rules.noise, weight)),
-        (Why.LIMIT, _over_limit(told, rules)),
-        (Why.SLOW, _slow(segments, rules.slowness, weight)),
-    )
-    return tuple(why for why, ln in said if ln is not None and ln >= rules.ln_bar)
 
 
 def _over_limit(told: Sequence[Segment], rules: Rules) -> float | None:

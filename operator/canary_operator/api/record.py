@@ -131,7 +131,7 @@ class EvidenceSegment:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
 class SuspectMark:
-    """The odds passed the bar once; the next scrape decides."""
+    """The odds against the canary are 2:1 or more. Where they pass the bar at a later scrape, and it fails there again, it is rolled back."""
 
     at: ExactTime
     """Time of the sample that raised the suspicion."""
@@ -178,7 +178,7 @@ class EvidenceRecord:
     seconds: float = 0
     """Seconds of the whole release that accepted samples of both versions cover."""
     suspect: SuspectMark | None = None
-    """Present while the odds for worse stand above the bar, unconfirmed."""
+    """Present while the odds against the canary are 2:1 or more."""
     queries: Annotated[tuple[QueryRecord, ...], Field(max_length=16)] | None = None
     """What `analysis.queries` have answered; absent when there are none."""
 

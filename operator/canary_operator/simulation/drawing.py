@@ -13,7 +13,7 @@ NARROWEST = 40
 MARGIN = 8
 """Characters before the drawing."""
 BARS = ((log(100.0), "100:1"), (log(10.0), "10:1"), (log(2.0), "2:1"))
-"""The odds that have a row of their own. At 100:1, confirmed by the next scrape, all traffic goes back."""
+"""The odds that have a row of their own. At 100:1, confirmed by another scrape, all traffic goes back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def svg(name: str, story: Story) -> str:
         f'<path class="weight" d="{_steps([(each.seconds, each.weight) for each in moments], weight, end, closed=True)}"/>',
         *_scale(odds, "odds that the canary is worse", [(ln, label) for ln, label in ODDS if ln <= odds.most]),
         f'<line class="bar" x1="{LEFT}" x2="{RIGHT}" y1="{odds.y(log(100)):.1f}" y2="{odds.y(log(100)):.1f}"/>',
-        _text(RIGHT, odds.top - 8, "above the dashed line, confirmed by the next scrape: all traffic back", "small barred", "end"),
+        _text(RIGHT, odds.top - 8, "above the dashed line, confirmed by another scrape: all traffic back", "small barred", "end"),
         *(f'<path class="line odds" d="{path}"/>' for path in _odds(moments, odds, end)),
         *_scale(failed, "failed requests of the canary", [(0, "0"), (failed.most, f"{failed.most:,.0f}")]),
         f'<path class="line failed" d="{_steps([(each.seconds, each.canary.failures) for each in moments], failed, end)}"/>',

@@ -21,19 +21,24 @@ from canary_operator.analysis.evidence import (
 from canary_operator.analysis.nobody import attributed
 from canary_operator.analysis.odds import RHO_WORSE, Counts, Segment
 from canary_operator.analysis.record import Blame, Evidence, Folded, Suspect
-from canary_operator.analysis.witnesses import FULL, Rules, Why, allowed_share, plainly_down, stable_of
+from canary_operator.analysis.witnesses import FULL, LN_SUSPECT, Rules, Why, allowed_share, plainly_down, stable_of
 
 
-def accused(segments: Sequence[Segment], rules: Rules, weight: int, stable: Counts) -> tuple[Why, ...]:
-    """The witnesses whose odds are at or over the bar."""
+def against(segments: Sequence[Segment], rules: Rules, weight: int, stable: Counts) -> dict[Why, float]:
+    """What each witness says against the canary."""
     told = tuple(attributed(segment) for segment in segments)
-    said = [(Why.ODDS, beside(told, stable, rules.tolerance, rules.noise, weight))]
+    said = {Why.ODDS: beside(told, stable, rules.tolerance, rules.noise, weight)}
     if rules.limit is not None:
-        said.append((Why.LIMIT, odds_above_since(rules.limit, [each.canary for each in told], rules.noise)))
+        said[Why.LIMIT] = odds_above_since(rules.limit, [each.canary for each in told], rules.noise)
     if rules.slowness is not None:
         timed = tuple(segment.timed for segment in segments)
-        said.append((Why.SLOW, beside(timed, stable_of(timed), rules.slowness.tolerance, rules.slowness.noise, weight)))
-    return tuple(why for why, ln in said if ln >= rules.ln_bar)
+        said[Why.SLOW] = beside(timed, stable_of(timed), rules.slowness.tolerance, rules.slowness.noise, weight)
+    return said
+
+
+def accused(said: dict[Why, float], rules: Rules) -> tuple[Why, ...]:
+    """The witnesses whose odds are at or over the bar."""
+    return tuple(why for why, ln in said.items() if ln >= rules.ln_bar)
 
 
 def beside(segments: Sequence[Segment], stable: Counts, tolerance: float, noise: float, weight: int) -> float:
@@ -235,17 +240,19 @@ def _covered(evidence: Evidence, covering: Sequence[Interval], since: float) -> 
 
 def _suspected(evidence: Evidence, scrape: Sequence[Interval], rules: Rules, stable: Counts) -> Evidence:
     """Raises, confirms or drops the suspicion."""
-    failures = sum(segment.canary.failures for segment in evidence.segments)
-    bad = failures + sum(segment.lost + segment.canary_timed.failures for segment in evidence.segments)
+    failures = sum(segment.canary.failures + segment.lost for segment in evidence.segments)
+    bad = failures + sum(segment.canary_timed.failures for segment in evidence.segments)
     if evidence.blame is not None or not bad:
         return evidence
-    accusations = accused(evidence.segments, rules, evidence.weight, stable)
-    blame = _blame(evidence, scrape, accusations, rules, stable)
+    said = against(evidence.segments, rules, evidence.weight, stable)
+    blame = _blame(evidence, scrape, accused(said, rules), rules, stable)
     if blame is not None:
         return replace(evidence, blame=Blame(scrape[0].until, blame))
-    if not accusations:
+    if max(said.values()) < LN_SUSPECT:
         return replace(evidence, suspect=None)
-    return replace(evidence, suspect=evidence.suspect or Suspect(scrape[0].until, failures))
+    if evidence.suspect is not None and evidence.suspect.failures > 0:
+        return evidence
+    return replace(evidence, suspect=Suspect(scrape[0].until, failures))
 
 
 def _blame(evidence: Evidence, scrape: Sequence[Interval], accusations: Sequence[Why], rules: Rules, stable: Counts) -> Why | None:
@@ -259,10 +266,10 @@ def _blame(evidence: Evidence, scrape: Sequence[Interval], accusations: Sequence
     if evidence.suspect is None:
         return None
     later = [interval for interval in scrape if interval.until - evidence.suspect.at >= CONFIRMING * interval.length]
-    return next((why for why in accusations if _confirmed(why, later, evidence)), None)
+    return next((why for why in accusations if _confirmed(why, later, evidence, evidence.suspect)), None)
 
 
-def _confirmed(why: Why, later: Sequence[Interval], evidence: Evidence) -> bool:
+def _confirmed(why: Why, later: Sequence[Interval], evidence: Evidence, suspect: Suspect) -> bool:
     """The canary failed again, or was slow again, in an interval of which (nearly) all lies after the suspicion.
 
     True for the next scrape of the same target, and for one of another target that is at least 0.9 of its own spacing
@@ -270,5 +277,7 @@ def _confirmed(why: Why, later: Sequence[Interval], evidence: Evidence) -> bool:
     """
     if why is Why.SLOW:
         return any(interval.canary_timed.failures for interval in later)
+    if not suspect.failures:
+        return False
     lost = bool(evidence.segments) and not attributed(evidence.segments[-1]).lost
     return any(interval.canary.failures or (lost and interval.lost) for interval in later)

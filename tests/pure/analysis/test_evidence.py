@@ -182,7 +182,12 @@ def test_a_target_that_comes_back_is_counted():
 
 
 # ------------------------------------------------------------------------------------------------ suspicion, blame
-def test_odds_over_the_bar_raise_a_suspicion():
+def test_odds_of_two_to_one_raise_a_suspicion():
+    now = folded(interval(0, 15, (50, 1), (950, 0))).now
+    assert (now.suspect, now.blame) == (Suspect(EPOCH + 15, 1), None)
+
+
+def test_odds_over_the_bar_at_one_scrape_blame_nobody():
     now = folded(interval(0, 15, *BAD)).now
     assert (now.suspect, now.blame) == (Suspect(EPOCH + 15, 3), None)
 
@@ -192,13 +197,24 @@ def test_a_failure_at_the_next_scrape_confirms_it():
     assert now.blame == Blame(EPOCH + 30, Why.ODDS)
 
 
+def test_the_scrape_that_passes_the_bar_confirms_what_was_suspicious_before():
+    now = folded(interval(0, 15, (50, 1), (950, 0)), interval(15, 30, (50, 2), (950, 0))).now
+    assert now.blame == Blame(EPOCH + 30, Why.ODDS)
+
+
+def test_failures_in_one_scrape_are_not_confirmed_by_one_long_before_that_was_no_suspicion():
+    stray = interval(0, 15, (2000, 1), (38_000, 0))
+    first, clump = folded(stray).now, folded(stray, interval(15, 30, (50, 6), (950, 0))).now
+    assert (first.suspect, clump.suspect, clump.blame) == (None, Suspect(EPOCH + 30, 7), None)
+
+
 def test_a_next_scrape_without_a_failure_confirms_nothing():
     now = folded(interval(0, 15, *BAD), interval(15, 30, (1, 0), (19, 0))).now
     assert (now.blame, now.suspect) == (None, Suspect(EPOCH + 15, 3))
 
 
-def test_odds_that_fall_below_the_bar_end_the_suspicion():
-    now = folded(interval(0, 15, *BAD), interval(15, 30, (500, 0), (9500, 0))).now
+def test_odds_that_fall_below_two_to_one_end_the_suspicion():
+    now = folded(interval(0, 15, *BAD), interval(15, 30, (5000, 0), (95_000, 0))).now
     assert now.suspect is None
 
 
@@ -283,9 +299,9 @@ def test_a_limit_accuses_whatever_stable_does():
 
 
 def test_with_two_witnesses_the_bar_is_twice_as_high():
-    now = folded(interval(0, 15, (65, 3), (935, 0)))
-    beside_a_limit = folded(interval(0, 15, (65, 3), (935, 0)), rules=Rules(limit=0.99))
-    assert (now.now.suspect is not None, beside_a_limit.now.suspect) == (True, None)
+    found = interval(0, 15, (43, 2), (623, 0)), interval(15, 30, (22, 1), (312, 0))
+    alone, beside_a_limit = (folded(*found, rules=Rules(limit=limit)).now for limit in (None, 0.99))
+    assert (alone.blame is not None, beside_a_limit.blame) == (True, None)
 
 
 # ------------------------------------------------------------------------------------------------ bake

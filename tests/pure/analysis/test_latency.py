@@ -66,6 +66,14 @@ def test_a_canary_that_is_slow_more_often_is_blamed_when_the_next_scrape_confirm
     assert (first.suspect is not None, first.blame, both.blame) == (True, None, Blame(EPOCH + 30, Why.SLOW))
 
 
+def test_slow_answers_do_not_confirm_failures():
+    """A little slow at the first scrape, a clump of failures at the second: the failures wait for a scrape of their own."""
+    a_little_slow = slow(0, 15, (50, 4), (950, 10))
+    failing = [interval(15, 30, (50, 6), (950, 0)), interval(30, 45, (50, 1), (950, 0))]
+    found = [folded(a_little_slow, *failing[:number], rules=TIMED).now for number in range(3)]
+    assert [(each.suspect is not None, each.blame) for each in found] == [(True, None), (True, None), (True, Blame(EPOCH + 45, Why.ODDS))]
+
+
 def test_a_next_scrape_without_a_slow_answer_confirms_nothing():
     found = slow(0, 15, (50, 20), (950, 10)), slow(15, 30, (5, 0), (95, 0))
     assert folded(*found, rules=TIMED).now.blame is None

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from canary_operator.analysis.evidence import Evidence, fold
 from canary_operator.analysis.odds import Counts, Segment, log_odds_above_since, log_odds_worse
-from canary_operator.analysis.witnesses import Rules, Slowness, accusations
+from canary_operator.analysis.witnesses import Rules, Slowness, against
 from tests.pure.analysis import plain
 from tests.pure.analysis.worlds import EPOCH, few, worlds
 
@@ -47,8 +47,9 @@ def test_the_odds_are_those_of_the_formula(found: list[Segment], tolerance: floa
 
 @few
 @given(st.lists(segments, max_size=6), rules, st.sampled_from([5, 100]), counts())
-def test_the_same_witnesses_accuse(found: list[Segment], judged: Rules, weight: int, stable: Counts) -> None:
-    assert accusations(found, judged, weight=weight, stable=stable) == plain.accused(found, judged, weight, stable)
+def test_the_same_witnesses_say_the_same(found: list[Segment], judged: Rules, weight: int, stable: Counts) -> None:
+    said, plainly = against(found, judged, weight=weight, stable=stable), plain.against(found, judged, weight, stable)
+    assert (said.loudest, said.accusing(judged)) == (max(plainly.values()), plain.accused(plainly, judged))
 
 
 @few

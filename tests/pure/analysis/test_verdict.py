@@ -41,8 +41,8 @@ def decide(canary, stable, age, last, remembered, incident_for):
 @pytest.mark.parametrize(
     ("canary", "stable", "age", "last", "remembered", "incident_for", "expected"),
     [
-        pytest.param((50, 1), (950, 0), 30, (12, 1), None, 0, ("hold", None), id="one failure"),
-        pytest.param((50, 3), (950, 0), 30, (15, 1), None, 0, ("hold", 3), id="over the bar: remembered"),
+        pytest.param((50, 1), (950, 0), 30, (12, 1), None, 0, ("hold", 1), id="one failure: remembered"),
+        pytest.param((50, 3), (950, 0), 30, (15, 1), None, 0, ("hold", 3), id="over the bar at one scrape"),
         pytest.param((50, 3), (950, 0), 45, (15, 0), 3, 0, ("hold", 3), id="no new failure: not confirmed"),
         pytest.param((60, 4), (1100, 0), 45, (15, 1), 3, 0, ("rollback", None), id="a new failure: confirmed"),
         pytest.param((40, 24), (760, 0), 15, (40, 24), None, 0, ("rollback", None), id="plainly down"),
@@ -52,7 +52,7 @@ def decide(canary, stable, age, last, remembered, incident_for):
         pytest.param((150, 0), (2850, 3), 300, (8, 0), None, 0, ("advance", None), id="the clock"),
         pytest.param((4, 0), (76, 0), 300, (0, 0), None, 0, ("hold", None), id="too few requests"),
         pytest.param((4, 0), (76, 0), 3600, (0, 0), None, 0, ("withdraw", None), id="too few until the deadline"),
-        pytest.param((20, 1), (380, 0), 300, (1, 0), None, 0, ("hold", None), id="more likely worse than not"),
+        pytest.param((20, 1), (380, 0), 300, (1, 0), None, 0, ("hold", 1), id="more likely worse than not"),
         pytest.param((900, 270), (17100, 5130), 90, (225, 70), None, 60, ("hold", None), id="an incident"),
         pytest.param((900, 270), (17100, 5130), 200, (225, 70), None, 180, ("withdraw", None), id="a long incident"),
     ],
@@ -101,7 +101,7 @@ THIN = evidence((150, 0), (2850, 3), covered=300.0)
             id="more likely worse than not",
         ),
         pytest.param(
-            replace(FINE, suspect=Suspect(EPOCH, 3)),
+            evidence((50, 3), (950, 0), suspect=Suspect(EPOCH, 1)),
             Rules(),
             Word.SUSPECT,
             "odds are over the bar: another failure at the next scrape rolls it back",
