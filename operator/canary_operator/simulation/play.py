@@ -15,7 +15,8 @@ from canary_operator.simulation.assumed import HISTORY, Assumed
 from canary_operator.simulation.draws import Arrive, Draw
 from canary_operator.simulation.objects import Subsets
 from canary_operator.simulation.prometheus import Mode
-from canary_operator.simulation.stage import EPOCH
+from canary_operator.simulation.quiet import Quiet
+from canary_operator.simulation.stage import EPOCH, workload
 from canary_operator.simulation.telling import Line, told
 from canary_operator.simulation.world import World
 
@@ -117,6 +118,8 @@ class _Stage:
         self._failed: int | None = None
         """What it cost, from when that is known."""
         self.revisions = f"{stable}@t1", f"{spec.version}@t1"
+        if not assumed.outages:
+            world.quiet = Quiet(workload(spec.version), workload(stable), assumed.scrape)
         self._equip(spec, chance)
         fails, canary_fails = assumed.since(self.start)
         world.deploy(stable, fails=fails)
@@ -156,6 +159,8 @@ class _Stage:
     def play(self, most: float, watch: Callable[[World], None] | None = None) -> Played:
         """Until its end is decided and obeyed, or so many seconds have passed; who watches sees it to its end."""
         approved = 0
+        if watch is not None:
+            self.world.quiet = None
 
         def step(world: World) -> bool:
             if watch is not None:

@@ -54,17 +54,18 @@ class Prometheus:
         self._dues = {target: round(self.due + phase, 3) for target, phase in phases.items()}
         self.due = min(self._dues.values(), default=self.due)
 
-    def scrape(self, counters: dict[Counter, int]) -> None:
-        """Reads all counters, if it does."""
+    def scrape(self, counters: dict[Counter, int]) -> frozenset[str]:
+        """Reads all counters of the targets whose turn it is, if it does; returns these targets."""
         time, of = self.due, self._whose_turn()
         if self.mode in (Mode.FROZEN, Mode.DOWN):
-            return
+            return frozenset()
         self.scraped.append(time)
         for counter, value in counters.items():
             if of is not None and counter[0] not in of:
                 continue
             self._times.setdefault(counter, []).append(time)
             self._points.setdefault(counter, []).append(Point(time, float(value)))
+        return frozenset(counter[0] for counter in counters) if of is None else frozenset(of)
 
     def _whose_turn(self) -> set[str] | None:
         """The targets that are scraped now, None: all; and sets when the next are."""

@@ -18,6 +18,11 @@ EPOCH = 1_763_847_000.0
 """When every world begins, Unix seconds."""
 
 
+def workload(version: str) -> str:
+    """The name of the Deployment of a version."""
+    return f"app-{version}"
+
+
 class Stage:
     """One CanaryRelease and everything around it, at one instant.
 
@@ -66,7 +71,7 @@ class Stage:
         """Pods of a version, all ready; another template is another revision of it."""
         revision = f"{version}@t{template}"
         self.fail(revision, fails)
-        serving = Serving(version, revision, (f"app-{version}",), pods, pods)
+        serving = Serving(version, revision, (workload(version),), pods, pods)
         self._serve({**self._serving, version: serving})
 
     def fail(self, revision: str, fails: float | Failing) -> None:

@@ -14,6 +14,8 @@ Failing = Callable[[float, int], float]
 """The share (0 to 1) of requests that fail, at this time (Unix seconds) and canary weight (percent)."""
 Counter = tuple[str, str, str, str]
 """Target, workload, HTTP code, and the bound of a histogram's bucket; no bound: the counter of requests."""
+SUCCEEDING, FAILING = "200", "503"
+"""HTTP codes of the requests of this world."""
 EVERY = "+Inf"
 """The bound that no answer exceeds."""
 
@@ -88,12 +90,12 @@ class Traffic:
             left -= part
             failures = self._failures(part, odds) if odds else 0
             self.failed[serving.revision] = self.failed.get(serving.revision, 0) + failures
-            self._count((target, workload, "200", ""), part - failures)
-            self._count((target, workload, "503", ""), failures)
+            self._count((target, workload, SUCCEEDING, ""), part - failures)
+            self._count((target, workload, FAILING, ""), failures)
             if self.threshold is not None and part > failures:
                 slow = self.draw(part - failures, self.slow.get(serving.revision, 0.0))
-                self._count((target, workload, "200", self.threshold), part - failures - slow)
-                self._count((target, workload, "200", EVERY), part - failures)
+                self._count((target, workload, SUCCEEDING, self.threshold), part - failures - slow)
+                self._count((target, workload, SUCCEEDING, EVERY), part - failures)
 
     def _failures(self, requests: int, odds: float) -> int:
         if self.clump == 1:

@@ -11,6 +11,7 @@ from canary_operator.simulation.objects import tick
 from canary_operator.simulation.process import Pass, Process
 from canary_operator.simulation.proxies import Proxies
 from canary_operator.simulation.questions import answer
+from canary_operator.simulation.quiet import Quiet
 from canary_operator.simulation.stage import EPOCH, Stage
 
 MOST_PASSES = 40
@@ -55,6 +56,10 @@ class World(Stage):
         self._coming: list[tuple[float, int, Callable[[World], None]]] = []
         self._numbers = 0
         self._ask: Ask | None = None
+        self.quiet: Quiet | None = None
+        """Looks are left out at which nothing can be decided; None: none is."""
+        self._unread = False
+        """Something was scraped since the operator was last answered."""
 
     # --------------------------------------------------------------------------------------------------------------------- time
 
@@ -98,11 +103,19 @@ class World(Stage):
         while self._coming and self._coming[0][0] <= now:
             heapq.heappop(self._coming)[2](self)
         if self.prometheus.due <= now:
-            self.prometheus.scrape(self.traffic.counters)
-            self._query()
+            self._scrape()
         if self.process and self.process.due is not None and self.process.due <= now:
             self.dirty = True
         self._inquire()
+
+    def _scrape(self) -> None:
+        before = self.prometheus.scraped[-1] if self.prometheus.scraped else 0.0
+        targets = self.prometheus.scrape(self.traffic.counters)
+        self._unread = self.quiet is not None and self.quiet.scraped(self.cluster.time, self.traffic.counters, targets)
+        if self._unread and self.quiet and self.process:
+            self.process.due = self.quiet.postponed(self.process.due, before, self.cluster.time)
+        else:
+            self._query()
 
     # ------------------------------------------------------------------------------------------------------------- the operator
 
@@ -117,6 +130,8 @@ class World(Stage):
             self._pass(self.process)
 
     def _pass(self, process: Process) -> None:
+        if self._unread:
+            self._query()
         self.dirty, before = False, self.cluster.now.number
         try:
             done = process.look(self.api, self.cluster.time)
@@ -130,7 +145,8 @@ class World(Stage):
         process.questions.want(done.decision.queries, self.cluster.time)
         self._inquire()
         # What was written comes back by the watch; a timer may be due at once.
-        self.dirty |= self.cluster.now.number != before or (process.due is not None and process.due <= self.cluster.time)
+        calm = self.quiet is not None and self.quiet.after(done)
+        self.dirty |= (self.cluster.now.number != before and not calm) or (process.due is not None and process.due <= self.cluster.time)
 
     def _want(self, ask: Ask | None) -> None:
         known, self._ask = self._ask, ask
@@ -142,6 +158,7 @@ class World(Stage):
             self._query()
 
     def _query(self) -> None:
+        self._unread = False
         if self._ask is None or self.process is None:
             return
         answer = self.prometheus.answer(self._ask, self.cluster.time)
