@@ -40,8 +40,8 @@ def events(decision: Decision) -> list[str]:
 @pytest.mark.parametrize(
     ("situation", "weight"),
     [
-        pytest.param(READY.healthy(rate=100), 1, id="100 requests/s: the first weight"),
-        pytest.param(READY.healthy(rate=10), 10, id="10 requests/s: a larger first weight"),
+        pytest.param(READY.healthy(rate=100).before_a_scrape(), 1, id="100 requests/s: the first weight"),
+        pytest.param(READY.healthy(rate=10).before_a_scrape(), 10, id="10 requests/s: a larger first weight"),
         pytest.param(release().paced(1, since=30).healthy(seconds=30), 3, id="30 good requests"),
         pytest.param(release().paced(1, 3, since=30).healthy(seconds=30), 7, id="90 good requests"),
         pytest.param(release().paced(25, since=60).healthy(), 50, id="the highest weight"),
@@ -264,7 +264,7 @@ def test_a_canary_that_lost_its_pods_begins_again_as_if_nothing_were_known() -> 
     after = lost.decide()
     assert (weights(after), after.state.step) == ([0], 0)
     back = replace(lost, state=after.state).routing(weight=0, since=NOW - minutes(1)).pods("v2", 4)
-    back = back.recorded(weight_since=NOW - minutes(1)).healthy()
+    back = back.recorded(weight_since=NOW - minutes(1)).healthy().before_a_scrape()
     again = back.decide()
     assert (weights(again), path(again.state), again.state.step) == ([1], [1], 1)
 
