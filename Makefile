@@ -11,7 +11,9 @@ ISOLATED := $(BIN)/python -m lab isolated --
 PYTEST := $(BIN)/python -m pytest
 
 export PYTHONPATH := operator:.
-export PYTHONDONTWRITEBYTECODE ?= 1
+# Bytecode is kept, beside the dependencies and not in the tree: without it each of many short processes compiles what it imports, and every test file.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 
 .PHONY: help
 help: ## Say what there is to make

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
 
 import pytest
@@ -19,6 +20,7 @@ from canary_operator.cli.plugin import main as plugin
 from canary_operator.cli.release_file import release_of
 from canary_operator.simulation.assumed import Assumed
 from canary_operator.simulation.play import play
+from tests.shell.misbehaving import Speak, say, serving, success
 
 RELEASE = """
 apiVersion: canary.rollouts.dev/v1beta1
@@ -149,7 +151,7 @@ def test_a_table_of_many_releases_adds_up() -> None:
 
 
 def test_other_processes_play_the_same_releases() -> None:
-    _, spec = release_of(SHORT, "test")
+    spec = release_of(SHORT, "test").spec
     here = [play(spec, Assumed(), chance(f"5/{number}", 1), most=3600) for number in range(12)]
     assert many(spec, Assumed(), runs=12, seed=5, most=3600) == here
 
@@ -250,6 +252,80 @@ def test_a_recording_that_cannot_be_played_says_why(tmp_path: Path, document: st
     done = run(RELEASE, "--record", str(tmp_path / "recorded.json"))
     assert done.exit_code == 2
     assert said in done.stderr
+
+
+# --------------------------------------------------------------------------------------------------------- a Prometheus that is asked
+
+
+def test_what_a_prometheus_is_asked_for_is_played_like_a_recording_of_it(tmp_path: Path) -> None:
+    (tmp_path / "recorded.json").write_text(json.dumps(ANSWER))
+    with serving(success(ANSWER["data"])) as prometheus:
+        asked = as_json(SHORT, "--prometheus", prometheus.url)
+    assert asked == as_json(SHORT, "--record", str(tmp_path / "recorded.json"))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "labels"),
+    [
+        pytest.param(SHORT, (), ('"default"', "[7200s]"), id="two hours, in the namespace that kubectl would take"),
+        pytest.param(SHORT, ("-n", "shop", "--last", "30m"), ('"shop"', "[1800s]"), id="as told"),
+        pytest.param(SHORT.replace("reviews}", "reviews, namespace: infra}", 1), ("-n", "shop"), ('"infra"',), id="as the file says"),
+    ],
+)
+def test_a_prometheus_is_asked_for_the_requests_to_the_service(text: str, options: tuple[str, ...], labels: tuple[str, ...]) -> None:
+    with serving(success(ANSWER["data"])) as prometheus:
+        run(text, "--prometheus", prometheus.url, *options)
+    query = parse_qs(urlsplit(prometheus.asked[0].split()[1]).query)["query"][0]
+    assert 'destination_service_name="reviews"' in query
+    assert [label for label in labels if label not in query] == []
+
+
+def test_requests_that_two_reporters_have_counted_are_played_once(tmp_path: Path) -> None:
+    counted = [
+        {**series, "metric": {**series["metric"], "reporter": reporter}}
+        for reporter in ("source", "destination")
+        for series in ANSWER["data"]["result"]
+    ]
+    told = []
+    for document in (ANSWER, {**ANSWER, "data": {**ANSWER["data"], "result": counted}}):
+        (tmp_path / "recorded.json").write_text(json.dumps(document))
+        told.append(as_json(SHORT, "--record", str(tmp_path / "recorded.json")))
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize(
+    ("speak", "said"),
+    [
+        pytest.param(say(b"<html>not here</html>", "404 Not Found"), "HTTP 404 Not Found; forward a port", id="not Prometheus"),
+        pytest.param(say(b"<html>sign in</html>"), "answers no JSON", id="a page to sign in"),
+        pytest.param(
+            say({"status": "error", "errorType": "bad_data", "error": "exceeded"}, "422 Unprocessable"),
+            "exceeded",
+            id="an error of its own",
+        ),
+        pytest.param(
+            success({"resultType": "matrix", "result": []}), "reviews in namespace default (-n names another)", id="nothing there"
+        ),
+    ],
+)
+def test_a_prometheus_that_has_nothing_to_play_says_why(speak: Speak, said: str) -> None:
+    with serving(speak) as prometheus:
+        done = run(SHORT, "--prometheus", prometheus.url)
+    assert (done.exit_code, said in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--prometheus", "localhost:9090"), "write one such as http://localhost:9090"),
+        (("--prometheus", "http://127.0.0.1:1"), "forward a port to Prometheus"),
+        (("--prometheus", "http://127.0.0.1:1", "--last", "0s"), "--last: must be 1s or more"),
+        (("--prometheus", "http://127.0.0.1:1", "--record", "x.json"), "leave one out"),
+    ],
+)
+def test_an_address_that_cannot_be_asked_says_what_to_write(options: tuple[str, ...], said: str) -> None:
+    done = run(SHORT, *options)
+    assert (done.exit_code, said in done.stderr) == (2, True), done.stderr
 
 
 # ---------------------------------------------------------------------------------------------------------------- the real program

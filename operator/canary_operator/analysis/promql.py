@@ -114,6 +114,20 @@ def counters(subject: Subject, window: timedelta, threshold: timedelta | None = 
     return f"{{__name__=~{quote(names)},{subject.selector},le=~{quote(bounds)}}}[{duration(window)}]"
 
 
+def recorded(service: str, namespace: str, reporter: str, window: timedelta) -> str:
+    """Raw counters of all requests to one service, whichever workload answered: what was going on there.
+
+    Args:
+        service: Name of the Service.
+        namespace: Namespace of the Service.
+        reporter: A key of `REPORTERS`.
+        window: How far back to ask.
+    """
+    who = f"reporter=~{any_of(REPORTERS[reporter])}"
+    labels = f"{who},destination_service_name={quote(service)},destination_service_namespace={quote(namespace)}"
+    return f"{REQUESTS}{{{labels}}}[{duration(window)}]"
+
+
 def bounds(subject: Subject) -> str:
     """The bounds that the histogram has: one series for each, which carries `le` alone. Each second, so that one that has just begun shows."""
     return f"(group by (le) ({BUCKETS}{{{subject.selector}}}))[10s:1s]"

@@ -5,6 +5,7 @@ The rules over several fields are the API server's; those that a simulation woul
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -26,8 +27,18 @@ class WrongFile(Exception):
     """The file holds no CanaryRelease that could be applied; the message names the field and says what to write instead."""
 
 
-def release_of(text: str, source: str) -> tuple[str, CanaryReleaseSpec]:
-    """Name and spec of the only CanaryRelease among the documents of a file.
+@dataclass(frozen=True, slots=True)
+class ReleaseFile:
+    """What a file says."""
+
+    name: str
+    namespace: str | None
+    """None: it names none."""
+    spec: CanaryReleaseSpec
+
+
+def release_of(text: str, source: str) -> ReleaseFile:
+    """The only CanaryRelease among the documents of a file.
 
     Args:
         text: YAML, of one or several documents.
@@ -51,8 +62,9 @@ def release_of(text: str, source: str) -> tuple[str, CanaryReleaseSpec]:
     if group != GROUP:
         raise WrongFile(f"{source}: apiVersion: {document.get('apiVersion')!r} is not of the group {GROUP}; write {GROUP}/v1beta1")
     metadata = document.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, dict) else None
-    return str(name or "NAME"), _spec(document.get("spec"), source)
+    metadata = metadata if isinstance(metadata, dict) else {}
+    namespace = metadata.get("namespace")
+    return ReleaseFile(str(metadata.get("name") or "NAME"), str(namespace) if namespace else None, _spec(document.get("spec"), source))
 
 
 def _spec(document: object, source: str) -> CanaryReleaseSpec:

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ import click
 from canary_operator.analysis.failures import FailureCodes
 from canary_operator.api.quantities import SHARE_ADVICE, parse_share
 from canary_operator.api.spec import CanaryReleaseSpec
+from canary_operator.cli.ask_prometheus import ask
 from canary_operator.cli.chance import chance
 from canary_operator.cli.many import Interrupted, many
-from canary_operator.cli.release_file import WrongFile, release_of, seconds_of
+from canary_operator.cli.release_file import ReleaseFile, WrongFile, release_of, seconds_of
 from canary_operator.simulation.assumed import Assumed, Incident
 from canary_operator.simulation.drawing import ASCII, UNICODE, drawing
 from canary_operator.simulation.play import Story, story
@@ -83,6 +85,9 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--incident", type=SPAN, help="Both versions fail 30% more, such as 5m..7m."),
     click.option("--clump", type=click.IntRange(1, 1000), default=1, show_default=True, help="Failures come in groups of so many."),
     click.option("--record", type=click.Path(dir_okay=False), metavar="FILE", help="What Prometheus has recorded of the service (JSON)."),
+    click.option("--prometheus", metavar="URL", help="Ask this Prometheus what went on at the service, and play over that."),
+    click.option("--last", type=SECONDS, default=7200.0, help="How far back it is asked.  [default: 2h]"),
+    click.option("-n", "--namespace", default="default", show_default=True, help="The service's, where the file names none."),
     click.option("--approve", type=SECONDS, default=0.0, help="Gates are opened by hand after so long; at once when left out."),
     click.option("--for", "most", type=SECONDS, default=86_400.0, help="The longest that is played.  [default: 24h]"),
     click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same release."),
@@ -118,8 +123,11 @@ for _option in OPTIONS:
 def _simulate(
     *, filename: str, output: str, runs: int | None, svg_file: str | None, seed: int, most: float, record: str | None, **given: Any
 ) -> None:
-    name, spec = release_of(sys.stdin.read() if filename == "-" else Path(filename).read_text(encoding="utf-8"), filename)
-    assumed = _assumed(given, _recorded(record, spec))
+    file = release_of(sys.stdin.read() if filename == "-" else Path(filename).read_text(encoding="utf-8"), filename)
+    name, spec = file.name, file.spec
+    if given["prometheus"] and record:
+        raise WrongFile("--prometheus and --record are two sources of the same traffic; leave one out")
+    assumed = _assumed(given, _asked(given, file) if given["prometheus"] else _recorded(record, spec))
     if given["canary_slow"] is not None and spec.analysis.latency is None:
         raise WrongFile("--canary-slow: spec.analysis.latency is not set, so nobody looks at it; set it, or leave --canary-slow out")
     if runs is not None:
@@ -163,17 +171,30 @@ def _at_least(seconds: float, least: float, option: str, text: str) -> float:
     return seconds
 
 
+def _asked(given: dict[str, Any], file: ReleaseFile) -> Recorded:
+    service, url = file.spec.service.name, given["prometheus"]
+    namespace, last = file.namespace or given["namespace"], timedelta(seconds=_at_least(given["last"], 1.0, "--last", "1s"))
+    try:
+        return _read(ask(url, service, namespace, file.spec.analysis.reporter, last), file.spec)
+    except NoRecording as error:
+        where = f"{service} in namespace {namespace} (-n names another)"
+        raise NoRecording(str(error) if url in str(error) else f"--prometheus {url}: {where}: {error}") from error
+
+
 def _recorded(record: str | None, spec: CanaryReleaseSpec) -> Recorded | None:
     if record is None:
         return None
-    errors = spec.analysis.errors
     try:
-        document = json.loads(Path(record).read_text(encoding="utf-8"))
-        return recording(document, FailureCodes.from_names(errors.http, [str(code) for code in errors.grpc]))
+        return _read(json.loads(Path(record).read_text(encoding="utf-8")), spec)
     except ValueError as error:
         raise NoRecording(f"{record}: not JSON: {error}; write the answer of Prometheus to a range of istio_requests_total") from error
     except NoRecording as error:
         raise NoRecording(f"{record}: {error}") from error
+
+
+def _read(document: object, spec: CanaryReleaseSpec) -> Recorded:
+    errors = spec.analysis.errors
+    return recording(document, FailureCodes.from_names(errors.http, errors.grpc), spec.analysis.reporter)
 
 
 def _in_words(name: str, assumed: Assumed, found: Table, seed: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from canary_operator.analysis.counters import Interval, intervals, spacing
+from canary_operator.analysis.counters import Interval, counted_by, intervals, spacing
 from canary_operator.analysis.failures import FailureCodes
 from canary_operator.analysis.promql import NOWHERE
 from canary_operator.analysis.samples import NoData, QueryFailed, Samples, parse
@@ -46,12 +46,13 @@ class Recorded:
         return self.length * len(self.stretches)
 
 
-def recording(document: object, failing: FailureCodes) -> Recorded:
+def recording(document: object, failing: FailureCodes, reporter: str = "Auto") -> Recorded:
     """Reads the answer of Prometheus to `istio_requests_total`, as a range: what `/api/v1/query_range` or `/api/v1/query` answers.
 
     Args:
         document: The JSON document, read.
         failing: What counts as failed.
+        reporter: Whose count is taken, where several have counted the same requests: a key of `promql.REPORTERS`.
 
     Raises:
         NoRecording: It is no such answer, or nothing happened in it.
@@ -63,6 +64,7 @@ def recording(document: object, failing: FailureCodes) -> Recorded:
             workloads = frozenset(series.labels.get("destination_workload", "") for series in samples.series) - {"", NOWHERE}
             if not workloads:
                 raise NoRecording("no series has the label destination_workload: ask for istio_requests_total itself, without sum or rate")
+            samples = counted_by(reporter, samples, workloads)
             return _of(intervals(samples, canary=frozenset(), stable=workloads, failing=failing))
 
 
