@@ -280,7 +280,9 @@ def test_a_prometheus_is_asked_for_the_requests_to_the_service(text: str, option
     assert [label for label in labels if label not in query] == []
 
 
-def test_requests_that_two_reporters_have_counted_are_played_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reporter", ["Source", "Auto", "Destination"])
+def test_requests_that_two_reporters_have_counted_are_played_once(tmp_path: Path, reporter: str) -> None:
+    text = f"{SHORT}  analysis: {{reporter: {reporter}}}\n"
     counted = [
         {**series, "metric": {**series["metric"], "reporter": reporter}}
         for reporter in ("source", "destination")
@@ -289,15 +291,28 @@ def test_requests_that_two_reporters_have_counted_are_played_once(tmp_path: Path
     told = []
     for document in (ANSWER, {**ANSWER, "data": {**ANSWER["data"], "result": counted}}):
         (tmp_path / "recorded.json").write_text(json.dumps(document))
-        told.append(as_json(SHORT, "--record", str(tmp_path / "recorded.json")))
+        told.append(as_json(text, "--record", str(tmp_path / "recorded.json")))
     assert told[0] == told[1]
+
+
+def test_a_recording_of_another_reporter_says_which(tmp_path: Path) -> None:
+    counted = [{**series, "metric": {**series["metric"], "reporter": "destination"}} for series in ANSWER["data"]["result"]]
+    (tmp_path / "recorded.json").write_text(json.dumps({**ANSWER, "data": {**ANSWER["data"], "result": counted}}))
+    done = run(f"{SHORT}  analysis: {{reporter: Source}}\n", "--record", str(tmp_path / "recorded.json"))
+    assert (done.exit_code, "counted by reporter destination, and spec.analysis.reporter is Source" in done.stderr) == (2, True), (
+        done.stderr
+    )
 
 
 @pytest.mark.parametrize(
     ("speak", "said"),
     [
-        pytest.param(say(b"<html>not here</html>", "404 Not Found"), "HTTP 404 Not Found; forward a port", id="not Prometheus"),
-        pytest.param(say(b"<html>sign in</html>"), "answers no JSON", id="a page to sign in"),
+        pytest.param(say(b"<html>not here</html>", "404 Not Found"), "HTTP 404, and no JSON", id="not Prometheus"),
+        pytest.param(say(b"<html>sign in</html>"), "no JSON that could be read", id="a page to sign in"),
+        pytest.param(say({"message": "Unauthorized"}, "401 Unauthorized"), "HTTP 401; forward a port", id="credentials are wanted"),
+        pytest.param(say(b"", "302 Found", "Location: http://127.0.0.1:1/"), "HTTP 302", id="a redirect, which nobody follows"),
+        pytest.param(say(b"[" * 200_000), "no JSON that could be read", id="brackets without end"),
+        pytest.param(lambda connection: connection.sendall(b"\x1b[31mhello\r\n"), "forward a port", id="no HTTP"),
         pytest.param(
             say({"status": "error", "errorType": "bad_data", "error": "exceeded"}, "422 Unprocessable"),
             "exceeded",
@@ -311,13 +326,19 @@ def test_requests_that_two_reporters_have_counted_are_played_once(tmp_path: Path
 def test_a_prometheus_that_has_nothing_to_play_says_why(speak: Speak, said: str) -> None:
     with serving(speak) as prometheus:
         done = run(SHORT, "--prometheus", prometheus.url)
-    assert (done.exit_code, said in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
+    assert (done.exit_code, said in done.stderr, "\x1b" in done.stderr) == (2, True, False), done.stderr
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--prometheus", "localhost:9090"), "write one such as http://localhost:9090"),
+        *(
+            (("--prometheus", url), "write one such as http://localhost:9090")
+            for url in ("", "localhost:9090", "ftp://127.0.0.1", "http://[::1", "http://127.0.0.1:port")
+        ),
+        (("--prometheus", "http://me:s3cret@127.0.0.1:1"), "credentials have no place in an address"),
+        (("--last", "1h"), "--last: goes with --prometheus"),
+        (("-n", "shop"), "--namespace: goes with --prometheus"),
         (("--prometheus", "http://127.0.0.1:1"), "forward a port to Prometheus"),
         (("--prometheus", "http://127.0.0.1:1", "--last", "0s"), "--last: must be 1s or more"),
         (("--prometheus", "http://127.0.0.1:1", "--record", "x.json"), "leave one out"),
@@ -325,7 +346,7 @@ def test_a_prometheus_that_has_nothing_to_play_says_why(speak: Speak, said: str)
 )
 def test_an_address_that_cannot_be_asked_says_what_to_write(options: tuple[str, ...], said: str) -> None:
     done = run(SHORT, *options)
-    assert (done.exit_code, said in done.stderr) == (2, True), done.stderr
+    assert (done.exit_code, said in done.stderr, "s3cret" in done.stderr) == (2, True, False), done.stderr
 
 
 # ---------------------------------------------------------------------------------------------------------------- the real program

@@ -115,7 +115,7 @@ class _Folding:
         self._open_weight = start.segments[-1].weight if start.segments else start.weight
         self._step = Sums(start.step)
         self._covered, self._covered_to, self._observed = start.covered, start.covered_to, start.observed
-        self._suspect, self._blame = start.suspect, start.blame
+        self._suspect, self._suspect_slow, self._blame = start.suspect, start.suspect_slow, start.blame
         self._reached: float | None = None
 
     def known(self) -> Evidence:
@@ -136,6 +136,7 @@ class _Folding:
             last=total(each.canary for each in newest),
             coming=self._coming(newest),
             suspect=self._suspect,
+            suspect_slow=self._suspect_slow,
             blame=self._blame,
             settled_lost=step.lost,
             settled_canary_timed=step.canary_timed,
@@ -204,17 +205,19 @@ class _Folding:
             return
         segments = self._segments()
         failures = sum(segment.canary.failures + segment.lost for segment in segments)
-        if not failures and not any(segment.canary_timed.failures for segment in segments):
+        slow = sum(segment.canary_timed.failures for segment in segments)
+        if not failures and not slow:
             return
         stable = stable_of(segments) if self._stable is None else self._stable
         said = against(segments, self._rules, weight=self._weight, stable=stable)
         why = self._why(scrape, said.accusing(self._rules), segments, stable)
         if why is not None:
             self._blame = Blame(scrape[0].until, why)
-        elif said.loudest < LN_SUSPECT:
-            self._suspect = None
-        elif self._suspect is None or not self._suspect.failures:
-            self._suspect = Suspect(scrape[0].until, failures)
+            return
+        at = scrape[0].until
+        self._suspect = (self._suspect or Suspect(at, failures)) if said.ln_failing >= LN_SUSPECT else None
+        slower = said.ln_slow is not None and said.ln_slow >= LN_SUSPECT
+        self._suspect_slow = (self._suspect_slow or Suspect(at, slow)) if slower else None
 
     def _why(self, scrape: Sequence[Interval], accused: Sequence[Why], segments: Sequence[Segment], stable: Counts) -> Why | None:
         """What settles it at this scrape, if anything does."""
@@ -227,11 +230,22 @@ class _Folding:
         failing = next((why for why in accused if why is not Why.SLOW), None)
         if failing is not None and not full and self._too_dear(segments):
             return failing
-        if self._suspect is None:
-            return None
-        suspect = self._suspect
+        return next((why for why in accused if self._confirmed(why, scrape, segments)), None)
+
+    def _confirmed(self, why: Why, scrape: Sequence[Interval], segments: Sequence[Segment]) -> bool:
+        """The canary failed again, or was slow again, in an interval of which (nearly) all lies after the suspicion.
+
+        True for the next scrape of the same target, and for one of another target that is at least 0.9 of its own spacing
+        later; a proxy that was away and brings old failures confirms nothing. Failures confirm failures, slow answers slow ones.
+        """
+        suspect = self._suspect_slow if why is Why.SLOW else self._suspect
+        if suspect is None:
+            return False
         later = [interval for interval in scrape if interval.until - suspect.at >= CONFIRMING * interval.length]
-        return next((why for why in accused if _confirmed(why, later, segments, suspect)), None)
+        if why is Why.SLOW:
+            return any(interval.canary_timed.failures for interval in later)
+        lost = bool(segments) and not attributed(segments[-1]).lost
+        return any(interval.canary.failures or (lost and interval.lost) for interval in later)
 
     def _plainly_down(self) -> bool:
         newest = self._newest()
@@ -264,18 +278,3 @@ def _segments_at(age: float) -> int:
     while age > end and opened < MAX_SEGMENTS:
         opened, end = opened + 1, 2 * end
     return opened
-
-
-def _confirmed(why: Why, later: Sequence[Interval], segments: Sequence[Segment], suspect: Suspect) -> bool:
-    """The canary failed again, or was slow again, in an interval of which (nearly) all lies after the suspicion.
-
-    True for the next scrape of the same target, and for one of another target that is at least 0.9 of its own spacing
-    later; a proxy that was away and brings old failures confirms nothing. Failures confirm failures: a suspicion that
-    slow answers have raised does not speak for them.
-    """
-    if why is Why.SLOW:
-        return any(interval.canary_timed.failures for interval in later)
-    if not suspect.failures:
-        return False
-    lost = bool(segments) and not attributed(segments[-1]).lost
-    return any(interval.canary.failures or (lost and interval.lost) for interval in later)

@@ -15,9 +15,9 @@ class Suspect:
     """The odds against the canary are 2:1 or more; over the bar, a failure at a later scrape than this one takes it back."""
 
     at: float
-    """The scrape since which they are, seconds since 1970; where only slow answers had spoken against it, its first failure after that."""
+    """The scrape since which they are, seconds since 1970."""
     failures: int
-    """The canary's failures in the release at that time, with those that reached no workload."""
+    """The canary's failures in the release at that time, with those that reached no workload; of slow answers, these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,9 @@ class Evidence:
     coming: float = 0.0
     """Failures of the canary that the next scrape would bring if it went on as in `last`: what waiting for it costs."""
     suspect: Suspect | None = None
+    """By its failures: beside stable's, or above the limit."""
+    suspect_slow: Suspect | None = None
+    """By its slow answers."""
     blame: Blame | None = None
     settled_lost: int = 0
     """Failed requests of the present step since its weight has settled that reached no workload."""

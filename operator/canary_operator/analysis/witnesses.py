@@ -103,9 +103,14 @@ class Testimony:
     """Log of the odds that more requests reach no workload than before the release. Blames nobody, but no weight rises on it."""
 
     @property
+    def ln_failing(self) -> float:
+        """The larger ln of the witnesses that speak of failures."""
+        return self.ln_worse if self.ln_limit is None else max(self.ln_worse, self.ln_limit)
+
+    @property
     def loudest(self) -> float:
         """The largest ln of all witnesses against the canary."""
-        return max(ln for ln in (self.ln_worse, self.ln_limit, self.ln_slow) if ln is not None)
+        return self.ln_failing if self.ln_slow is None else max(self.ln_failing, self.ln_slow)
 
     def accusing(self, rules: Rules) -> tuple[Why, ...]:
         """The witnesses whose odds are at or over the bar."""

@@ -136,7 +136,7 @@ class SuspectMark:
     at: ExactTime
     """Time of the sample that raised the suspicion."""
     failures: int
-    """The canary's failures in the release until then."""
+    """The canary's failures in the release until then, with those that reached no version; of slow answers, these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
@@ -178,7 +178,9 @@ class EvidenceRecord:
     seconds: float = 0
     """Seconds of the whole release that accepted samples of both versions cover."""
     suspect: SuspectMark | None = None
-    """Present while the odds against the canary are 2:1 or more."""
+    """Present while the odds that it fails too much are 2:1 or more."""
+    suspect_slow: SuspectMark | None = None
+    """Present while the odds that it answers too slowly are 2:1 or more."""
     queries: Annotated[tuple[QueryRecord, ...], Field(max_length=16)] | None = None
     """What `analysis.queries` have answered; absent when there are none."""
 

@@ -3,17 +3,30 @@
 import json
 from datetime import timedelta
 from http.client import HTTPException
+from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import urlencode, urlsplit
-from urllib.request import urlopen
+from urllib.parse import SplitResult, urlencode, urlsplit
+from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
 
 from canary_operator.analysis.promql import recorded
+from canary_operator.analysis.samples import short
 from canary_operator.simulation.recorded import NoRecording
 
 TIMEOUT = 30.0
 """Seconds."""
 MOST_BYTES = 64 * 1024 * 1024
-OTHERWISE = "or save an answer of it and give that with --record"
+OTHERWISE = "forward a port to Prometheus itself, or save an answer of it and give that with --record"
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """Nobody but the one who was named is asked."""
+
+    def redirect_request(self, *asked: Any) -> None:
+        """Not followed: the answer that tells it is an error then."""
+
+
+# No proxy of the environment either: what is asked is mostly a port on this machine.
+_OPENER = build_opener(ProxyHandler({}), _NoRedirect)
 
 
 def ask(url: str, service: str, namespace: str, reporter: str, last: timedelta) -> object:
@@ -29,24 +42,46 @@ def ask(url: str, service: str, namespace: str, reporter: str, last: timedelta) 
     Raises:
         NoRecording: It cannot be asked, or does not answer JSON; the message says what to write instead.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise NoRecording(f"--prometheus: {url!r} is no address; write one such as http://localhost:9090")
-    asked = url.rstrip("/") + "/api/v1/query?" + urlencode({"query": recorded(service, namespace, reporter, last)})
+    where = _address(url)
+    place = f"--prometheus {where.scheme}://{where.netloc}"
+    query = urlencode({"query": recorded(service, namespace, reporter, last)})
+    status = 200
     try:
-        with urlopen(asked, timeout=TIMEOUT) as answer:  # noqa: S310 (the scheme was looked at)
+        with _OPENER.open(
+            where._replace(path=where.path.rstrip("/") + "/api/v1/query", query=query, fragment="").geturl(), timeout=TIMEOUT
+        ) as answer:
             content = answer.read(MOST_BYTES + 1)
     except HTTPError as error:
-        content = error.read(MOST_BYTES)  # Prometheus says in JSON what it did not like
-        if not content.lstrip().startswith(b"{"):
-            raise NoRecording(
-                f"--prometheus {url}: HTTP {error.code} {error.reason}; forward a port to Prometheus itself, {OTHERWISE}"
-            ) from error
+        status, content = error.code, _rest(error)
     except (OSError, HTTPException, ValueError) as error:
-        raise NoRecording(f"--prometheus {url}: {error}; forward a port to Prometheus, {OTHERWISE}") from error
+        raise NoRecording(f"{place}: {short(str(error))}; {OTHERWISE}") from error
     if len(content) > MOST_BYTES:
-        raise NoRecording(f"--prometheus {url}: answers more than {MOST_BYTES // 1024 // 1024} MiB; ask for less with --last")
+        raise NoRecording(f"{place}: answers more than {MOST_BYTES // 1024 // 1024} MiB; ask for less with --last")
     try:
         document: object = json.loads(content)
-    except ValueError as error:
-        raise NoRecording(f"--prometheus {url}: answers no JSON: {error}; forward a port to Prometheus itself, {OTHERWISE}") from error
+    except (ValueError, RecursionError) as error:
+        raise NoRecording(f"{place}: HTTP {status}, and no JSON that could be read; {OTHERWISE}") from error
+    # Prometheus says in JSON what it did not like; others who answer in JSON do not speak for it.
+    if status != 200 and not (isinstance(document, dict) and document.get("status") == "error"):
+        raise NoRecording(f"{place}: HTTP {status}; {OTHERWISE}")
     return document
+
+
+def _address(url: str) -> SplitResult:
+    try:
+        where = urlsplit(url)
+        known = where.scheme in ("http", "https") and bool(where.hostname) and (where.port is None or where.port > 0)
+    except ValueError:
+        where, known = SplitResult("", "", "", "", ""), False
+    if not known:
+        raise NoRecording("--prometheus: that is no address; write one such as http://localhost:9090")
+    if where.username is not None or where.password is not None:
+        raise NoRecording(f"--prometheus: credentials have no place in an address; {OTHERWISE}")
+    return where
+
+
+def _rest(error: HTTPError) -> bytes:
+    try:
+        return error.read(MOST_BYTES)
+    except (OSError, HTTPException):
+        return b""

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from canary_operator.analysis.failures import FailureCodes
+from canary_operator.analysis.wording import seconds_text
 from canary_operator.api.quantities import SHARE_ADVICE, parse_share
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.cli.ask_prometheus import ask
@@ -86,8 +87,8 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--clump", type=click.IntRange(1, 1000), default=1, show_default=True, help="Failures come in groups of so many."),
     click.option("--record", type=click.Path(dir_okay=False), metavar="FILE", help="What Prometheus has recorded of the service (JSON)."),
     click.option("--prometheus", metavar="URL", help="Ask this Prometheus what went on at the service, and play over that."),
-    click.option("--last", type=SECONDS, default=7200.0, help="How far back it is asked.  [default: 2h]"),
-    click.option("-n", "--namespace", default="default", show_default=True, help="The service's, where the file names none."),
+    click.option("--last", type=SECONDS, help="How far back it is asked.  [default: 2h]"),
+    click.option("-n", "--namespace", help="The service's, where the file names none.  [default: default]"),
     click.option("--approve", type=SECONDS, default=0.0, help="Gates are opened by hand after so long; at once when left out."),
     click.option("--for", "most", type=SECONDS, default=86_400.0, help="The longest that is played.  [default: 24h]"),
     click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same release."),
@@ -102,7 +103,8 @@ def simulate(**given: Any) -> None:
     """Play a CanaryRelease before you apply it.
 
     The operator's own decisions in virtual time, over the traffic that you assume or have recorded: one release as a story, or with --runs a
-    table of many. Nothing is asked of any cluster. All times count from the start of the release.
+    table of many. Nothing is asked of any cluster, but what went on at the service if --prometheus names one. All times count from the start
+    of the release.
 
     Exit codes: 0 it was played, however it ended; 2 wrong input, the last line says what to write; 130 interrupted.
     """
@@ -125,9 +127,7 @@ def _simulate(
 ) -> None:
     file = release_of(sys.stdin.read() if filename == "-" else Path(filename).read_text(encoding="utf-8"), filename)
     name, spec = file.name, file.spec
-    if given["prometheus"] and record:
-        raise WrongFile("--prometheus and --record are two sources of the same traffic; leave one out")
-    assumed = _assumed(given, _asked(given, file) if given["prometheus"] else _recorded(record, spec))
+    assumed = _assumed(given, _traffic(given, file, record))
     if given["canary_slow"] is not None and spec.analysis.latency is None:
         raise WrongFile("--canary-slow: spec.analysis.latency is not set, so nobody looks at it; set it, or leave --canary-slow out")
     if runs is not None:
@@ -171,14 +171,25 @@ def _at_least(seconds: float, least: float, option: str, text: str) -> float:
     return seconds
 
 
-def _asked(given: dict[str, Any], file: ReleaseFile) -> Recorded:
-    service, url = file.spec.service.name, given["prometheus"]
-    namespace, last = file.namespace or given["namespace"], timedelta(seconds=_at_least(given["last"], 1.0, "--last", "1s"))
+def _traffic(given: dict[str, Any], file: ReleaseFile, record: str | None) -> Recorded | None:
+    if given["prometheus"] is None:
+        if idle := next((option for option in ("last", "namespace") if given[option] is not None), None):
+            raise WrongFile(f"--{idle}: goes with --prometheus, which is not given; add it, or leave --{idle} out")
+        return _recorded(record, file.spec)
+    if record is not None:
+        raise WrongFile("--prometheus and --record are two sources of the same traffic; leave one out")
+    return _asked(given["prometheus"], file, given["namespace"], 7200.0 if given["last"] is None else given["last"])
+
+
+def _asked(url: str, file: ReleaseFile, namespace: str | None, last: float) -> Recorded:
+    service, place = file.spec.service.name, file.namespace or namespace or "default"
+    document = ask(url, service, place, file.spec.analysis.reporter, timedelta(seconds=_at_least(last, 1.0, "--last", "1s")))
     try:
-        return _read(ask(url, service, namespace, file.spec.analysis.reporter, last), file.spec)
+        return _read(document, file.spec)
     except NoRecording as error:
-        where = f"{service} in namespace {namespace} (-n names another)"
-        raise NoRecording(str(error) if url in str(error) else f"--prometheus {url}: {where}: {error}") from error
+        another = "as the file says" if file.namespace else "-n names another"
+        words = f"the last {seconds_text(last)} (--last) of {service} in namespace {place} ({another})"
+        raise NoRecording(f"--prometheus: {words}: {error}") from error
 
 
 def _recorded(record: str | None, spec: CanaryReleaseSpec) -> Recorded | None:
@@ -186,7 +197,7 @@ def _recorded(record: str | None, spec: CanaryReleaseSpec) -> Recorded | None:
         return None
     try:
         return _read(json.loads(Path(record).read_text(encoding="utf-8")), spec)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NoRecording(f"{record}: not JSON: {error}; write the answer of Prometheus to a range of istio_requests_total") from error
     except NoRecording as error:
         raise NoRecording(f"{record}: {error}") from error

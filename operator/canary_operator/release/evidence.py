@@ -21,7 +21,7 @@ from canary_operator.release.model import Because, Observation
 from canary_operator.release.pace import Tempo, measured
 from canary_operator.release.plan import at_ceiling, hold_of
 from canary_operator.release.queries import Hearing, hear
-from canary_operator.release.reading import read
+from canary_operator.release.reading import RECENT, read
 from canary_operator.release.record import baseline_of, baseline_record, evidence_of
 
 INCIDENT_PATIENCE = timedelta(minutes=3)
@@ -185,7 +185,7 @@ def _baseline(state: ReleaseRecord, found: tuple[Interval, ...]) -> BaselineReco
     return _baseline_record(found, None)
 
 
-@remembered(64)  # while the first weight is awaited, each answer is looked at several times
+@remembered(RECENT)  # while the first weight is awaited, each answer is looked at several times
 def _baseline_record(found: tuple[Interval, ...], _: None) -> BaselineRecord | None:
     return baseline_record(baseline(found))
 

@@ -20,6 +20,8 @@ STALE_SPACINGS = 3
 STALE_AT_LEAST = timedelta(seconds=15)
 STALE_UNKNOWN = timedelta(seconds=90)
 """The same while the spacing is not known yet: longer than the longest usual scrape interval."""
+RECENT = 8
+"""Answers whose counts are remembered: as many as are looked at at a time. An answer may be large, and what is remembered outlives it for a while."""
 SERVICE_SETTLES = timedelta(seconds=10)
 """Until all proxies know the endpoints of a Service that was made anew: as long as istiod collects changes at most (PILOT_DEBOUNCE_MAX)."""
 
@@ -79,7 +81,7 @@ class _Counted:
     """Time of the newest sample of the proxies, Unix seconds; 0: there is none."""
 
 
-@remembered(64)
+@remembered(RECENT)
 def _counted(answer: Samples, how: _How) -> _Counted:
     samples = counted_by(how.reporter, answer, how.stable)
     found = intervals(samples, canary=how.canary, stable=how.stable, failing=how.failing, slow_above=how.slow_above)
@@ -120,7 +122,12 @@ def _since_made(spec: CanaryReleaseSpec, seen: Observation, reading: Reading) ->
         return reading
     settles = max(spec.settle, SERVICE_SETTLES)
     counted_from = seen.service_since + settles
-    found = tuple(each for each in reading.found if each.since >= counted_from.timestamp())
+    begun = counted_from.timestamp()
+    found = (
+        reading.found
+        if all(each.since >= begun for each in reading.found)
+        else tuple(each for each in reading.found if each.since >= begun)
+    )
     left = counted_from - seen.now
     if reading.missing or left <= timedelta(0):
         return replace(reading, found=found)

@@ -52,6 +52,14 @@ def _seconds(time: datetime | None) -> float | None:
     return None if time is None else round(time.timestamp(), 3)
 
 
+def _suspect(mark: SuspectMark | None) -> Suspect | None:
+    return None if mark is None else Suspect(mark.at.timestamp(), mark.failures)
+
+
+def _mark(suspect: Suspect | None) -> SuspectMark | None:
+    return None if suspect is None else SuspectMark(at=datetime.fromtimestamp(suspect.at, UTC), failures=suspect.failures)
+
+
 def evidence_of(state: ReleaseRecord) -> Evidence:
     """The stored evidence of a release."""
     stored = state.evidence
@@ -65,7 +73,8 @@ def evidence_of(state: ReleaseRecord) -> Evidence:
         covered=state.observed_seconds,
         covered_to=_seconds(stored.covered_to),
         observed=stored.seconds,
-        suspect=None if stored.suspect is None else Suspect(stored.suspect.at.timestamp(), stored.suspect.failures),
+        suspect=_suspect(stored.suspect),
+        suspect_slow=_suspect(stored.suspect_slow),
         settled_lost=stored.lost or 0,
         settled_canary_timed=_times(stored.canary),
         settled_stable_timed=_times(stored.stable),
@@ -85,7 +94,6 @@ def _recorded(segment: Segment) -> EvidenceSegment:
 
 def record_of(evidence: Evidence) -> EvidenceRecord:
     """Evidence in the shape of status. What a blame rests on is recomputed from the samples after `reached`, so it is not stored."""
-    suspect = evidence.suspect
     return EvidenceRecord(
         segments=tuple(_recorded(each) for each in evidence.segments),
         opened=evidence.opened,
@@ -95,7 +103,8 @@ def record_of(evidence: Evidence) -> EvidenceRecord:
         reached=_time(evidence.reached),
         covered_to=_time(evidence.covered_to),
         seconds=evidence.observed,
-        suspect=None if suspect is None else SuspectMark(at=datetime.fromtimestamp(suspect.at, UTC), failures=suspect.failures),
+        suspect=_mark(evidence.suspect),
+        suspect_slow=_mark(evidence.suspect_slow),
         queries=tuple(_row(each) for each in evidence.rows) or None,
     )
 

@@ -146,8 +146,9 @@ def _past(past: PastRelease) -> PastRelease:
 
 
 def _evidence(evidence: EvidenceRecord) -> EvidenceRecord:
-    suspect = evidence.suspect and _with(evidence.suspect, at=_millisecond(evidence.suspect.at))
-    return _with(evidence, reached=_millisecond(evidence.reached), covered_to=_millisecond(evidence.covered_to), suspect=suspect)
+    suspect, slow = (mark and _with(mark, at=_millisecond(mark.at)) for mark in (evidence.suspect, evidence.suspect_slow))
+    times = {"reached": _millisecond(evidence.reached), "covered_to": _millisecond(evidence.covered_to)}
+    return _with(evidence, **times, suspect=suspect, suspect_slow=slow)
 
 
 def _record(record: ReleaseRecord) -> ReleaseRecord:

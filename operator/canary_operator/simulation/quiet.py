@@ -53,8 +53,12 @@ class Quiet:
         self._rules = Rules()
         self._share: float | None = None
         """Of stable's requests before the release, those that failed; None: unknown."""
+        self._newest = NEVER
+        """The newest sample of a proxy that has counted a request, Unix seconds."""
         self._counted: dict[Counter, int] = {}
         """What each counter of requests had at the last scrape of its target."""
+        self._before = NEVER
+        """The newest sample before the last scrape."""
         self._lately: deque[Interval] = deque()
         """What stable did in the last minute."""
 
@@ -90,10 +94,13 @@ class Quiet:
             counters: All of them, as they stand.
             targets: Whose were scraped.
         """
+        self._before = self._newest
         canary, canary_failed, stable, stable_failed = 0, 0, 0, 0
         for counter, value in counters.items():
-            grown = value - self._counted.get(counter, 0)
-            if not grown or counter[3] or counter[0] not in targets:
+            if counter[3] or counter[0] not in targets:
+                continue
+            self._newest, grown = time, value - self._counted.get(counter, 0)
+            if not grown:
                 continue
             self._counted[counter] = value
             failed = grown if counter[2] == FAILING else 0
@@ -107,19 +114,18 @@ class Quiet:
             self._step += Segment(self._step.weight, Counts(canary, canary_failed), beside)
         while self._lately and self._lately[0].until <= time - INCIDENT_WINDOW.total_seconds():
             self._lately.popleft()
-        if canary_failed or time >= self._until or (time >= self._shown and self._may_rise(targets)):
+        if self._newest < time or canary_failed or time >= self._until or (time >= self._shown and self._may_rise(targets)):
             return False
         return self._share is None or not incident(self._lately, self._share)
 
-    def postponed(self, due: float | None, newest: float, time: float) -> float | None:
+    def postponed(self, due: float | None) -> float | None:
         """When the operator looks again by itself, after a scrape that needs no look: later, if it was to see whether samples are stale.
 
         Args:
             due: When it was to look, Unix seconds; None: not at all.
-            newest: The scrape before.
-            time: This scrape.
         """
-        return due + time - newest if due is not None and abs(due - newest - self._lasting) < 1e-5 else due
+        stale = due is not None and abs(due - self._before - self._lasting) < 1e-5
+        return due + self._newest - self._before if due is not None and stale else due
 
     def _may_rise(self, targets: frozenset[str]) -> bool:
         """The odds may be in. Of several proxies the last look may have counted more than it stored."""

@@ -64,7 +64,13 @@ def recording(document: object, failing: FailureCodes, reporter: str = "Auto") -
             workloads = frozenset(series.labels.get("destination_workload", "") for series in samples.series) - {"", NOWHERE}
             if not workloads:
                 raise NoRecording("no series has the label destination_workload: ask for istio_requests_total itself, without sum or rate")
+            counted = {series.labels.get("reporter", "") for series in samples.series}
             samples = counted_by(reporter, samples, workloads)
+            if not samples.series:
+                who = " and ".join(sorted(counted))
+                raise NoRecording(
+                    f"it was counted by reporter {who}, and spec.analysis.reporter is {reporter}: record that one, or change the field"
+                )
             return _of(intervals(samples, canary=frozenset(), stable=workloads, failing=failing))
 
 

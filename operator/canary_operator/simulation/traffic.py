@@ -60,6 +60,8 @@ class Traffic:
     """Per revision, all failed requests so far."""
     served: dict[str, int] = field(default_factory=dict)
     """Per revision, all requests so far."""
+    _turn: int = 0
+    """The target that gets the next request that cannot be shared equally."""
 
     def flow(self, stored: Stored, since: float, until: float) -> None:
         """What comes in between two times, in which nothing else happens."""
@@ -84,10 +86,10 @@ class Traffic:
 
     def _serve(self, serving: Serving, requests: int, odds: float) -> None:
         self.served[serving.revision] = self.served.get(serving.revision, 0) + requests
-        left, workload = requests, serving.workloads[0]
+        workload, (part_of_all, more) = serving.workloads[0], divmod(requests, len(self.targets))
+        first, self._turn = self._turn, (self._turn + more) % len(self.targets)
         for number, target in enumerate(self.targets):
-            part = left if number == len(self.targets) - 1 else requests // len(self.targets)
-            left -= part
+            part = part_of_all + ((number - first) % len(self.targets) < more)
             failures = self._failures(part, odds) if odds else 0
             self.failed[serving.revision] = self.failed.get(serving.revision, 0) + failures
             self._count((target, workload, SUCCEEDING, ""), part - failures)

@@ -109,11 +109,10 @@ class World(Stage):
         self._inquire()
 
     def _scrape(self) -> None:
-        before = self.prometheus.scraped[-1] if self.prometheus.scraped else 0.0
         targets = self.prometheus.scrape(self.traffic.counters)
         self._unread = self.quiet is not None and self.quiet.scraped(self.cluster.time, self.traffic.counters, targets)
         if self._unread and self.quiet and self.process:
-            self.process.due = self.quiet.postponed(self.process.due, before, self.cluster.time)
+            self.process.due = self.quiet.postponed(self.process.due)
         else:
             self._query()
 

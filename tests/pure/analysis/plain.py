@@ -241,18 +241,25 @@ def _covered(evidence: Evidence, covering: Sequence[Interval], since: float) -> 
 def _suspected(evidence: Evidence, scrape: Sequence[Interval], rules: Rules, stable: Counts) -> Evidence:
     """Raises, confirms or drops the suspicion."""
     failures = sum(segment.canary.failures + segment.lost for segment in evidence.segments)
-    bad = failures + sum(segment.canary_timed.failures for segment in evidence.segments)
-    if evidence.blame is not None or not bad:
+    slow = sum(segment.canary_timed.failures for segment in evidence.segments)
+    if evidence.blame is not None or not failures + slow:
         return evidence
     said = against(evidence.segments, rules, evidence.weight, stable)
     blame = _blame(evidence, scrape, accused(said, rules), rules, stable)
     if blame is not None:
         return replace(evidence, blame=Blame(scrape[0].until, blame))
-    if max(said.values()) < LN_SUSPECT:
-        return replace(evidence, suspect=None)
-    if evidence.suspect is not None and evidence.suspect.failures > 0:
-        return evidence
-    return replace(evidence, suspect=Suspect(scrape[0].until, failures))
+    at = scrape[0].until
+    return replace(
+        evidence,
+        suspect=_since(evidence.suspect, at, failures, [said[Why.ODDS], said.get(Why.LIMIT, -inf)]),
+        suspect_slow=_since(evidence.suspect_slow, at, slow, [said.get(Why.SLOW, -inf)]),
+    )
+
+
+def _since(known: Suspect | None, at: float, count: int, odds: Sequence[float]) -> Suspect | None:
+    if max(odds) < LN_SUSPECT:
+        return None
+    return Suspect(at, count) if known is None else known
 
 
 def _blame(evidence: Evidence, scrape: Sequence[Interval], accusations: Sequence[Why], rules: Rules, stable: Counts) -> Why | None:
@@ -263,13 +270,16 @@ def _blame(evidence: Evidence, scrape: Sequence[Interval], accusations: Sequence
         return Why.PLAINLY_DOWN
     if full and Why.LIMIT in accusations:
         return Why.LIMIT
-    if evidence.suspect is None:
-        return None
-    later = [interval for interval in scrape if interval.until - evidence.suspect.at >= CONFIRMING * interval.length]
-    return next((why for why in accusations if _confirmed(why, later, evidence, evidence.suspect)), None)
+    for why in accusations:
+        suspect = evidence.suspect_slow if why is Why.SLOW else evidence.suspect
+        if suspect is not None:
+            later = [interval for interval in scrape if interval.until - suspect.at >= CONFIRMING * interval.length]
+            if _confirmed(why, later, evidence):
+                return why
+    return None
 
 
-def _confirmed(why: Why, later: Sequence[Interval], evidence: Evidence, suspect: Suspect) -> bool:
+def _confirmed(why: Why, later: Sequence[Interval], evidence: Evidence) -> bool:
     """The canary failed again, or was slow again, in an interval of which (nearly) all lies after the suspicion.
 
     True for the next scrape of the same target, and for one of another target that is at least 0.9 of its own spacing
@@ -277,7 +287,5 @@ def _confirmed(why: Why, later: Sequence[Interval], evidence: Evidence, suspect:
     """
     if why is Why.SLOW:
         return any(interval.canary_timed.failures for interval in later)
-    if not suspect.failures:
-        return False
     lost = bool(evidence.segments) and not attributed(evidence.segments[-1]).lost
     return any(interval.canary.failures or (lost and interval.lost) for interval in later)

@@ -63,15 +63,28 @@ def slow(since, until, canary_timed, stable_timed):
 def test_a_canary_that_is_slow_more_often_is_blamed_when_the_next_scrape_confirms_it():
     found = [slow(15 * n, 15 * n + 15, (50, 20), (950, 10)) for n in range(2)]
     first, both = folded(found[0], rules=TIMED).now, folded(*found, rules=TIMED).now
-    assert (first.suspect is not None, first.blame, both.blame) == (True, None, Blame(EPOCH + 30, Why.SLOW))
+    assert (first.suspect_slow is not None, first.blame, both.blame) == (True, None, Blame(EPOCH + 30, Why.SLOW))
 
 
-def test_slow_answers_do_not_confirm_failures():
+STRAY = interval(-15, 0, (2000, 1), (38_000, 0))
+"""A failure that made nobody suspicious."""
+
+
+@pytest.mark.parametrize("before", [pytest.param((), id="nothing before"), pytest.param((STRAY,), id="a stray failure before")])
+def test_slow_answers_do_not_confirm_failures(before):
     """A little slow at the first scrape, a clump of failures at the second: the failures wait for a scrape of their own."""
     a_little_slow = slow(0, 15, (50, 4), (950, 10))
-    failing = [interval(15, 30, (50, 6), (950, 0)), interval(30, 45, (50, 1), (950, 0))]
-    found = [folded(a_little_slow, *failing[:number], rules=TIMED).now for number in range(3)]
-    assert [(each.suspect is not None, each.blame) for each in found] == [(True, None), (True, None), (True, Blame(EPOCH + 45, Why.ODDS))]
+    failing = [interval(15, 30, (50, 12), (950, 0)), interval(30, 45, (50, 1), (950, 0))]
+    found = [folded(*before, a_little_slow, *failing[:number], since=-15, rules=TIMED).now for number in range(3)]
+    assert [each.blame for each in found] == [None, None, Blame(EPOCH + 45, Why.ODDS)]
+    assert (found[0].suspect, found[0].suspect_slow is not None, found[1].suspect.at) == (None, True, EPOCH + 30)
+
+
+def test_failures_do_not_confirm_slow_answers():
+    found = [interval(0, 15, (50, 1), (950, 0)), *(slow(15 * n, 15 * n + 15, (50, 20), (950, 10)) for n in (1, 2))]
+    failing, once, twice = (folded(*found[:number], rules=TIMED).now for number in (1, 2, 3))
+    assert (failing.suspect is not None, once.suspect_slow.at, once.blame) == (True, EPOCH + 30, None)
+    assert twice.blame == Blame(EPOCH + 45, Why.SLOW)
 
 
 def test_a_next_scrape_without_a_slow_answer_confirms_nothing():
@@ -81,11 +94,11 @@ def test_a_next_scrape_without_a_slow_answer_confirms_nothing():
 
 def test_a_canary_as_slow_as_stable_is_not_suspect():
     found = [slow(15 * n, 15 * n + 15, (500, 100), (9500, 1900)) for n in range(4)]
-    assert folded(*found, rules=TIMED).now.suspect is None
+    assert folded(*found, rules=TIMED).now.suspect_slow is None
 
 
 def test_without_a_latency_rule_slow_answers_are_no_evidence():
-    assert folded(*(slow(15 * n, 15 * n + 15, (50, 50), (950, 0)) for n in range(2))).now.suspect is None
+    assert folded(*(slow(15 * n, 15 * n + 15, (50, 50), (950, 0)) for n in range(2))).now.suspect_slow is None
 
 
 def test_answers_are_not_timed_before_the_canary_is_warm():

@@ -78,7 +78,13 @@ def test_every_look_folds_to_the_same_evidence(world, times, judged, weight, sin
         found = world.intervals(time * world.end)
         if timed:
             found = tuple(
-                replace(each, lost=each.canary.failures // 2, canary_timed=each.canary, stable_timed=each.stable) for each in found
+                replace(
+                    each,
+                    lost=each.canary.failures // 2,
+                    canary_timed=Counts(each.canary.requests, each.canary.requests // 3 if number % 3 else 0),
+                    stable_timed=each.stable,
+                )
+                for number, each in enumerate(found)
             )
         quick = fold(evidence, found, **facts)
         assert quick == plain.fold(evidence, found, **facts)

@@ -9,6 +9,7 @@ from canary_operator.analysis.samples import Point, Samples, Series
 from canary_operator.api.spec import Step
 from canary_operator.release import reasons
 from canary_operator.release.evidence import look
+from canary_operator.release.reading import read
 from tests.builders import NOW, Situation, release, weights
 
 PASSED = release().at_step(2, since=120).healthy(seconds=120)
@@ -150,3 +151,10 @@ def test_odd_names_of_workloads_are_escaped_in_that_query() -> None:
     versions["v2"] = replace(versions["v2"], workloads=("app.v2", 'app"v2'))
     message = situation.observing(versions=versions).decide().because.message
     assert message.endswith('istio_requests_total{destination_workload=~"app\\"v2|app\\\\.v2"} is empty')
+
+
+def test_an_answer_that_is_looked_at_again_is_not_counted_again() -> None:
+    """A Service has a birthday like any object: one long ago leaves the counts as they are."""
+    situation = release().at_step(1, since=60).healthy().observing(service_since=NOW - timedelta(days=3))
+    first, again = (read(situation.spec, situation.state, situation.seen).found for _ in range(2))
+    assert (bool(first), again is first) == (True, True)

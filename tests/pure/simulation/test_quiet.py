@@ -23,12 +23,12 @@ shares = st.sampled_from([0.0, 0.001, 0.01, 0.05])
 incidents = st.builds(lambda since, length, share: Incident(since, since + length, share), st.floats(5, 300), st.floats(10, 300), shares)
 assumptions = st.builds(
     Assumed,
-    rate=st.sampled_from([0.5, 3.0, 20.0, 100.0]),
+    rate=st.sampled_from([0.1, 2.0, 20.0, 100.0]),
     stable_fails=shares,
     canary_fails=st.sampled_from([None, None, 0.01, 0.05, 1.0]),
     fails_from=st.sampled_from([0.0, 100.0]),
     scrape=st.sampled_from([5.0, 10.0, 15.0, 30.0]),
-    proxies=st.integers(1, 3),
+    proxies=st.sampled_from([1, 1, 2, 3, 16]),
     clump=st.sampled_from([1, 10]),
     incident=st.one_of(st.none(), incidents),
     reaction=st.sampled_from([0.3, 2.0]),
