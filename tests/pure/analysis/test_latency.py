@@ -7,7 +7,7 @@ from math import log
 import pytest
 
 from canary_operator.analysis.counters import FailureCodes, intervals
-from canary_operator.analysis.evidence import Blame, Evidence
+from canary_operator.analysis.evidence import Blame, Evidence, Suspect
 from canary_operator.analysis.latency import cannot_tell, lacks_bound, with_bounds
 from canary_operator.analysis.odds import Counts, Segment
 from canary_operator.analysis.samples import NoData, QueryFailed, Samples
@@ -89,7 +89,8 @@ def test_failures_do_not_confirm_slow_answers():
 
 def test_a_next_scrape_without_a_slow_answer_confirms_nothing():
     found = slow(0, 15, (50, 20), (950, 10)), slow(15, 30, (5, 0), (95, 0))
-    assert folded(*found, rules=TIMED).now.blame is None
+    now = folded(*found, rules=TIMED).now
+    assert (now.blame, now.suspect_slow) == (None, Suspect(EPOCH + 15, 20))
 
 
 def test_a_canary_as_slow_as_stable_is_not_suspect():
