@@ -10,6 +10,8 @@ from canary_operator.analysis.counters import Interval, spacing, total
 
 SERVED = 1.5
 """Seconds in which a weight that was written is served by the proxies, with room to spare."""
+LATE = 0.5
+"""Seconds by which a look may come after the moment that it was to come at, and still take it: timers are never early."""
 REQUESTS = 15
 """So many requests shall the canary have had at the scrape: if all of them fail, that is plain, and if a fifth does, it is suspicious."""
 FEW = 2
@@ -42,7 +44,7 @@ class Beat:
         needed = REQUESTS if expected * self.spacing > REQUESTS else FEW
         lead = max(SERVED, needed / expected) if expected else self.spacing
         scrapes = (at + ahead * self.spacing for at in self.newest for ahead in (1, 2))
-        due = min((at for at in scrapes if at >= now + SERVED), default=now)
+        due = min((at for at in scrapes if at >= now + SERVED - LATE), default=now)
         return max(0.0, due - lead - now)
 
 

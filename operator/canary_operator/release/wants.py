@@ -10,7 +10,7 @@ from canary_operator.release.actions import how_to
 from canary_operator.release.model import Because
 from canary_operator.release.pace import Tempo, missing, reasoning
 from canary_operator.release.plan import FULL, at_ceiling, gated, next_weight, pods_needed
-from canary_operator.release.scene import Scene, minus
+from canary_operator.release.scene import Scene, minus, step_age
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class Promote:
 
 
 Brake = Callable[[Scene], Hold | None]
+LONGEST_WAIT = timedelta(minutes=5)
+"""A release that is so old does not wait for a good moment any more: a busy operator may miss one after the other."""
 
 
 def frozen(scene: Scene) -> Hold | None:
@@ -154,7 +156,7 @@ def unapproved(scene: Scene) -> Hold | None:
 def between_scrapes(scene: Scene) -> Hold | None:
     """The first weight is given only shortly before the next scrape: nobody could see a failure earlier."""
     weight, beat = goal(scene), scene.look.beat
-    if weight is None or beat is None or scene.by_hand or scene.state.step:
+    if weight is None or beat is None or scene.by_hand or scene.state.step or step_age(scene.state, scene.seen.now) > LONGEST_WAIT:
         return None
     left = timedelta(seconds=beat.wait(weight, scene.seen.now.timestamp()))
     if not left:

@@ -56,6 +56,12 @@ def test_the_weight_rises_as_far_as_the_budget_goes(situation: Situation, weight
     assert weights(decision) == ([weight] if weight > before else [])
 
 
+@pytest.mark.parametrize(("age", "rises"), [(4, []), (6, [1])])
+def test_the_moment_before_a_scrape_is_not_waited_for_for_ever(age: int, rises: list[int]) -> None:
+    waiting = READY.healthy(rate=100).recorded(weight_since=NOW - minutes(age))
+    assert weights(waiting.decide()) == rises
+
+
 def test_a_rise_records_its_weight_its_path_and_what_it_was_chosen_by() -> None:
     state = release().paced(1, since=30).healthy(seconds=30).decide().state
     assert (path(state), state.step, state.weight) == ([1, 3], 2, 3)
