@@ -339,7 +339,7 @@ def test_a_prometheus_that_has_nothing_to_play_says_why(speak: Speak, said: str)
         (("--prometheus", "http://me:s3cret@127.0.0.1:1"), "credentials have no place in an address"),
         (("--last", "1h"), "--last: goes with --prometheus"),
         (("-n", "shop"), "--namespace: goes with --prometheus"),
-        (("--prometheus", "http://127.0.0.1:1"), "forward a port to Prometheus"),
+        (("--prometheus", "http://127.0.0.1:1"), "http://127.0.0.1:1: [Errno 111] Connection refused; forward a port to Prometheus"),
         (("--prometheus", "http://127.0.0.1:1", "--last", "0s"), "--last: must be 1s or more"),
         (("--prometheus", "http://127.0.0.1:1", "--record", "x.json"), "leave one out"),
     ],

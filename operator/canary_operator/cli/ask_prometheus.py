@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.parse import SplitResult, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
 
@@ -54,7 +54,8 @@ def ask(url: str, service: str, namespace: str, reporter: str, last: timedelta) 
     except HTTPError as error:
         status, content = error.code, _rest(error)
     except (OSError, HTTPException, ValueError) as error:
-        raise NoRecording(f"{place}: {short(str(error))}; {OTHERWISE}") from error
+        why = error.reason if isinstance(error, URLError) else error
+        raise NoRecording(f"{place}: {short(str(why))}; {OTHERWISE}") from error
     if len(content) > MOST_BYTES:
         raise NoRecording(f"{place}: answers more than {MOST_BYTES // 1024 // 1024} MiB; ask for less with --last")
     try:
