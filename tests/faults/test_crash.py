@@ -17,6 +17,9 @@ from tests.faults.scenarios import FROZEN, SCENARIOS
 APART = 7
 """Of the crash points of a story every seventh is tried: each second write, and each instant in turn."""
 
+FEW = 2
+"""So many plans of a story may come too late for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -50,6 +53,8 @@ def test_the_story_ends_the_same_wherever_the_operator_dies(told: Mapping[str, T
     assert not usual.faulty, "\n".join((*usual.faulty, usual.first.log))
     diverged = [(run, lines) for run in runs if (lines := run.against(usual.first))]
     assert not diverged, "\n\n".join(f"{run.plan}:\n" + "\n".join(lines) + f"\n{run.log}" for run, lines in diverged)
-    # On a busy machine a story may be told with a write less, so that the one plan for its last write finds nothing to strike.
-    missed = [str(run.plan) for run in runs if not run.counts and run.plan.faults[0].write < usual.writes]
+    # On a busy machine a story is told with a write or two less, so that a plan for its last writes finds nothing to strike.
+    missed = [str(run.plan) for run in runs if not run.counts and len(run.writes) >= run.plan.faults[0].write]
     assert not missed, f"these faults did not strike: {missed}"
+    without = [str(run.plan) for run in runs if not run.counts]
+    assert len(without) <= FEW, f"these plans found no write to strike: {without}"
