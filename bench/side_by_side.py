@@ -55,6 +55,7 @@ class Yard:
         self._operator.wait_ready()
         self._revisions = lab.revisions(ROUTES)
         self._numbers = itertools.count(1)
+        self._preparing = threading.Lock()
 
     def play(self, cells: Sequence[Cell]) -> None:
         """All runs; those that need the lab for themselves, or an operator that is killed again and again, after the others."""
@@ -70,7 +71,6 @@ class Yard:
         room = Room(self._most)
 
         def take(cell: Cell, done: "Future[Row]") -> None:
-            room.leave(self._most if cell.alone else cell.rate)
             if error := done.exception():
                 self._figures.fail(cell, error)
             else:
@@ -79,12 +79,20 @@ class Yard:
         with ThreadPoolExecutor(128) as threads:
             for cell in cells:
                 for run in range(cell.runs):
-                    room.enter(self._most if cell.alone else cell.rate)
-                    trial = (cell, next(self._numbers), (run + 0.5) / cell.runs)
-                    threads.submit(self._trial, *trial).add_done_callback(lambda done, of=cell: take(of, done))  # type: ignore[misc]
+                    threads.submit(self._trial, cell, (run + 0.5) / cell.runs, room).add_done_callback(lambda done, of=cell: take(of, done))  # type: ignore[misc]
 
-    def _trial(self, cell: Cell, number: int, phase: float) -> Row:
-        return Trial(self._lab, self._revisions, cell, number, scrape=self._figures.scrape, phase=phase).run()
+    def _trial(self, cell: Cell, phase: float, room: Room) -> Row:
+        """One release. While the one before it is still served, the next is prepared."""
+        with self._preparing:
+            trial = Trial(self._lab, self._revisions, cell, next(self._numbers), scrape=self._figures.scrape, phase=phase)
+            trial.prepare()
+            rate = self._most if cell.alone else cell.rate
+            room.enter(rate)
+        try:
+            return trial.run()
+        finally:
+            room.leave(rate)
+            trial.remove()
 
     @contextmanager
     def _killing(self) -> Iterator[None]:

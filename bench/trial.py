@@ -99,6 +99,7 @@ class Trial:
         self.lab, self.cell, self.scrape, self.phase = lab, cell, scrape, phase
         self._revisions = revisions
         self.namespace = f"trial-{number}"
+        self._host = f"{self.namespace}.example.com"
         self.path = f"/apis/canary.rollouts.dev/v1beta1/namespaces/{self.namespace}/canaryreleases/{NAME}"
         lab.namespace(self.namespace)
         self.service = lab.service(NAME, self.namespace, port_name=cell.protocol)
@@ -106,13 +107,19 @@ class Trial:
         self.stable = self._deploy("v1")
         self.canary = self.stable
 
-    def run(self) -> Row:
-        """From the first deployment to the end of the release."""
-        cell, host = self.cell, f"{self.namespace}.example.com"
-        self.stable.behave(**cell.stable)
+    def prepare(self) -> None:
+        """Both versions are ready and the service is taken over; nothing asks for it yet."""
+        self.stable.behave(**self.cell.stable)
         self.stable.wait_ready()
-        self._apply(host)
+        self._apply(self._host)
         until(lambda: self.status.get("phase") == "Stable", "adopted", 60, LOOK)
+        self.canary = self._deploy("v2")
+        self.canary.behave(**self.cell.canary)
+        self.canary.wait_ready()
+
+    def run(self) -> Row:
+        """From the first request to the end of the release."""
+        cell, host = self.cell, self._host
         loads = [
             self.lab.load(self.service, rate=cell.rate / self._parts, through=["gateway"], host=host, protocol=cell.protocol)
             for _ in range(self._parts)
@@ -121,9 +128,6 @@ class Trial:
             until(lambda: all(load.report.versions.get("v1") for load in loads), "served", 60, LOOK)
             lost, begun = sum(load.report.lost for load in loads), time.time()
             self.wait_until(begun + max(20.0, 2 * self.scrape))
-            self.canary = self._deploy("v2")
-            self.canary.behave(**cell.canary)
-            self.canary.wait_ready()
             self.wait_until(self.scrape * (time.time() // self.scrape + 1 + self.phase))
             self.lab.api.patch(self.path, {"spec": {"version": "v2"}}, MERGE)
             cell.script(self)
@@ -132,7 +136,13 @@ class Trial:
         finally:
             for load in loads:
                 load.kill()
-            self._remove()
+
+    def remove(self) -> None:
+        """Everything of it is gone."""
+        self.lab.api.delete(self.path)
+        until(lambda: self.lab.api.find(self.path) is None, "the CanaryRelease is gone", 60, LOOK)
+        for workload in (self.stable, self.canary):
+            workload.delete()
 
     @property
     def status(self) -> dict[str, Any]:
@@ -206,12 +216,6 @@ class Trial:
         """When the gateway was scraped, and how long that took."""
         found = self.lab.query(f"{GATEWAY}[{round(time.time() - since + 2 * self.scrape)}s]")
         return [(at, float(duration)) for series in found for at, duration in series["values"]]
-
-    def _remove(self) -> None:
-        self.lab.api.delete(self.path)
-        until(lambda: self.lab.api.find(self.path) is None, "the CanaryRelease is gone", 60, LOOK)
-        for workload in (self.stable, self.canary):
-            workload.delete()
 
 
 def _by_second(rows: Iterable[Count], first: int) -> list[tuple[int, int]]:
