@@ -95,7 +95,7 @@ DECISIONS = (
     Mutant(
         "M24",
         "a hold counts time without samples",
-        "analysis/evidence.py",
+        "analysis/folding.py",
         "return [each for each in scrape if each.length <= LONGEST_COVER and (each.both or apart or (full and each.canary_seen))]",
         "return list(scrape)",
         ("tests/pure/analysis/test_evidence.py::test_covers_the_time_of_both_arms",),

@@ -7,8 +7,8 @@ betting odds (e-values), never probabilities. Refuses to decide: what the odds l
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from math import exp, fsum, inf, log
+from functools import lru_cache
+from math import exp, fsum, inf, log, log1p
 
 RHO_WORSE = (1.5, 3.0, 10.0, 100.0)
 """How many times as often as stable a worse canary may fail: averaged over, not a setting."""
@@ -91,56 +91,75 @@ def _log_evidence_at(share: float, counts: tuple[int, int, int], rho: float, all
     return total
 
 
-def _log_evidence(segment: Segment, rhos: tuple[float, ...], allowance: float) -> tuple[float, ...]:
+def _log_evidence(segment: Segment, rhos: tuple[float, ...], allowance: float, *, boldly: bool = False) -> tuple[float, ...]:
     """Log of the evidence for "the canary fails rho times as often as stable plus the allowance", for each rho.
 
     The smaller of the values for the configured and the observed share, so neither routing lag nor preview traffic
-    can make it bolder. 0.0 (no evidence either way) while one arm has no requests.
+    can make it bolder. 0.0 (no evidence either way) while one arm has no requests. `boldly`: for the configured share,
+    and as if stable had had a request.
     """
     canary, stable = segment.canary, segment.stable
-    return _of_counts(segment.weight, (canary.requests, canary.failures, stable.failures), stable.requests, rhos, allowance)
+    counts = canary.requests, canary.failures, stable.failures
+    return _of_counts(segment.weight, counts, stable.requests, rhos, allowance, boldly)
 
 
 # A segment that is over is heard at every look until the release ends: its evidence is the same each time.
 @lru_cache(maxsize=4096)
-def _of_counts(weight: int, counts: tuple[int, int, int], stable: int, rhos: tuple[float, ...], allowance: float) -> tuple[float, ...]:
+def _of_counts(  # noqa: PLR0913 (a segment in plain numbers)
+    weight: int, counts: tuple[int, int, int], stable: int, rhos: tuple[float, ...], allowance: float, boldly: bool
+) -> tuple[float, ...]:
     canary = counts[0]
-    if canary <= 0 or stable <= 0:
+    if canary <= 0 or (stable <= 0 and not boldly):
         return (0.0,) * len(rhos)
-    shares = weight / 100, canary / (canary + stable)
-    return tuple(min(_log_evidence_at(share, counts, rho, allowance) for share in shares) for rho in rhos)
+    configured = [_log_evidence_at(weight / 100, counts, rho, allowance) for rho in rhos]
+    if boldly:  # With stable's first request what the canary has failed becomes evidence.
+        return tuple(configured if stable > 0 else [max(0.0, each) for each in configured])
+    observed = canary / (canary + stable)
+    return tuple([min(each, _log_evidence_at(observed, counts, rho, allowance)) for each, rho in zip(configured, rhos, strict=True)])
 
 
 def _log_sum_exp(values: Sequence[float]) -> float:
     """Log of the sum of the exponentials, without overflow."""
     top = max(values)
-    return top if top == -inf else top + log(fsum(exp(value - top) for value in values))
+    return top if top == -inf else top + log(fsum([exp(value - top) for value in values]))
 
 
-@cache
-def _log_of_start(k: int) -> float:
-    """Log of the weight that "it started in span k" divides its evidence by."""
-    return log(k * (k + 1.0) * len(RHO_WORSE))
+def _log_add(one: float, other: float) -> float:
+    """Log of the sum of two exponentials, without overflow."""
+    larger, smaller = (one, other) if one >= other else (other, one)
+    return larger if smaller == -inf else larger + log1p(exp(smaller - larger))
 
 
-def _log_since_some_start(evidence: Sequence[Sequence[float]], noise: float) -> float:
+Told = tuple[float, ...]
+"""Per factor of RHO_WORSE, the log of the evidence of one span for it."""
+NEVER_STARTED: Told = (-inf,) * len(RHO_WORSE)
+
+
+# All spans but the last are over: what they say is the same at every look.
+@lru_cache(maxsize=1024)
+def _log_started(spans: tuple[Told, ...], noise: float) -> Told:
+    """Log of the odds that it has started in one of the spans, per factor.
+
+    "It started in span k" has weight 1/(k(k+1)), shared by the factors; from then on each span adds its evidence.
+    """
+    if not spans:
+        return NEVER_STARTED
+    k, before = len(spans), _log_started(spans[:-1], noise)
+    start = -log(k * (k + 1.0) * len(RHO_WORSE))
+    return tuple([_log_add(started, start) + each / noise for started, each in zip(before, spans[-1], strict=True)])
+
+
+def _log_since_some_start(spans: tuple[Told, ...], noise: float) -> float:
     """Log of the average over RHO_WORSE and over the span in which it started.
 
-    "It started in span k" has weight 1/(k(k+1)); the weight 1/(spans+1) that is left belongs to starts that have not
-    happened yet and counts with odds 1, so the result is never below -ln(spans + 1).
+    The weight 1/(spans+1) that is left belongs to starts that have not happened yet and counts with odds 1, so the
+    result is never below -ln(spans + 1).
 
     Args:
-        evidence: Per span, oldest first, the log of the evidence for each of RHO_WORSE.
+        spans: Their evidence, oldest first.
         noise: What all of it is divided by.
     """
-    spans = len(evidence)
-    terms = [-log(spans + 1.0)]
-    tails = [0.0] * len(RHO_WORSE)
-    for k in range(spans, 0, -1):
-        tails = [tail + each / noise for tail, each in zip(tails, evidence[k - 1], strict=True)]
-        start = _log_of_start(k)
-        terms += [tail - start for tail in tails]
-    return _log_sum_exp(terms)
+    return _log_sum_exp((-log(len(spans) + 1.0), *_log_started(spans, noise)))
 
 
 def log_odds_worse(segments: Sequence[Segment], tolerance: float, noise: float = 1.0) -> float:
@@ -153,7 +172,15 @@ def log_odds_worse(segments: Sequence[Segment], tolerance: float, noise: float =
         tolerance: A share, 0 to 1 (0.001 is 0.1 points).
         noise: `noise_factor` of stable before the release, 1 or more.
     """
-    return _log_since_some_start([_log_evidence(segment, RHO_WORSE, tolerance) for segment in segments], noise)
+    return _log_since_some_start(tuple([_log_evidence(segment, RHO_WORSE, tolerance) for segment in segments]), noise)
+
+
+def log_odds_worse_at_most(segments: Sequence[Segment], tolerance: float, noise: float = 1.0) -> float:
+    """What `log_odds_worse` does not exceed, now and after any further requests of which the canary fails none.
+
+    By the configured shares alone, such requests only speak for the canary. Arguments as there.
+    """
+    return _log_since_some_start(tuple([_log_evidence(segment, RHO_WORSE, tolerance, boldly=True) for segment in segments]), noise)
 
 
 def log_odds_not_worse(step: Segment, rule_out: float, noise: float = 1.0) -> float:
@@ -175,13 +202,13 @@ def log_odds_above_since(share: float, spans: Sequence[Counts], noise: float = 1
         spans: Counts of one arm, oldest first; none gives 0.0.
         noise: As for `log_odds_worse`.
     """
-    return _log_since_some_start([_log_above(share, counts) for counts in spans], noise)
+    return _log_since_some_start(tuple([_log_above(share, counts) for counts in spans]), noise)
 
 
-def _log_above(share: float, counts: Counts) -> list[float]:
+def _log_above(share: float, counts: Counts) -> Told:
     """Log of the evidence for "fails rho times `share`", for each of RHO_WORSE; on average at most 1 while the true share is not above."""
     failures, requests = counts.failures, counts.requests
-    return [failures * ln_rho - requests * share * (rho - 1.0) for rho, ln_rho in _LN_RHO]
+    return tuple([failures * ln_rho - requests * share * (rho - 1.0) for rho, ln_rho in _LN_RHO])
 
 
 def noise_factor(buckets: Sequence[Counts]) -> float:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from math import inf, log
 
 from canary_operator.analysis.nobody import attributed, left_over
-from canary_operator.analysis.odds import NOTHING, Counts, Segment, log_odds_above_since, log_odds_worse
+from canary_operator.analysis.odds import NOTHING, Counts, Segment, log_odds_above_since, log_odds_worse, log_odds_worse_at_most
 
 FULL = 100
 """The weight, in percent, at which stable serves no traffic to compare with."""
@@ -143,6 +143,13 @@ def against(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: C
     )
 
 
+def harmless(segments: Sequence[Segment], rules: Rules, *, weight: int) -> bool:
+    """No witness suspects the canary of failing, and none will until it fails again. False: they have to be heard. Arguments as for `hear`."""
+    if weight == FULL or rules.limit is not None or any([segment.lost for segment in segments]):
+        return False
+    return log_odds_worse_at_most(segments, rules.tolerance, rules.noise) < min(LN_SUSPECT, rules.ln_bar)
+
+
 def _over_limit(told: Sequence[Segment], rules: Rules) -> float | None:
     return None if rules.limit is None else log_odds_above_since(rules.limit, [each.canary for each in told], rules.noise)
 
@@ -172,7 +179,8 @@ def allowed_share(stable: Counts, tolerance: float) -> float:
 
 def stable_of(segments: Sequence[Segment]) -> Counts:
     """Stable's counts of the release, as long as it served beside the canary."""
-    return sum((segment.stable for segment in segments if segment.weight < FULL), start=NOTHING)
+    beside = [segment.stable for segment in segments if segment.weight < FULL]
+    return Counts(sum([each.requests for each in beside]), sum([each.failures for each in beside]))
 
 
 def excess(segments: Sequence[Segment]) -> float:

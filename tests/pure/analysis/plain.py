@@ -1,6 +1,6 @@
 """The counting and the odds as they read: a new value for every scrape, every sum made anew. Slow, and what the product must agree with.
 
-`analysis/evidence.py` and `analysis/odds.py` keep running sums and remember what they have computed; `test_shortcuts` compares the two.
+`analysis/folding.py` and `analysis/odds.py` keep running sums and remember what they have computed; `test_shortcuts` compares the two.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,15 +9,8 @@ from itertools import groupby
 from math import exp, fsum, inf, log
 
 from canary_operator.analysis.counters import Interval, spacing, total
-from canary_operator.analysis.evidence import (
-    CONFIRMING,
-    FIRST_SEGMENT,
-    LARGEST_STRETCH,
-    LONGEST_COVER,
-    MAX_SEGMENTS,
-    SPACINGS_ALIVE,
-    start_step,
-)
+from canary_operator.analysis.evidence import SPACINGS_ALIVE, start_step
+from canary_operator.analysis.folding import CONFIRMING, FIRST_SEGMENT, LARGEST_STRETCH, LONGEST_COVER, MAX_SEGMENTS
 from canary_operator.analysis.nobody import attributed
 from canary_operator.analysis.odds import RHO_WORSE, Counts, Segment
 from canary_operator.analysis.record import Blame, Evidence, Folded, Suspect

@@ -3,7 +3,7 @@
 from math import exp, inf, isfinite, log
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from canary_operator.analysis.odds import (
@@ -18,6 +18,7 @@ from canary_operator.analysis.odds import (
     log_odds_above_since,
     log_odds_not_worse,
     log_odds_worse,
+    log_odds_worse_at_most,
     noise_factor,
 )
 from tests.pure.analysis.worlds import few
@@ -162,6 +163,33 @@ def test_one_more_failure_of_stable_never_raises_the_odds_worse(segment, toleran
 @given(st.lists(anything, max_size=4), shares, shares)
 def test_a_larger_tolerance_never_raises_the_odds_worse(found, one, other):
     assert log_odds_worse(found, max(one, other)) <= log_odds_worse(found, min(one, other)) + SLACK
+
+
+@few
+@given(st.lists(anything, max_size=3), anything, shares, st.floats(1.0, 10.0))
+def test_the_odds_worse_stay_below_their_ceiling(found, last, tolerance, noise):
+    assert log_odds_worse([*found, last], tolerance, noise) <= log_odds_worse_at_most([*found, last], tolerance, noise) + SLACK
+
+
+successes, of_stable = st.builds(Counts, st.integers(0, 3000)), counts
+ALONE = Segment(5, Counts(50, 3))
+
+
+@example([], ALONE, [(NOTHING, Counts(950))], 0.001, 1.0).via("stable's first requests come after the canary's failures")
+@few
+@given(
+    st.lists(anything, max_size=2),
+    anything,
+    st.lists(st.tuples(successes, of_stable), min_size=1, max_size=3),
+    shares,
+    st.floats(1.0, 10.0),
+)
+def test_the_ceiling_holds_until_the_canary_fails_again(found, last, coming, tolerance, noise):
+    """What comes goes on with the last segment, or opens others."""
+    ceiling = log_odds_worse_at_most([*found, last], tolerance, noise)
+    canary, stable = coming[0]
+    longer = [*found, last + Segment(last.weight, canary, stable), *(Segment(last.weight, *each) for each in coming[1:])]
+    assert log_odds_worse(longer, tolerance, noise) <= ceiling + SLACK
 
 
 @few

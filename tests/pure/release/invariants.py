@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from math import ceil
 
-from canary_operator.analysis.evidence import LONGEST_COVER
+from canary_operator.analysis.folding import LONGEST_COVER
 from canary_operator.api.status import State
 from canary_operator.release import reasons
 from canary_operator.release.model import BARE, Announce, EnsureWeights

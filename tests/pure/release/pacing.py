@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from canary_operator.analysis.evidence import LONGEST_COVER
+from canary_operator.analysis.folding import LONGEST_COVER
 from canary_operator.api.record import ReleaseRecord
 from canary_operator.simulation.objects import Stored
 from canary_operator.simulation.world import World

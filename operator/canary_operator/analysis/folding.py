@@ -1,0 +1,233 @@
+"""The evidence while scrapes are added to it, one by one in order of time.
+
+So suspicion and blame are the same whether many looks saw the scrapes one at a time, or one look saw them all after a restart. Refuses to
+choose what is new: `evidence` does.
+"""
+
+from collections.abc import Sequence
+from math import inf
+
+from canary_operator.analysis.counters import Interval, total
+from canary_operator.analysis.nobody import attributed
+from canary_operator.analysis.odds import Counts, Segment
+from canary_operator.analysis.record import Blame, Evidence, Suspect
+from canary_operator.analysis.sums import Sums
+from canary_operator.analysis.witnesses import FULL, LN_SUSPECT, Rules, Why, against, excess, harmless, plainly_down, stable_of
+
+FIRST_SEGMENT = 300.0
+"""Seconds of a step's first segment. They end 5, 10, 20, 40... minutes after the write: a fault that starts after a
+night of waiting is not buried, and an old one is not forgotten."""
+MAX_SEGMENTS = 12
+"""Segments of one step: the last one starts after a week and does not end."""
+LONGEST_COVER = 120.0
+"""Seconds: a longer interval is a gap in the samples. Its counts count, but it covers no hold."""
+CONFIRMING = 0.9
+"""So much of an interval must lie after the suspicion for its failures to confirm it."""
+LARGEST_STRETCH = 3.0
+"""The first scrape after a write shows only a part of the time between two; at most a third is taken for the whole."""
+
+
+class Folding:
+    """What is known of one release, scrape after scrape.
+
+    Args:
+        start: As it was stored, of the present weight.
+        since: When the weight was written, seconds since 1970. None: the canary has no weight, and nothing counts.
+        settled_at: When it was served everywhere, seconds since 1970. None: not yet.
+        rules: How the canary is judged.
+        stable: Counts of stable to judge a bake by. None: those of this release.
+    """
+
+    def __init__(self, start: Evidence, since: float | None, settled_at: float | None, rules: Rules, stable: Counts | None) -> None:
+        self._start, self._weight, self._rules, self._stable = start, start.weight, rules, stable
+        self._since, self._settled_at = since, settled_at
+        self._warm_at = (since or 0.0) + (rules.slowness.warmup if rules.slowness else 0.0)
+        self._latest: dict[str, Interval] = {}
+        """The newest interval of every target."""
+        self._oldest = 0.0
+        """Older ones of them are not part of the newest scrape."""
+        self._closed, self._opened = start.segments[:-1], start.opened
+        self._open = Sums(start.segments[-1]) if start.segments else None
+        self._open_weight = start.segments[-1].weight if start.segments else start.weight
+        self._step = Sums(start.step)
+        self._covered, self._covered_to, self._observed = start.covered, start.covered_to, start.observed
+        self._suspect, self._suspect_slow, self._blame = start.suspect, start.suspect_slow, start.blame
+        self._reached: float | None = None
+        self._harmless = False
+        """What is counted cannot make the canary suspect: only another failure can."""
+
+    def known(self) -> Evidence:
+        """What is known so far; as at the start when nothing was added."""
+        if self._reached is None:
+            return self._start
+        step, newest = self.step, self._newest()
+        return Evidence(
+            weight=self._weight,
+            segments=self._segments(),
+            opened=self._opened,
+            settled_canary=step.canary,
+            settled_stable=step.stable,
+            reached=self._reached,
+            covered=self._covered,
+            covered_to=self._covered_to,
+            observed=self._observed,
+            last=total(each.canary for each in newest),
+            coming=self._coming(newest),
+            suspect=self._suspect,
+            suspect_slow=self._suspect_slow,
+            blame=self._blame,
+            settled_lost=step.lost,
+            settled_canary_timed=step.canary_timed,
+            settled_stable_timed=step.stable_timed,
+        )
+
+    @property
+    def step(self) -> Segment:
+        """The settled counts of the present step."""
+        return self._step.segment(self._weight)
+
+    @property
+    def suspicious(self) -> bool:
+        """Something speaks against the canary: it is suspected, or to blame."""
+        return bool(self._suspect or self._suspect_slow or self._blame)
+
+    def look_at(self, scrape: Sequence[Interval]) -> None:
+        """Remembers which targets live, also of what is counted already."""
+        for interval in scrape:
+            self._latest[interval.target] = interval
+        self._oldest = scrape[0].until - max(interval.length for interval in scrape)
+
+    def add(self, scrape: Sequence[Interval]) -> None:
+        """Counts a scrape that is new."""
+        until = self._reached = scrape[0].until
+        if self._since is None:
+            return
+        if until <= self._since:
+            if self._open is not None:
+                self._open.add(scrape, self._warm_at)
+        else:
+            self._count(scrape, until - self._since)
+            self._cover(scrape, self._since)
+        self._suspicion(scrape)
+
+    def _newest(self) -> list[Interval]:
+        """The newest interval of every target that the newest scrape stands for."""
+        return [each for each in self._latest.values() if each.until > self._oldest]
+
+    def _segments(self) -> tuple[Segment, ...]:
+        return self._closed if self._open is None else (*self._closed, self._open.segment(self._open_weight))
+
+    def _count(self, scrape: Sequence[Interval], age: float) -> None:
+        opened = _segments_at(age)
+        for _ in range(opened - self._opened):
+            self._closed = self._segments()
+            self._open, self._open_weight = Sums(Segment(self._weight)), self._weight
+        self._opened = max(self._opened, opened)
+        settled_at = self._settled_at
+        if settled_at is not None:
+            self._step.add([each for each in scrape if each.since >= settled_at], self._warm_at)
+        if self._open is not None:
+            self._open.add(scrape, self._warm_at)
+
+    def _cover(self, scrape: Sequence[Interval], since: float) -> None:
+        """Adds the time that this scrape covers after all covered before: at most the union over the targets."""
+        if not (covering := self._covering(scrape)):
+            return
+        until = scrape[0].until
+        # Sample times are whole milliseconds, but differences of floats are not: 60 s must not come out as 59.9999999.
+        added = max(0.0, until - max(min(each.since for each in covering), since, self._covered_to or since))
+        self._covered, self._observed = round(self._covered + added, 3), round(self._observed + added, 3)
+        self._covered_to = until
+
+    def _covering(self, scrape: Sequence[Interval]) -> list[Interval]:
+        """The intervals that show both arms, or the only one there is; counted apart, each shows one while another shows the other."""
+        apart, full = not self._rules.same_scrape, self._weight == FULL
+        if apart:
+            newest = self._newest()
+            apart = any(each.canary_seen for each in newest) and any(each.stable_seen for each in newest)
+        return [each for each in scrape if each.length <= LONGEST_COVER and (each.both or apart or (full and each.canary_seen))]
+
+    def _suspicion(self, scrape: Sequence[Interval]) -> None:
+        """Raises, confirms or drops the suspicion."""
+        failed = any([each.canary.failures or each.lost or each.canary_timed.failures for each in scrape])
+        if self._blame is not None or (self._harmless and not failed):
+            return
+        segments = self._segments()
+        failures = sum([segment.canary.failures + segment.lost for segment in segments])
+        slow = sum([segment.canary_timed.failures for segment in segments])
+        if not failures and not slow:
+            return
+        self._harmless = self._rules.slowness is None and harmless(segments, self._rules, weight=self._weight)
+        if self._harmless:
+            self._suspect = None
+            return
+        stable = stable_of(segments) if self._stable is None else self._stable
+        said = against(segments, self._rules, weight=self._weight, stable=stable)
+        why = self._why(scrape, said.accusing(self._rules), segments, stable)
+        if why is not None:
+            self._blame = Blame(scrape[0].until, why)
+            return
+        at = scrape[0].until
+        self._suspect = (self._suspect or Suspect(at, failures)) if said.ln_failing >= LN_SUSPECT else None
+        slower = said.ln_slow is not None and said.ln_slow >= LN_SUSPECT
+        self._suspect_slow = (self._suspect_slow or Suspect(at, slow)) if slower else None
+
+    def _why(self, scrape: Sequence[Interval], accused: Sequence[Why], segments: Sequence[Segment], stable: Counts) -> Why | None:
+        """What settles it at this scrape, if anything does."""
+        full = self._weight == FULL
+        incomparable = full and not stable.requests
+        if self._rules.same_scrape and (accused or incomparable) and self._plainly_down():
+            return Why.PLAINLY_DOWN
+        if full and Why.LIMIT in accused:
+            return Why.LIMIT
+        failing = next((why for why in accused if why is not Why.SLOW), None)
+        if failing is not None and not full and self._too_dear(segments):
+            return failing
+        return next((why for why in accused if self._confirmed(why, scrape, segments)), None)
+
+    def _confirmed(self, why: Why, scrape: Sequence[Interval], segments: Sequence[Segment]) -> bool:
+        """The canary failed again, or was slow again, in an interval of which (nearly) all lies after the suspicion.
+
+        True for the next scrape of the same target, and for one of another target that is at least 0.9 of its own spacing
+        later; a proxy that was away and brings old failures confirms nothing. Failures confirm failures, slow answers slow ones.
+        """
+        suspect = self._suspect_slow if why is Why.SLOW else self._suspect
+        if suspect is None:
+            return False
+        later = [interval for interval in scrape if interval.until - suspect.at >= CONFIRMING * interval.length]
+        if why is Why.SLOW:
+            return any(interval.canary_timed.failures for interval in later)
+        lost = bool(segments) and not attributed(segments[-1]).lost
+        return any(interval.canary.failures or (lost and interval.lost) for interval in later)
+
+    def _plainly_down(self) -> bool:
+        newest = self._newest()
+        return plainly_down(total(each.canary for each in newest), self._coming(newest))
+
+    def _too_dear(self, segments: Sequence[Segment]) -> bool:
+        """Waiting for another scrape may cost more than is left of the budget."""
+        budget = self._rules.budget
+        return budget is not None and excess(segments) + self._coming(self._newest()) > budget
+
+    def _coming(self, newest: Sequence[Interval]) -> float:
+        return _coming(newest, self._since, LARGEST_STRETCH if self._rules.budget is None else inf)
+
+
+def _coming(newest: Sequence[Interval], since: float | None, most: float) -> float:
+    """The canary's failures in these intervals, as if it had had its weight all the time: since its write, in seconds.
+
+    At most `most` times as many as were counted: under a pace a small part of the time between two scrapes stands for the whole.
+    """
+    if since is None:
+        return 0.0
+    return sum(
+        each.canary.failures * min(most, each.length / min(each.length, each.until - since)) for each in newest if each.until > since
+    )
+
+
+def _segments_at(age: float) -> int:
+    """How many segments a step of this age in seconds has, 1 to `MAX_SEGMENTS`."""
+    opened, end = 1, FIRST_SEGMENT
+    while age > end and opened < MAX_SEGMENTS:
+        opened, end = opened + 1, 2 * end
+    return opened
