@@ -12,16 +12,16 @@ LARGE = 60.0
 def chance(seed: str, proxies: int) -> Chance:
     """All that is left to chance in one release: Poisson requests, binomial failures, proxies scraped at times of their own."""
     random = Random(seed)  # noqa: S311 (a simulation, not a secret)
-    phases = tuple(random.uniform(0.0, 1.0) for _ in range(proxies))
+    phases = tuple(random.random() for _ in range(proxies))
     return Chance(lambda n, p: _binomial(random, n, p), lambda mean: _poisson(random, mean), phases)
 
 
 def _poisson(random: Random, mean: float) -> int:
     if mean > LARGE:
         return max(0, round(random.gauss(mean, sqrt(mean))))
-    limit, product, drawn = exp(-mean), random.uniform(0.0, 1.0), 0
+    limit, product, drawn = exp(-mean), random.random(), 0
     while product > limit:
-        product *= random.uniform(0.0, 1.0)
+        product *= random.random()
         drawn += 1
     return drawn
 
@@ -37,7 +37,7 @@ def _binomial(random: Random, n: int, p: float) -> int:
     # From one success to the next lie geometrically many failures.
     place, drawn, log_q = 0, 0, log1p(-p)
     while True:
-        place += int(log(1.0 - random.uniform(0.0, 1.0) or 1e-300) / log_q) + 1
+        place += int(log(1.0 - random.random() or 1e-300) / log_q) + 1
         if place > n:
             return drawn
         drawn += 1

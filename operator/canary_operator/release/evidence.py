@@ -133,7 +133,7 @@ def look(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Lo
         return Look(stored, stored, judge(stored, rules), None, state.baseline, None)
     reading = read(spec, state, seen)
     found, rules = reading.found, as_counted(rules, reading.found)
-    yardstick, settled_at = _yardstick(state, stored), _settled_at(spec, state, seen)
+    yardstick, settled_at = yardstick_of(state, stored), _settled_at(spec, state, seen)
     folded = fold(
         stored,
         found,
@@ -190,7 +190,7 @@ def _baseline_record(found: tuple[Interval, ...], _: None) -> BaselineRecord | N
     return baseline_record(baseline(found))
 
 
-def _yardstick(state: ReleaseRecord, stored: Evidence) -> Counts | None:
+def yardstick_of(state: ReleaseRecord, stored: Evidence) -> Counts | None:
     """What a bake is judged by where stable had no request beside the canary: what it did before. None: what it did beside the canary."""
     before = baseline_of(state.baseline)
     return before.stable if before and not stable_of(stored.segments).requests else None

@@ -85,6 +85,15 @@ def clocked(state: ReleaseRecord, now: datetime, *, by_hand: bool) -> ReleaseRec
     return replace(state, waiting_since=None, waited_seconds=round(waited, 3))
 
 
+def asked_since(state: ReleaseRecord, now: datetime) -> float | None:
+    """From when on samples are needed, Unix seconds: what is not stored, and the last minute in any case.
+
+    Over so long stable itself is watched, wherever the evidence stands. None: nothing is stored yet.
+    """
+    reached = state.evidence.reached
+    return None if reached is None else round(min(reached, now - INCIDENT_WINDOW).timestamp(), 3)
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What guards and flows look at."""
@@ -167,10 +176,7 @@ class Scene:
         if not running(state) or not canary or not stable:
             return None
         # From the record as it stands, not from the one that this pass may write: what is not stored must be read again.
-        # And the last minute in any case: over so long stable itself is watched, wherever the evidence stands.
-        reached, watched = self.state.evidence.reached, self.seen.now - INCIDENT_WINDOW
-        since = None if reached is None else round(min(reached, watched).timestamp(), 3)
-        return Ask(canary.workloads, stable.workloads, since)
+        return Ask(canary.workloads, stable.workloads, asked_since(self.state, self.seen.now))
 
     # ------------------------------------------------------------------------------------------------------------------ writing
 

@@ -11,9 +11,9 @@ from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import CanaryReleaseStatus
 from canary_operator.release import reasons
 from canary_operator.release.evidence import look
+from canary_operator.simulation.adoption import adoption
 from canary_operator.simulation.assumed import HISTORY, Assumed
 from canary_operator.simulation.draws import Arrive, Draw
-from canary_operator.simulation.objects import Subsets
 from canary_operator.simulation.prometheus import Mode
 from canary_operator.simulation.quiet import Quiet
 from canary_operator.simulation.stage import EPOCH, workload
@@ -119,12 +119,11 @@ class _Stage:
         """What it cost, from when that is known."""
         self.revisions = f"{stable}@t1", f"{spec.version}@t1"
         if not assumed.outages:
-            world.quiet = Quiet(workload(spec.version), workload(stable), assumed.scrape)
+            world.quiet = Quiet(workload(spec.version), workload(stable), assumed.scrape, assumed.proxies)
         self._equip(spec, chance)
         fails, canary_fails = assumed.since(self.start)
-        world.deploy(stable, fails=fails)
-        if attached is not None:
-            world.drift(subsets=Subsets(stable, stable))
+        world.fail(self.revisions[0], fails)
+        adoption(spec, stable).replay(world)
         self._record(-HISTORY)
         world.run(HISTORY)
         self._before = self._counts(self.revisions[0])
@@ -184,8 +183,9 @@ class _Stage:
         failed = self._counts(self.revisions[1]).failures if self._failed is None else self._failed
         if self._decided is not None:
             return replace(self._decided, failed=failed)
-        status = self._status()
-        words = (status.reason or "", status.message or "") if status else ("", "")
+        self.world.look()
+        after = self.world.passes[-1].after
+        words = after.reason or "", after.message or ""
         return Played(UNFINISHED, *words, failed, self.world.cluster.time - self.start)
 
     def _add_up(self) -> None:

@@ -1,7 +1,7 @@
 """One running operator: what it remembers, how it looks, and how it carries out a decision. It dies with everything it remembers."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import assert_never
 
@@ -103,10 +103,8 @@ class Process:
     # ---------------------------------------------------------------------------------------------------------------- observing
 
     def _observe(self, stored: Stored, resource: Resource, now: float, *, attached: bool) -> Observation:
-        route = stored.route if stored.route and (stored.route.owned or attached) else None
-        subsets = stored.subsets if stored.subsets and stored.subsets.owned else None
-        route_since = self._since("route", route and (route.weight, route.intact, route.extras), now)
-        subsets_since = self._since("subsets", subsets and (subsets.stable, subsets.canary), now)
+        route, subsets = _ours(stored, attached=attached)
+        route_since, subsets_since = self._seen(route, subsets, now)
         status = resource.status or CanaryReleaseStatus()
         return Observation(
             now=moment(now),
@@ -130,6 +128,22 @@ class Process:
             samples=self.answer,
             queries=dict(self.questions.answered),
         )
+
+    def copy(self) -> "Process":
+        """A process that remembers the same."""
+        return replace(self, own={*self.own}, questions=Questions(), events=[*self.events], _first_seen={**self._first_seen})
+
+    def see(self, api: Api, now: float) -> float | None:
+        """It sees what it has just written, and has nothing to say to it. Answers when it first saw the route as it is; None: there is none."""
+        self.cache = stored = api.cluster.now
+        route, subsets = _ours(stored, attached=api.cluster.attached)
+        since, _ = self._seen(route, subsets, now)
+        return since if route else None
+
+    def _seen(self, route: Route | None, subsets: Subsets | None, now: float) -> tuple[float, float]:
+        """When this process first saw route and subsets as they are."""
+        route_since = self._since("route", route and (route.weight, route.intact, route.extras), now)
+        return route_since, self._since("subsets", subsets and (subsets.stable, subsets.canary), now)
 
     def _since(self, what: str, content: Hashable, now: float) -> float:
         """When this process first saw this content."""
@@ -181,6 +195,12 @@ class Process:
                 api.disown("subsets")
             case _:
                 assert_never(effect)
+
+
+def _ours(stored: Stored, *, attached: bool) -> tuple[Route | None, Subsets | None]:
+    """The route and the subsets that are the operator's."""
+    route, subsets = stored.route, stored.subsets
+    return (route if route and (route.owned or attached) else None), (subsets if subsets and subsets.owned else None)
 
 
 def _route_seen(route: Route, since: float, *, attached: bool) -> RouteSeen:

@@ -43,8 +43,8 @@ class Prometheus:
         """When it has scraped, Unix seconds."""
         self._dues: dict[str, float] = {}
         """Per target, when its next scrape is due; empty: all are scraped together."""
-        self._times: dict[Counter, list[float]] = {}
-        self._points: dict[Counter, list[Point]] = {}
+        self._points: dict[Counter, tuple[list[float], list[Point]]] = {}
+        """What was scraped of each counter, and when: Unix seconds."""
 
     def stagger(self, phases: Mapping[str, float]) -> None:
         """Every target is scraped at times of its own: so many seconds (0 up to the spacing) after the common time.
@@ -56,24 +56,28 @@ class Prometheus:
 
     def scrape(self, counters: dict[Counter, int]) -> frozenset[str]:
         """Reads all counters of the targets whose turn it is, if it does; returns these targets."""
-        time, of = self.due, self._whose_turn()
+        time, of = self.due, self._whose_turn(counters)
         if self.mode in (Mode.FROZEN, Mode.DOWN):
             return frozenset()
         self.scraped.append(time)
         for counter, value in counters.items():
-            if of is not None and counter[0] not in of:
+            if counter[0] not in of:
                 continue
-            self._times.setdefault(counter, []).append(time)
-            self._points.setdefault(counter, []).append(Point(time, float(value)))
-        return frozenset(counter[0] for counter in counters) if of is None else frozenset(of)
+            known = self._points.get(counter)
+            if known is None:
+                known = self._points[counter] = [], []
+            known[0].append(time)
+            known[1].append(Point(time, float(value)))
+        return of
 
-    def _whose_turn(self) -> set[str] | None:
-        """The targets that are scraped now, None: all; and sets when the next are."""
+    def _whose_turn(self, counters: dict[Counter, int]) -> frozenset[str]:
+        """The targets that are scraped now; and sets when the next are."""
         if not self._dues:
             self.due += self.spacing
-            return None
-        turn = {target for target, due in self._dues.items() if due <= self.due}
-        self._dues.update((target, round(self._dues[target] + self.spacing, 3)) for target in turn)
+            return frozenset(counter[0] for counter in counters)
+        turn = frozenset(target for target, due in self._dues.items() if due <= self.due)
+        for target in turn:
+            self._dues[target] = round(self._dues[target] + self.spacing, 3)
         self.due = min(self._dues.values())
         return turn
 
@@ -87,9 +91,9 @@ class Prometheus:
             ()
             if self.mode is Mode.EMPTY
             else tuple(
-                Series(_labels(counter), tuple(points[bisect_left(self._times[counter], since) :]))
-                for counter, points in self._points.items()
-                if counter[1] in workloads and self._times[counter][-1] >= since
+                Series(_labels(counter), tuple(points[bisect_left(times, since) :]))
+                for counter, (times, points) in self._points.items()
+                if counter[1] in workloads and times[-1] >= since
             )
         )
         return Samples(found) if found else NoData("no series match the query")

@@ -38,7 +38,8 @@ class Proxies:
 
     def obeyed(self, stored: Stored) -> Stored:
         """The world as the proxies see it."""
-        if self._obeyed is None or self._obeyed == (stored.route, stored.subsets):
+        if self._obeyed is None:
             return stored
         route, subsets = self._obeyed
-        return replace(stored, route=route, subsets=subsets)
+        same = (route is stored.route or route == stored.route) and (subsets is stored.subsets or subsets == stored.subsets)
+        return stored if same else replace(stored, route=route, subsets=subsets)

@@ -1,33 +1,33 @@
 """Which looks a play may leave out: those at which nothing can be decided.
 
-While a step gathers evidence most looks write nothing, and the look after them reads the same samples again (ADR 5). A sample can change
-that only by a failure of the canary, by enough failures of stable for an incident, or by its time. Leaving out the other looks changes
-nothing of how a release goes: `tests/pure/simulation/test_quiet.py` plays both ways and compares. Refuses to decide anything itself.
+While a step gathers evidence most looks write nothing, or how far they have read; the look after them reads the same samples again (ADR 5).
+A sample can change how the release goes only by failures of the canary that make it suspect, by enough failures of stable for an incident,
+or by its time. The other looks are left out, and what they would have written down is put in the record before the next one is made. That
+changes nothing of how a release goes: `tests/pure/simulation/test_quiet.py` plays both ways and compares. Refuses to decide anything itself.
 """
 
-from collections import deque
 from collections.abc import Mapping
 from datetime import timedelta
 
 from canary_operator.analysis.counters import Interval
-from canary_operator.analysis.incident import INCIDENT_WINDOW, incident
-from canary_operator.analysis.odds import NOTHING, Counts, Segment, log_odds_not_worse
-from canary_operator.analysis.verdict import LN_ADVANCE
+from canary_operator.analysis.failures import FailureCodes, Outcome
+from canary_operator.analysis.odds import Counts
+from canary_operator.analysis.record import Evidence
 from canary_operator.analysis.witnesses import Rules
 from canary_operator.api.record import ReleaseRecord
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.release import reasons
-from canary_operator.release.evidence import rules_of
 from canary_operator.release.plan import FULL, at_ceiling, hold_of
 from canary_operator.release.reading import STALE_AT_LEAST, STALE_SPACINGS
-from canary_operator.release.record import baseline_of, evidence_of
-from canary_operator.release.report import CHECKPOINT
+from canary_operator.release.record import baseline_of
+from canary_operator.simulation.objects import moment
 from canary_operator.simulation.process import Pass
 from canary_operator.simulation.traffic import FAILING, Counter
+from canary_operator.simulation.unread import MILLISECOND, Lately, Unread
 
 NEVER = float("-inf")
-MILLISECOND = 0.001
-"""Covered time is rounded to this, and samples are stale so long after the time that they are allowed."""
+CALM = (reasons.GATHERING, reasons.BAKING, reasons.STEP_PASSED)
+"""What a pass may say after which looks are left out."""
 
 
 class Quiet:
@@ -37,53 +37,52 @@ class Quiet:
         canary: The canary's workload.
         stable: Stable's.
         spacing: Seconds between two scrapes of a proxy; all the time, so there is no outage.
+        proxies: How many there are. Of several the last look may have counted more than it has stored, so more looks are needed.
     """
 
-    def __init__(self, canary: str, stable: str, spacing: float) -> None:
+    def __init__(self, canary: str, stable: str, spacing: float, proxies: int) -> None:
         self._canary, self._stable = canary, stable
-        self._spacing = spacing
+        self._spacing, self._several = spacing, proxies > 1
         self._lasting = max(STALE_AT_LEAST.total_seconds(), STALE_SPACINGS * spacing) + MILLISECOND
         """Seconds after which the operator looks whether the newest sample is stale."""
         self._until = NEVER
         """Samples before this time, Unix seconds, decide nothing by their time."""
         self._shown = NEVER
         """Samples before this time cover too little for the next step, whatever the odds are; later ones may pass it by their odds."""
-        self._step = Segment(0)
-        """What the last look counted of the present step, and the scrapes since."""
-        self._rules = Rules()
+        self._unread: Unread | None = None
+        """What was scraped since the last look; None: everything must be looked at."""
+        self._known: Evidence | None = None
+        """The evidence before the last scrape, if that needs a look; None: it needs none."""
         self._share: float | None = None
         """Of stable's requests before the release, those that failed; None: unknown."""
         self._newest = NEVER
         """The newest sample of a proxy that has counted a request, Unix seconds."""
-        self._counted: dict[Counter, int] = {}
-        """What each counter of requests had at the last scrape of its target."""
         self._before = NEVER
         """The newest sample before the last scrape."""
-        self._lately: deque[Interval] = deque()
-        """What stable did in the last minute."""
+        self._counted: dict[Counter, int] = {}
+        """What each counter of requests had at the last scrape of its target."""
+        self._lately = Lately()
 
-    def after(self, done: Pass) -> bool:
-        """Takes note of a pass. True: it need not look again at what it wrote itself."""
-        record = done.after.release
-        stored = done.after if done.wrote else done.before
-        calm = not done.failed and not done.decision.effects and done.decision.metrics is None
-        self._until = NEVER
-        if (
-            record is None
-            or record.incident_since
-            or not calm
-            or done.decision.because.reason not in (reasons.GATHERING, reasons.BAKING)
-            or _heard_apart(done.spec)
-        ):
+    def after(self, done: Pass, served_since: float | None) -> bool:
+        """Takes note of a pass. True: it need not look again at what it wrote itself.
+
+        Args:
+            done: The pass.
+            served_since: When it first saw the route with the weight of its record, Unix seconds; None: it has not.
+        """
+        record, decision = done.after.release, done.decision
+        passed = decision.because.reason == reasons.STEP_PASSED
+        calm = not done.failed and decision.metrics is None and (passed or not decision.effects)
+        self._until, self._unread, self._known = NEVER, None, None
+        if record is None or not calm or decision.because.reason not in CALM or not _usual(done.spec, record):
             return False
         known = baseline_of(record.baseline)
         self._share = known.share if known else None
-        written = stored.release.evidence.reached if stored.release else None
-        checkpoint = float("inf") if written is None else (written + CHECKPOINT).timestamp()
-        self._rules, self._step = rules_of(done.spec, record), evidence_of(record).step
+        settled_at = None if served_since is None else (moment(served_since) + done.spec.settle).timestamp()
+        self._unread = Unread(done.spec, record, settled_at)
         self._shown = _covered(record, _least(done.spec, record))
         by_clock = _by_clock(done.spec, record, done.time) - self._lasting - self._spacing
-        self._until = min(checkpoint, by_clock, max(self._shown, _covered(record, _most(record, self._rules))))
+        self._until = min(by_clock, max(self._shown, _covered(record, _most(record, self._unread.rules))))
         return self._until > done.time
 
     def scraped(self, time: float, counters: Mapping[Counter, int], targets: frozenset[str]) -> bool:
@@ -95,28 +94,57 @@ class Quiet:
             targets: Whose were scraped.
         """
         self._before = self._newest
-        canary, canary_failed, stable, stable_failed = 0, 0, 0, 0
-        for counter, value in counters.items():
-            if counter[3] or counter[0] not in targets:
-                continue
-            self._newest, grown = time, value - self._counted.get(counter, 0)
-            if not grown:
-                continue
-            self._counted[counter] = value
-            failed = grown if counter[2] == FAILING else 0
-            if counter[1] == self._canary:
-                canary, canary_failed = canary + grown, canary_failed + failed
-            elif counter[1] == self._stable:
-                stable, stable_failed = stable + grown, stable_failed + failed
-        beside = Counts(stable, stable_failed)
-        self._lately.append(Interval("", time - MILLISECOND, time, NOTHING, beside, False, True))
-        if self._until > NEVER:
-            self._step += Segment(self._step.weight, Counts(canary, canary_failed), beside)
-        while self._lately and self._lately[0].until <= time - INCIDENT_WINDOW.total_seconds():
-            self._lately.popleft()
-        if self._newest < time or canary_failed or time >= self._until or (time >= self._shown and self._may_rise(targets)):
+        interval = self._interval(time, counters, targets)
+        self._lately.add(time, interval.stable)
+        if self._newest < time or self._unread is None:
             return False
-        return self._share is None or not incident(self._lately, self._share)
+        shown = time >= self._shown
+        pressing = time >= self._until or (self._share is not None and self._lately.incident(self._share))
+        if self._several:
+            return not (pressing or shown or interval.canary.failures)
+        self._known = self._unread.known if pressing or shown else None
+        self._unread.add(interval)
+        needed = pressing or self._unread.suspicious or (shown and self._unread.may_rise)
+        if needed and self._known is None:
+            self._unread = None  # seldom: the look reads all of it again
+        elif not needed:
+            self._known = None
+        return not needed
+
+    def _interval(self, time: float, counters: Mapping[Counter, int], targets: frozenset[str]) -> Interval:
+        """What the scraped targets have counted since they were scraped before."""
+        canary, stable = [0, 0], [0, 0]
+        canary_seen = stable_seen = False
+        for counter, value in counters.items():
+            target, workload, code, bound = counter
+            if bound or target not in targets:
+                continue
+            self._newest = time
+            if workload == self._canary:
+                arm, canary_seen = canary, True
+            elif workload == self._stable:
+                arm, stable_seen = stable, True
+            else:
+                continue
+            grown = value - self._counted.get(counter, 0)
+            if grown:
+                self._counted[counter] = value
+                arm[0] += grown
+                if code == FAILING:
+                    arm[1] += grown
+        return Interval("", self._before, time, Counts(*canary), Counts(*stable), canary_seen, stable_seen)
+
+    @property
+    def unwritten(self) -> ReleaseRecord | None:
+        """The record as an operator that looked at every scrape might have written it down; None: as it is stored."""
+        if self._several or self._unread is None:
+            return None
+        return self._unread.record(self._known or self._unread.known)
+
+    @property
+    def stale_at(self) -> float:
+        """When the operator looks whether the newest sample is stale, Unix seconds."""
+        return self._newest + self._lasting
 
     def postponed(self, due: float | None) -> float | None:
         """When the operator looks again by itself, after a scrape that needs no look: later, if it was to see whether samples are stale.
@@ -126,11 +154,6 @@ class Quiet:
         """
         stale = due is not None and abs(due - self._before - self._lasting) < 1e-5
         return due + self._newest - self._before if due is not None and stale else due
-
-    def _may_rise(self, targets: frozenset[str]) -> bool:
-        """The odds may be in. Of several proxies the last look may have counted more than it stored."""
-        several = {counter[0] for counter in self._counted} != targets
-        return several or log_odds_not_worse(self._step, self._rules.rule_out, self._rules.noise) >= LN_ADVANCE
 
 
 def _by_clock(spec: CanaryReleaseSpec, record: ReleaseRecord, now: float) -> float:
@@ -170,6 +193,9 @@ def _most(record: ReleaseRecord, rules: Rules) -> timedelta | None:
     return timedelta(seconds=rules.hold_max) if rules.insufficient_data_advances else None
 
 
-def _heard_apart(spec: CanaryReleaseSpec) -> bool:
-    """Something else than failures is judged too."""
-    return spec.analysis.latency is not None or bool(spec.analysis.queries)
+def _usual(spec: CanaryReleaseSpec, record: ReleaseRecord) -> bool:
+    """Only failures are judged, those of this world are some, and nothing is suspected or unusual yet."""
+    analysis = spec.analysis
+    failing = FailureCodes.from_names(analysis.errors.http, analysis.errors.grpc).outcome({"response_code": FAILING})
+    plain = failing is Outcome.FAILED and analysis.latency is None and not analysis.queries
+    return plain and record.evidence.suspect is None and record.incident_since is None

@@ -62,15 +62,19 @@ class Traffic:
     """Per revision, all requests so far."""
     _turn: int = 0
     """The target that gets the next request that cannot be shared equally."""
+    _routed: Stored | None = None
+    """What the shares were worked out of."""
+    _shared: tuple[tuple[Serving | None, float], ...] = ()
 
     def flow(self, stored: Stored, since: float, until: float) -> None:
         """What comes in between two times, in which nothing else happens."""
         requests = self.arrive(self.rate * (until - since))
         weight = stored.route.weight if stored.route else 0
-        shares, left = tuple(_shares(stored)), requests
-        for number, (serving, share) in enumerate(shares):
-            last = number == len(shares) - 1
-            part = left if last else min(left, self.draw(requests, share))
+        if stored is not self._routed:
+            self._routed, self._shared = stored, tuple(_shares(stored))
+        left, last = requests, len(self._shared) - 1
+        for number, (serving, share) in enumerate(self._shared):
+            part = left if number == last else min(left, self.draw(requests, share))
             left -= part
             if serving is None or serving.ready == 0:
                 self._lose(missing=serving is None, requests=part)
@@ -85,17 +89,20 @@ class Traffic:
             self.lost.no_pods += requests
 
     def _serve(self, serving: Serving, requests: int, odds: float) -> None:
-        self.served[serving.revision] = self.served.get(serving.revision, 0) + requests
-        workload, (part_of_all, more) = serving.workloads[0], divmod(requests, len(self.targets))
-        first, self._turn = self._turn, (self._turn + more) % len(self.targets)
+        revision, workload, targets = serving.revision, serving.workloads[0], len(self.targets)
+        self.served[revision] = self.served.get(revision, 0) + requests
+        part_of_all, more = divmod(requests, targets)
+        first, self._turn = self._turn, (self._turn + more) % targets
         for number, target in enumerate(self.targets):
-            part = part_of_all + ((number - first) % len(self.targets) < more)
+            part = part_of_all + ((number - first) % targets < more)
             failures = self._failures(part, odds) if odds else 0
-            self.failed[serving.revision] = self.failed.get(serving.revision, 0) + failures
-            self._count((target, workload, SUCCEEDING, ""), part - failures)
-            self._count((target, workload, FAILING, ""), failures)
+            if part > failures:
+                self._count((target, workload, SUCCEEDING, ""), part - failures)
+            if failures:
+                self.failed[revision] = self.failed.get(revision, 0) + failures
+                self._count((target, workload, FAILING, ""), failures)
             if self.threshold is not None and part > failures:
-                slow = self.draw(part - failures, self.slow.get(serving.revision, 0.0))
+                slow = self.draw(part - failures, self.slow.get(revision, 0.0))
                 self._count((target, workload, SUCCEEDING, self.threshold), part - failures - slow)
                 self._count((target, workload, SUCCEEDING, EVERY), part - failures)
 
@@ -105,8 +112,7 @@ class Traffic:
         return min(requests, self.clump * self.arrive(requests * odds / self.clump))
 
     def _count(self, counter: Counter, count: int) -> None:
-        if count or counter[3]:
-            self.counters[counter] = self.counters.get(counter, 0) + count
+        self.counters[counter] = self.counters.get(counter, 0) + count
 
 
 PREVIEWED = 0.01

@@ -2,12 +2,14 @@
 
 import heapq
 from collections.abc import Callable
+from dataclasses import replace
 
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.release.model import Ask
+from canary_operator.release.scene import asked_since
 from canary_operator.simulation.api import Api, Crashed
 from canary_operator.simulation.draws import Draw
-from canary_operator.simulation.objects import tick
+from canary_operator.simulation.objects import as_stored, moment, tick
 from canary_operator.simulation.process import Pass, Process
 from canary_operator.simulation.proxies import Proxies
 from canary_operator.simulation.questions import answer
@@ -81,17 +83,37 @@ class World(Stage):
             self.proxies.hear(self.cluster.now, self.cluster.time)
             if until is not None and until(self):
                 return True
+            self._sleep(end)
+            if self.dirty and self.process is not None:
+                continue
             if (due := min(self._next(), end)) >= end and self._next() > end:
                 self._advance(end)
                 return False
             self._advance(due)
             self._happen()
 
+    def _sleep(self, end: float) -> None:
+        """As long as scrapes need no look and nothing else happens, there is nothing but traffic."""
+        others = min(self.proxies.due, self._coming[0][0] if self._coming else end, end)
+        if self.process is not None:
+            others = min(others, self.process.questions.due)
+        while self._asleep and (due := self.prometheus.due) < min(others, self._awake):
+            self._advance(due)
+            self._scrape()
+
+    @property
+    def _asleep(self) -> bool:
+        """Nobody has to look at what is scraped."""
+        return self.quiet is not None and not self.dirty and (self._unread or self._ask is None)
+
     def _next(self) -> float:
-        due = min(self.prometheus.due, self.proxies.due, self._coming[0][0] if self._coming else float("inf"))
-        if self.process is None:
-            return due
-        return min(due, self.process.questions.due, float("inf") if self.process.due is None else self.process.due)
+        due = min(self.prometheus.due, self.proxies.due, self._coming[0][0] if self._coming else float("inf"), self._awake)
+        return due if self.process is None else min(due, self.process.questions.due)
+
+    @property
+    def _awake(self) -> float:
+        """When the operator looks by itself, Unix seconds."""
+        return float("inf") if self.process is None or self.process.due is None else self.process.due
 
     def _advance(self, time: float) -> None:
         if time > self.cluster.time:
@@ -114,9 +136,14 @@ class World(Stage):
         if self._unread and self.quiet and self.process:
             self.process.due = self.quiet.postponed(self.process.due)
         else:
-            self._query()
+            self._catch_up()
 
     # ------------------------------------------------------------------------------------------------------------- the operator
+
+    def look(self) -> None:
+        """The operator looks now, also at what it has left out."""
+        self.dirty = True
+        self._settle()
 
     def _settle(self) -> None:
         """Passes until nothing asks for one now."""
@@ -130,7 +157,7 @@ class World(Stage):
 
     def _pass(self, process: Process) -> None:
         if self._unread:
-            self._query()
+            self._catch_up()
         self.dirty, before = False, self.cluster.now.number
         try:
             done = process.look(self.api, self.cluster.time)
@@ -144,8 +171,28 @@ class World(Stage):
         process.questions.want(done.decision.queries, self.cluster.time)
         self._inquire()
         # What was written comes back by the watch; a timer may be due at once.
-        calm = self.quiet is not None and self.quiet.after(done)
+        calm = self._calm(process, done)
         self.dirty |= (self.cluster.now.number != before and not calm) or (process.due is not None and process.due <= self.cluster.time)
+
+    def _calm(self, process: Process, done: Pass) -> bool:
+        """It need not look at what it has just written itself."""
+        if self.quiet is None:
+            return False
+        route, since = self.cluster.now.route, process.see(self.api, self.cluster.time)
+        served = route is not None and done.after.release is not None and route.weight == done.after.release.weight
+        calm = self.quiet.after(done, since if served else None)
+        if calm and done.done:
+            process.due = self.quiet.stale_at
+        return calm
+
+    def _catch_up(self) -> None:
+        """What the operator has left out stands in its record, as far as nothing came of it; the rest is asked for."""
+        resource, record = self.cluster.now.resource, self.quiet and self.quiet.unwritten
+        if record and resource and resource.status and self._ask:
+            status = replace(resource.status, release=record)
+            self.cluster.now = replace(self.cluster.now, resource=replace(resource, status=as_stored(status)))
+            self._ask = replace(self._ask, since=asked_since(record, moment(self.cluster.time)))
+        self._query()
 
     def _want(self, ask: Ask | None) -> None:
         known, self._ask = self._ask, ask

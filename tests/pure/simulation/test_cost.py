@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 from cProfile import Profile
+from dataclasses import replace
+from datetime import timedelta
 from pstats import Stats
+
+import pytest
 
 from bench.speed import SPEC, proxies
 from canary_operator.analysis.evidence import fold
 from canary_operator.analysis.record import Evidence
 from canary_operator.analysis.witnesses import Rules
+from canary_operator.api.spec import CanaryReleaseSpec, Hold, Step
 from canary_operator.cli.chance import chance
 from canary_operator.simulation.assumed import Assumed
 from canary_operator.simulation.play import play
@@ -33,6 +38,17 @@ def test_a_look_at_an_interval_without_a_failure_costs_a_few_calls() -> None:
     assert look(100, failing=0.0) / 1200 < 45
 
 
-def test_a_played_release_costs_at_most_so_many_calls() -> None:
-    """55,000 when this was written, and 78,000 with a look at every scrape: a release of 7 minutes with 30 scrapes, and 60 before it."""
-    assert calls(lambda: play(SPEC, Assumed(), chance("1/0", 1), most=3600.0)) < 65_000
+HELD = Hold(min=timedelta(minutes=13), max=timedelta(minutes=20))
+HOURS = replace(SPEC, steps=tuple(Step(weight=weight, hold=HELD) for weight in (5, 10, 25, 50)))
+
+
+@pytest.mark.parametrize(
+    ("spec", "most"),
+    [
+        pytest.param(SPEC, 31_000, id="seven minutes: 30 scrapes, and 60 before it"),
+        pytest.param(HOURS, 64_000, id="an hour: 220 scrapes, and 60 before it"),
+    ],
+)
+def test_a_played_release_costs_at_most_so_many_calls(spec: CanaryReleaseSpec, most: int) -> None:
+    """26,000 and 54,000 when this was written; with a look at every scrape at least three and ten times as many."""
+    assert calls(lambda: play(spec, Assumed(), chance("1/0", 1), most=7200.0)) < most

@@ -60,6 +60,13 @@ TWICE = Assumed(rate=3.0, stable_fails=0.2, canary_fails=0.05, fails_from_weight
         pytest.param(ONLY_WITH_DATA, Assumed(rate=0.2, scrape=5.0), "0", id="a deadline"),
         pytest.param(PATIENT, Assumed(rate=10.0, scrape=5.0), "0", id="a step that only its odds can end"),
         pytest.param(PACED, Assumed(scrape=5.0), "0", id="a pace at its highest weight"),
+        pytest.param(
+            PATIENT, Assumed(rate=10.0, stable_fails=0.02, canary_fails=0.06, fails_from=700.0), "0", id="a fault in a later segment"
+        ),
+        pytest.param(SPEC, Assumed(stable_fails=0.01, canary_fails=0.013), "3", id="failures that may be chance"),
+        pytest.param(
+            SPEC, Assumed(stable_fails=0.01, canary_fails=0.013, proxies=3), "3", id="failures that may be chance, of three proxies"
+        ),
     ],
 )
 def test_nothing_that_can_end_a_step_is_slept_through(spec: CanaryReleaseSpec, assumed: Assumed, seed: str) -> None:

@@ -1,0 +1,79 @@
+"""What was scraped since the last look, folded as it comes: enough to know whether a look could decide anything. Refuses to leave a look out."""
+
+from collections import deque
+from dataclasses import replace
+
+from canary_operator.analysis.counters import Interval
+from canary_operator.analysis.folding import Folding
+from canary_operator.analysis.incident import INCIDENT_FAILURES, INCIDENT_WINDOW, incident
+from canary_operator.analysis.odds import NOTHING, Counts, log_odds_not_worse
+from canary_operator.analysis.record import Evidence
+from canary_operator.analysis.verdict import LN_ADVANCE
+from canary_operator.api.record import ReleaseRecord
+from canary_operator.api.spec import CanaryReleaseSpec
+from canary_operator.release.evidence import rules_of, yardstick_of
+from canary_operator.release.record import evidence_of, record_of
+
+MILLISECOND = 0.001
+
+
+class Unread:
+    """The evidence of a release of which one proxy tells, while nobody looks at it.
+
+    Args:
+        spec: Of the release.
+        record: As the last look has left it.
+        settled_at: When the present weight was or will be served everywhere, Unix seconds; None: nobody knows.
+    """
+
+    def __init__(self, spec: CanaryReleaseSpec, record: ReleaseRecord, settled_at: float | None) -> None:
+        evidence = evidence_of(record)
+        self.rules, self._record = rules_of(spec, record), record
+        since = None if record.weight_since is None else record.weight_since.timestamp()
+        self._folding = Folding(evidence, since, settled_at, self.rules, yardstick_of(record, evidence))
+
+    def add(self, interval: Interval) -> None:
+        """One more scrape."""
+        self._folding.look_at([interval])
+        self._folding.add([interval])
+
+    @property
+    def suspicious(self) -> bool:
+        """What was scraped speaks against the canary."""
+        return self._folding.suspicious
+
+    @property
+    def may_rise(self) -> bool:
+        """The odds for the next step are in."""
+        return log_odds_not_worse(self._folding.step, self.rules.rule_out, self.rules.noise) >= LN_ADVANCE
+
+    @property
+    def known(self) -> Evidence:
+        """All that is counted so far."""
+        return self._folding.known()
+
+    def record(self, known: Evidence) -> ReleaseRecord:
+        """The record as an operator might have written it down that knew so much."""
+        return replace(self._record, evidence=record_of(known), observed_seconds=known.covered)
+
+
+class Lately:
+    """What stable did in the last minute."""
+
+    def __init__(self) -> None:
+        self._scrapes: deque[tuple[float, Counts]] = deque()
+        """When it was scraped, Unix seconds, and what was counted since the scrape before."""
+        self._failures = 0
+
+    def add(self, time: float, counts: Counts) -> None:
+        """One more scrape, at this time in Unix seconds."""
+        self._scrapes.append((time, counts))
+        self._failures += counts.failures
+        while self._scrapes[0][0] <= time - INCIDENT_WINDOW.total_seconds():
+            self._failures -= self._scrapes.popleft()[1].failures
+
+    def incident(self, share: float) -> bool:
+        """Stable fails far more than the share (0 to 1) before the release."""
+        if self._failures < INCIDENT_FAILURES:
+            return False
+        return incident([Interval("", at - MILLISECOND, at, NOTHING, counts, False, True) for at, counts in self._scrapes], share)
