@@ -194,8 +194,8 @@ def _most(record: ReleaseRecord, rules: Rules) -> timedelta | None:
 
 
 def _usual(spec: CanaryReleaseSpec, record: ReleaseRecord) -> bool:
-    """Only failures are judged, those of this world are some, and nothing is suspected or unusual yet."""
+    """Only failures are judged, those of this world are some, and stable has no incident."""
     analysis = spec.analysis
     failing = FailureCodes.from_names(analysis.errors.http, analysis.errors.grpc).outcome({"response_code": FAILING})
     plain = failing is Outcome.FAILED and analysis.latency is None and not analysis.queries
-    return plain and record.evidence.suspect is None and record.incident_since is None
+    return plain and record.incident_since is None

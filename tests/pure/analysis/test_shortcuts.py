@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from canary_operator.analysis.evidence import Evidence, fold
 from canary_operator.analysis.odds import Counts, Segment, log_odds_above_since, log_odds_worse
-from canary_operator.analysis.witnesses import Rules, Slowness, against
+from canary_operator.analysis.witnesses import Rules, Slowness, against, harmless
 from tests.pure.analysis import plain
 from tests.pure.analysis.worlds import EPOCH, few, worlds
 
@@ -94,3 +94,21 @@ def test_every_look_folds_to_the_same_evidence(world, times, judged, weight, sin
         quick = fold(evidence, found, **facts)
         assert quick == plain.fold(evidence, found, **facts)
         evidence = quick.committed
+
+
+FAILING_ALIKE = Segment(5, Counts(1000, 200), Counts(19_000, 3800))
+
+
+@pytest.mark.parametrize(
+    ("segment", "judged", "weight", "expected"),
+    [
+        pytest.param(FAILING_ALIKE, Rules(), 5, True, id="it fails as stable does"),
+        pytest.param(FAILING_ALIKE, Rules(limit=0.1), 5, False, id="but there is a limit"),
+        pytest.param(FAILING_ALIKE, Rules(), 100, False, id="nothing serves beside it"),
+        pytest.param(replace(FAILING_ALIKE, lost=1), Rules(), 5, False, id="nobody can tell yet whose a failure was"),
+        pytest.param(Segment(5, Counts(1000, 220), Counts(19_000, 3800)), Rules(), 5, True, id="a little more, by chance"),
+        pytest.param(Segment(5, Counts(1000, 300), Counts(19_000, 3800)), Rules(), 5, False, id="far more"),
+    ],
+)
+def test_who_can_only_be_suspected_for_another_failure_is_harmless(segment: Segment, judged: Rules, weight: int, expected: bool) -> None:
+    assert harmless([segment], judged, weight=weight) is expected
