@@ -11,6 +11,8 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
+from datetime import timedelta
 from random import Random
 
 from canary_operator.analysis.counters import Interval
@@ -18,18 +20,21 @@ from canary_operator.analysis.evidence import fold
 from canary_operator.analysis.odds import Counts
 from canary_operator.analysis.record import Evidence
 from canary_operator.analysis.witnesses import Rules
-from canary_operator.api.spec import CanaryReleaseSpec, ServiceRef
+from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
 from canary_operator.cli.chance import chance
 from canary_operator.simulation.assumed import Assumed
 from canary_operator.simulation.play import play
 
 SPEC = CanaryReleaseSpec(service=ServiceRef(name="reviews"), version="v2")
+HELD = Hold(min=timedelta(minutes=10), max=timedelta(minutes=20))
+HOUR = replace(SPEC, steps=tuple(Step(weight=weight, hold=HELD) for weight in (2, 5, 10, 25, 50)), bake=timedelta(minutes=10))
 KINDS = {
-    "good, 100/s, scrape 15 s": Assumed(),
-    "good, 100/s, scrape 5 s": Assumed(scrape=5.0),
-    "good, 10/s, scrape 15 s": Assumed(rate=10.0),
-    "good, 100/s, two proxies": Assumed(proxies=2),
-    "canary fails 5 %, 100/s": Assumed(canary_fails=0.05),
+    "good, 100/s, scrape 15 s": (SPEC, Assumed()),
+    "good, 100/s, scrape 5 s": (SPEC, Assumed(scrape=5.0)),
+    "good, 10/s, scrape 15 s": (SPEC, Assumed(rate=10.0)),
+    "good, 100/s, two proxies": (SPEC, Assumed(proxies=2)),
+    "canary fails 5 %, 100/s": (SPEC, Assumed(canary_fails=0.05)),
+    "good, 100/s, scrape 15 s, an hour": (HOUR, Assumed()),
 }
 
 
@@ -50,9 +55,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=40, help="releases of each kind")
     asked = parser.parse_args(arguments)
-    for name, assumed in KINDS.items():
+    for name, (spec, assumed) in KINDS.items():
         began = time.process_time()
-        played = [play(SPEC, assumed, chance(f"1/{number}", assumed.proxies), most=3600.0) for number in range(asked.runs)]
+        played = [play(spec, assumed, chance(f"1/{number}", assumed.proxies), most=7200.0) for number in range(asked.runs)]
         each = (time.process_time() - began) / asked.runs
         minutes = sum(one.seconds for one in played) / 60 / asked.runs
         on_two = round(each * 10_000 / 2)

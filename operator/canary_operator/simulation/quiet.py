@@ -6,6 +6,7 @@ or by its time. The other looks are left out, and what they would have written d
 changes nothing of how a release goes: `tests/pure/simulation/test_quiet.py` plays both ways and compares. Refuses to decide anything itself.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -26,6 +27,8 @@ from canary_operator.simulation.traffic import FAILING, Counter
 from canary_operator.simulation.unread import MILLISECOND, Lately, Unread
 
 NEVER = float("-inf")
+UNWRITTEN = 600.0
+"""So many seconds may pass without anything written where a look has to: less than the operator asks back for while nothing is written."""
 CALM = (reasons.GATHERING, reasons.BAKING, reasons.STEP_PASSED)
 """What a pass may say after which looks are left out."""
 
@@ -37,7 +40,7 @@ class Quiet:
         canary: The canary's workload.
         stable: Stable's.
         spacing: Seconds between two scrapes of a proxy; all the time, so there is no outage.
-        proxies: How many there are. Of several the last look may have counted more than it has stored, so more looks are needed.
+        proxies: How many there are. Of several the last look may have counted more than it has stored.
     """
 
     def __init__(self, canary: str, stable: str, spacing: float, proxies: int) -> None:
@@ -61,6 +64,10 @@ class Quiet:
         """The newest sample before the last scrape."""
         self._counted: dict[Counter, int] = {}
         """What each counter of requests had at the last scrape of its target."""
+        self._scraped: dict[frozenset[str], float] = {}
+        """When which targets were last scraped, Unix seconds."""
+        self._recent: deque[Interval] = deque(maxlen=proxies)
+        """The newest interval of each."""
         self._lately = Lately()
 
     def after(self, done: Pass, served_since: float | None) -> bool:
@@ -79,10 +86,12 @@ class Quiet:
         known = baseline_of(record.baseline)
         self._share = known.share if known else None
         settled_at = None if served_since is None else (moment(served_since) + done.spec.settle).timestamp()
-        self._unread = Unread(done.spec, record, settled_at)
+        self._unread = Unread(done.spec, record, settled_at, self._recent)
         self._shown = _covered(record, _least(done.spec, record))
         by_clock = _by_clock(done.spec, record, done.time) - self._lasting - self._spacing
         self._until = min(by_clock, max(self._shown, _covered(record, _most(record, self._unread.rules))))
+        if self._several:
+            self._until = min(self._until, done.time + UNWRITTEN)
         return self._until > done.time
 
     def scraped(self, time: float, counters: Mapping[Counter, int], targets: frozenset[str]) -> bool:
@@ -95,18 +104,17 @@ class Quiet:
         """
         self._before = self._newest
         interval = self._interval(time, counters, targets)
+        self._recent.append(interval)
         self._lately.add(time, interval.stable)
         if self._newest < time or self._unread is None:
             return False
         shown = time >= self._shown
         pressing = time >= self._until or (self._share is not None and self._lately.incident(self._share))
-        if self._several:
-            return not (pressing or shown or interval.canary.failures)
-        self._known = self._unread.known if pressing or shown else None
+        self._known = self._unread.known if (pressing or shown) and not self._several else None
         self._unread.add(interval)
         needed = pressing or self._unread.suspicious or (shown and self._unread.may_rise)
         if needed and self._known is None:
-            self._unread = None  # seldom: the look reads all of it again
+            self._unread = None  # the look reads all of it again
         elif not needed:
             self._known = None
         return not needed
@@ -132,7 +140,8 @@ class Quiet:
                 arm[0] += grown
                 if code == FAILING:
                     arm[1] += grown
-        return Interval("", self._before, time, Counts(*canary), Counts(*stable), canary_seen, stable_seen)
+        since, self._scraped[targets] = self._scraped.get(targets, NEVER), time
+        return Interval("+".join(targets), since, time, Counts(*canary), Counts(*stable), canary_seen, stable_seen)
 
     @property
     def unwritten(self) -> ReleaseRecord | None:
@@ -153,7 +162,7 @@ class Quiet:
             due: When it was to look, Unix seconds; None: not at all.
         """
         stale = due is not None and abs(due - self._before - self._lasting) < 1e-5
-        return due + self._newest - self._before if due is not None and stale else due
+        return self.stale_at if stale else due
 
 
 def _by_clock(spec: CanaryReleaseSpec, record: ReleaseRecord, now: float) -> float:

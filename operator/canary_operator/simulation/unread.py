@@ -1,6 +1,7 @@
 """What was scraped since the last look, folded as it comes: enough to know whether a look could decide anything. Refuses to leave a look out."""
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 
 from canary_operator.analysis.counters import Interval
@@ -18,19 +19,23 @@ MILLISECOND = 0.001
 
 
 class Unread:
-    """The evidence of a release of which one proxy tells, while nobody looks at it.
+    """The evidence of a release while nobody looks at it.
 
     Args:
         spec: Of the release.
         record: As the last look has left it.
         settled_at: When the present weight was or will be served everywhere, Unix seconds; None: nobody knows.
+        recent: The newest interval of each proxy, in order of time: what the look has judged and not stored, since others lag behind.
     """
 
-    def __init__(self, spec: CanaryReleaseSpec, record: ReleaseRecord, settled_at: float | None) -> None:
+    def __init__(self, spec: CanaryReleaseSpec, record: ReleaseRecord, settled_at: float | None, recent: Iterable[Interval]) -> None:
         evidence = evidence_of(record)
         self.rules, self._record = rules_of(spec, record), record
         since = None if record.weight_since is None else record.weight_since.timestamp()
         self._folding = Folding(evidence, since, settled_at, self.rules, yardstick_of(record, evidence))
+        for interval in recent:
+            if evidence.reached is not None and interval.until > evidence.reached:
+                self.add(interval)
 
     def add(self, interval: Interval) -> None:
         """One more scrape."""
