@@ -159,7 +159,7 @@ class Folding:
             return
         self._harmless = self._rules.slowness is None and harmless(segments, self._rules, weight=self._weight)
         if self._harmless:
-            self._suspect = None
+            self._suspect = self._suspect_slow = None
             return
         stable = stable_of(segments) if self._stable is None else self._stable
         said = against(segments, self._rules, weight=self._weight, stable=stable)

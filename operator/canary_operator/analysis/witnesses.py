@@ -144,7 +144,10 @@ def against(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: C
 
 
 def harmless(segments: Sequence[Segment], rules: Rules, *, weight: int) -> bool:
-    """No witness suspects the canary of failing, and none will until it fails again. False: they have to be heard. Arguments as for `hear`."""
+    """No witness suspects the canary of failing, and none will until it fails again. False: they have to be heard.
+
+    Slow answers are not heard here. Arguments as for `hear`.
+    """
     if weight == FULL or rules.limit is not None or any([segment.lost for segment in segments]):
         return False
     return log_odds_worse_at_most(segments, rules.tolerance, rules.noise) < min(LN_SUSPECT, rules.ln_bar)

@@ -102,6 +102,15 @@ def test_without_a_latency_rule_slow_answers_are_no_evidence():
     assert folded(*(slow(15 * n, 15 * n + 15, (50, 50), (950, 0)) for n in range(2))).now.suspect_slow is None
 
 
+def test_a_suspicion_of_slowness_ends_where_latency_is_no_longer_judged():
+    found = [slow(15 * n, 15 * n + 15, (50, number), (950, 10)) for n, number in enumerate((20, 0, 1))]
+    suspected = folded(*found[:1], rules=TIMED).now
+    not_judged = folded(*found[:2], evidence=suspected).now
+    judged_again = folded(*found, evidence=not_judged, rules=TIMED).now
+    assert (suspected.suspect_slow, not_judged.suspect_slow) == (Suspect(EPOCH + 15, 20), None)
+    assert (judged_again.suspect_slow, judged_again.blame) == (Suspect(EPOCH + 45, 21), None)
+
+
 def test_answers_are_not_timed_before_the_canary_is_warm():
     rules = Rules(slowness=Slowness(warmup=20.0))
     now = folded(*(slow(15 * n, 15 * n + 15, (50, 50), (950, 0)) for n in range(3)), rules=rules).now

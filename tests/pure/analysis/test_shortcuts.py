@@ -61,7 +61,7 @@ def test_the_same_witnesses_say_the_same(found: list[Segment], judged: Rules, we
 @given(
     worlds(),
     st.lists(st.floats(0.0, 1.0), max_size=4),
-    rules,
+    st.lists(rules, min_size=5, max_size=5),
     st.sampled_from([5, 100]),
     st.sampled_from([None, -30.0, 0.0, 22.0]),
     st.sampled_from([None, 7.0, 31.0]),
@@ -69,17 +69,16 @@ def test_the_same_witnesses_say_the_same(found: list[Segment], judged: Rules, we
     st.booleans(),
 )
 def test_every_look_folds_to_the_same_evidence(world, times, judged, weight, since, settled, stable, timed) -> None:
-    """Looks at any times, each from what the one before stored: as the operator does from one checkpoint to the next."""
+    """Looks at any times, each from what the one before stored, by the rules of its time: as the operator does from one checkpoint to the next."""
     started = None if since is None else EPOCH + since
     facts = {
         "weight": weight,
         "since": started,
         "settled_at": None if started is None or settled is None else started + settled,
-        "rules": judged,
         "stable": stable,
     }
     evidence = Evidence()
-    for time in (*sorted(times), 1.0):
+    for time, by in zip((*sorted(times), 1.0), judged, strict=False):
         found = world.intervals(time * world.end)
         if timed:
             found = tuple(
@@ -91,8 +90,8 @@ def test_every_look_folds_to_the_same_evidence(world, times, judged, weight, sin
                 )
                 for number, each in enumerate(found)
             )
-        quick = fold(evidence, found, **facts)
-        assert quick == plain.fold(evidence, found, **facts)
+        quick = fold(evidence, found, rules=by, **facts)
+        assert quick == plain.fold(evidence, found, rules=by, **facts)
         evidence = quick.committed
 
 
