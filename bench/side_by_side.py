@@ -4,7 +4,7 @@ import itertools
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from bench.figures import Figures
 from bench.trial import Cell, Row, Trial
@@ -12,6 +12,8 @@ from lab import Lab
 from lab.operator import Operator
 from lab.waiting import until
 
+PREPARED = 4
+"""So many releases at most are prepared before there is room for them."""
 RESTART = 20.0
 """Seconds between two kills of the operator, for cells that ask for it."""
 ROUTES = "/apis/networking.istio.io/v1/virtualservices"
@@ -55,7 +57,7 @@ class Yard:
         self._operator.wait_ready()
         self._revisions = lab.revisions(ROUTES)
         self._numbers = itertools.count(1)
-        self._preparing = threading.Lock()
+        self._preparing = threading.Semaphore(PREPARED)
 
     def play(self, cells: Sequence[Cell]) -> None:
         """All runs; those that need the lab for themselves, or an operator that is killed again and again, after the others."""
@@ -71,28 +73,39 @@ class Yard:
         room = Room(self._most)
 
         def take(cell: Cell, done: "Future[Row]") -> None:
+            if done.cancelled():
+                return
             if error := done.exception():
                 self._figures.fail(cell, error)
             else:
                 self._figures.add(cell, done.result())
 
         with ThreadPoolExecutor(128) as threads:
-            for cell in cells:
-                for run in range(cell.runs):
-                    threads.submit(self._trial, cell, (run + 0.5) / cell.runs, room).add_done_callback(lambda done, of=cell: take(of, done))  # type: ignore[misc]
+            try:
+                for cell in cells:
+                    for run in range(cell.runs):
+                        trial = threads.submit(self._trial, cell, (run + 0.5) / cell.runs, room)
+                        trial.add_done_callback(lambda done, of=cell: take(of, done))  # type: ignore[misc]
+                threads.shutdown(wait=True)
+            except BaseException:
+                threads.shutdown(cancel_futures=True)
+                raise
 
     def _trial(self, cell: Cell, phase: float, room: Room) -> Row:
-        """One release. While the one before it is still served, the next is prepared."""
-        with self._preparing:
-            trial = Trial(self._lab, self._revisions, cell, next(self._numbers), scrape=self._figures.scrape, phase=phase)
-            trial.prepare()
-            rate = self._most if cell.alone else cell.rate
-            room.enter(rate)
-        try:
+        """One release. While those before it are still served, it is prepared; one that harms the lab has it for itself all the time."""
+        rate = self._most if cell.alone else cell.rate
+        with ExitStack() as after:
+            with self._preparing:
+                if cell.alone:
+                    room.enter(rate)
+                    after.callback(room.leave, rate)
+                trial = Trial(self._lab, self._revisions, cell, next(self._numbers), scrape=self._figures.scrape, phase=phase)
+                after.callback(trial.remove)
+                trial.prepare()
+                if not cell.alone:
+                    room.enter(rate)
+                    after.callback(room.leave, rate)
             return trial.run()
-        finally:
-            room.leave(rate)
-            trial.remove()
 
     @contextmanager
     def _killing(self) -> Iterator[None]:

@@ -138,11 +138,13 @@ class Trial:
                 load.kill()
 
     def remove(self) -> None:
-        """Everything of it is gone."""
-        self.lab.api.delete(self.path)
-        until(lambda: self.lab.api.find(self.path) is None, "the CanaryRelease is gone", 60, LOOK)
-        for workload in (self.stable, self.canary):
-            workload.delete()
+        """Release and pods of both versions are gone."""
+        try:
+            self.lab.api.delete(self.path)
+            until(lambda: self.lab.api.find(self.path) is None, "the CanaryRelease is gone", 60, LOOK)
+        finally:
+            for workload in (self.stable, self.canary):
+                workload.delete()
 
     @property
     def status(self) -> dict[str, Any]:
