@@ -17,8 +17,8 @@ from tests.faults.scenarios import FROZEN, SCENARIOS
 APART = 7
 """Of the crash points of a story every seventh is tried: each second write, and each instant in turn."""
 
-FEW = 2
-"""So many plans of a story may come too late for it."""
+FEW = 3
+"""The last writes of a story, which it may be told without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,11 @@ def test_the_story_ends_the_same_wherever_the_operator_dies(told: Mapping[str, T
     diverged = [(run, lines) for run in runs if (lines := run.against(usual.first))]
     assert not diverged, "\n\n".join(f"{run.plan}:\n" + "\n".join(lines) + f"\n{run.log}" for run, lines in diverged)
     # On a busy machine a story is told with a write or two less, so that a plan for its last writes finds nothing to strike.
-    missed = [str(run.plan) for run in runs if not run.counts and len(run.writes) >= run.plan.faults[0].write]
+    missed = [str(run.plan) for run in runs if not run.counts and not _too_late(run, usual.writes)]
     assert not missed, f"these faults did not strike: {missed}"
-    without = [str(run.plan) for run in runs if not run.counts]
-    assert len(without) <= FEW, f"these plans found no write to strike: {without}"
+
+
+def _too_late(run: Run, usual: int) -> bool:
+    """The story had fewer writes than usual, and none was left for the fault."""
+    write = run.plan.faults[0].write
+    return write > usual - FEW and write > len(run.writes)

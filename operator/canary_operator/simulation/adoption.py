@@ -47,7 +47,7 @@ def adoption(spec: CanaryReleaseSpec, version: str) -> Adoption:
     """
     attached = 0 if spec.traffic is not None and spec.traffic.attach is not None else None
     # Nobody asks for anything, and nothing is scraped: at rest the operator asks Prometheus nothing.
-    world = World(replace(spec, version=version, suspend=False), rate=0.0, spacing=2 * HISTORY, attached=attached)
+    world = World(replace(spec, version=version, suspend=False), rate=0.0, spacing=4 * HISTORY, attached=attached)
     world.deploy(version)
     if attached is not None:
         world.drift(subsets=Subsets(version, version))

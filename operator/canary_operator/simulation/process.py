@@ -130,7 +130,7 @@ class Process:
         )
 
     def copy(self) -> "Process":
-        """A process that remembers the same."""
+        """A process that remembers the same of route, subsets and record; what it has asked of the users' own queries it asks anew."""
         return replace(self, own={*self.own}, questions=Questions(), events=[*self.events], _first_seen={**self._first_seen})
 
     def see(self, api: Api, now: float) -> float | None:

@@ -1,5 +1,6 @@
 """A service is taken over once for all plays of a release, and each play goes on from there by itself."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 from canary_operator.api.spec import CanaryReleaseSpec, ServiceRef
@@ -45,7 +46,7 @@ def test_the_operator_goes_on_as_if_it_had_written_it_itself() -> None:
 
 def test_it_is_worked_out_once_and_what_one_play_does_is_unknown_to_the_next() -> None:
     assert adoption(SPEC, "v1") is adoption(SPEC, "v1")
-    before = adoption(SPEC, "v1").process.copy()
+    before = deepcopy(adoption(SPEC, "v1").process)
     world = replayed(SPEC)
     world.deploy("v2")
     world.edit(version="v2")
