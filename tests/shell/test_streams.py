@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.base_protocol import BaseProtocol
 
 from canary_operator.cache import Cache, Key
 from canary_operator.clients.kinds import CANARY_RELEASE, WATCHED, Kind
-from canary_operator.clients.session import LIVED, Pace
+from canary_operator.clients.session import LIVED, Listening, Pace
 from canary_operator.handlers import Watches
 from canary_operator.instrumentation import Metrics
 from canary_operator.watching import Intake
@@ -107,6 +109,14 @@ NEWS = told(line("ADDED", release("c", 10)), then=lasting)
 async def test_after_a_fault_in_the_stream_news_comes_again(fault: Stream, tmp_path: Path) -> None:
     async with watching(tmp_path, fault, NEWS) as rig:
         await rig.has("a", "b", "c")
+
+
+async def test_a_stream_whose_session_was_closed_meanwhile_is_asked_for_again() -> None:
+    """As when another request found the credentials refused: aiohttp answers with an error that Kopf would give up all watches for."""
+    reader = aiohttp.StreamReader(BaseProtocol(asyncio.get_running_loop()), 1024)
+    with pytest.raises(aiohttp.ClientConnectionError, match="closed"):
+        async for _ in Listening(reader, lambda: None).iter_chunked(1024):
+            pass
 
 
 @pytest.mark.parametrize("status", [400, 409, 422])

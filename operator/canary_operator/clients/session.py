@@ -81,7 +81,7 @@ def session(configuration: Configuration, *, listing: Told, heard: Told, pace: P
         if answer.status == 200:
             pace.began(request.url.path)
             heard(*where)
-            answer.content = _Listening(answer.content, lambda: heard(*where))  # type: ignore[assignment]
+            answer.content = Listening(answer.content, lambda: heard(*where))  # type: ignore[assignment]
         return answer
 
     proxy: str | None = configuration.proxy
@@ -109,7 +109,7 @@ def _trust(configuration: Any) -> ssl.SSLContext:
     return context
 
 
-class _Listening:
+class Listening:
     """The content of a watch; tells when something of it came, and passes whole lines on that may be events."""
 
     def __init__(self, content: aiohttp.StreamReader, heard: Callable[[], None]) -> None:
@@ -119,8 +119,9 @@ class _Listening:
         return getattr(self._content, name)
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        """Whole lines, at most so many bytes read at a time; raises `aiohttp.ClientConnectionError` when the session is closed meanwhile."""
         rest = b""  # what ends in the middle of a line when the stream ends is told again by the next one
-        async for chunk in self._content.iter_chunked(size):
+        async for chunk in self._chunks(size):
             if time.monotonic() - self._last > OFTEN:
                 self._last = time.monotonic()
                 self._heard()
@@ -130,6 +131,16 @@ class _Listening:
             else:
                 yield EXPIRED
                 return
+
+    async def _chunks(self, size: int) -> AsyncIterator[bytes]:
+        """As they come; a session that was closed meanwhile, since its credentials were refused, ends the stream like a lost connection."""
+        try:
+            async for chunk in self._content.iter_chunked(size):
+                yield chunk
+        except RuntimeError as error:
+            if "closed" not in str(error):
+                raise
+            raise aiohttp.ClientConnectionError(str(error)) from error
 
 
 def _sound(line: bytes) -> bool:
