@@ -6,7 +6,7 @@ Refuses to act and to weigh the clock of the plan (deadline, approval): those ar
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import log
+from math import floor, log
 
 from canary_operator.analysis.incident import incident
 from canary_operator.analysis.nobody import blamed_on_canary
@@ -178,7 +178,8 @@ def _missing(evidence: Evidence, rules: Rules, incident_for: float, testimony: T
 
 
 def _observed(evidence: Evidence, span: float) -> str:
-    return f"{seconds_text(evidence.covered)} of the {seconds_text(span)} are observed"
+    # A scrape comes a moment before the weight was written: 59.7 s are not yet the minute that is missing.
+    return f"{seconds_text(floor(evidence.covered))} of the {seconds_text(span)} are observed"
 
 
 def _both_timed(evidence: Evidence) -> bool:

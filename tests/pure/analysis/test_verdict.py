@@ -72,6 +72,7 @@ THIN = evidence((150, 0), (2850, 3), covered=300.0)
         pytest.param(FINE, Rules(), Word.NOT_WORSE, None, id="the evidence is in"),
         pytest.param(THIN, Rules(), Word.UNOPPOSED, None, id="the clock"),
         pytest.param(replace(FINE, covered=45.0), Rules(), Word.GATHERING, "45s of the 1m are observed", id="early"),
+        pytest.param(replace(FINE, covered=59.7), Rules(), Word.GATHERING, "59s of the 1m are observed", id="a moment early"),
         pytest.param(
             replace(THIN, covered=299.0),
             Rules(),
