@@ -143,7 +143,7 @@ def _good(seconds: int, share: float, rate: float, bake: int = 30) -> Cell:
 PACE_GOOD = [_good(*kind) for kind in ((300, 0.01, 10.0), (120, 0.0, 10.0), (300, 0.01, 100.0), (120, 0.0, 100.0))]
 PACE_FAST = [
     Cell("pace, canary fails 100 %, 1000/s", "RolledBack", canary={"error_share": 1.0}, spec=_pace(300), rate=1000.0, goal=60.0),
-    # One at a time fills the lab, so the bake is short. Where both fail 1 %, two good versions differ by chance so that 3 of 100 exceed 1.2 x 150 s.
+    # One at a time fills the lab, so the bake is short. Where both fail 1 %, two good versions differ by chance so that with 90 s a fifth is late.
     *(_good(seconds, share, 1000.0, bake=5) for seconds, share in ((90, 0.0), (300, 0.01))),
 ]
 TABLES = {

@@ -6,7 +6,7 @@ Refuses to act and to weigh the clock of the plan (deadline, approval): those ar
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import floor, log
+from math import log
 
 from canary_operator.analysis.incident import incident
 from canary_operator.analysis.nobody import blamed_on_canary
@@ -178,8 +178,8 @@ def _missing(evidence: Evidence, rules: Rules, incident_for: float, testimony: T
 
 
 def _observed(evidence: Evidence, span: float) -> str:
-    # A scrape comes a moment before the weight was written: 59.7 s are not yet the minute that is missing.
-    return f"{seconds_text(floor(evidence.covered))} of the {seconds_text(span)} are observed"
+    # A weight is written a moment after a scrape: 59.7 s are not yet the minute that is missing.
+    return f"{seconds_text(max(0.0, min(evidence.covered, span - 1.0)))} of the {seconds_text(span)} are observed"
 
 
 def _both_timed(evidence: Evidence) -> bool:

@@ -50,7 +50,9 @@ class Assumed:
     incident: Incident | None = None
     outages: tuple[tuple[float, float], ...] = ()
     """From when until when Prometheus neither scrapes nor answers."""
-    reaction: float = 0.75
+    lag: float = 0.3
+    """Seconds from a scrape until the operator is answered with it."""
+    reaction: float = 0.45
     """Seconds from a decision until every proxy obeys it."""
     recorded: Recorded | None = None
     """Takes the place of `rate` and `stable_fails`."""

@@ -8,7 +8,7 @@ from canary_operator.analysis.odds import NOTHING, Counts
 from canary_operator.analysis.promql import milliseconds
 from canary_operator.api.record import Outcome, ReleaseRecord, State
 from canary_operator.api.spec import CanaryReleaseSpec
-from canary_operator.api.status import CanaryReleaseStatus
+from canary_operator.api.status import CanaryReleaseStatus, PastRelease
 from canary_operator.release import reasons
 from canary_operator.release.evidence import look
 from canary_operator.simulation.adoption import adoption
@@ -138,7 +138,7 @@ class _Stage:
     def _equip(self, spec: CanaryReleaseSpec, chance: Chance) -> None:
         world, assumed, latency = self.world, self.assumed, spec.analysis.latency
         world.proxies.reaction = assumed.reaction
-        world.prometheus.first_window = HISTORY
+        world.prometheus.first_window, world.prometheus.lag = HISTORY, assumed.lag
         world.prometheus.stagger({target: part * assumed.scrape for target, part in zip(world.traffic.targets, chance.phases, strict=True)})
         world.traffic.arrive, world.traffic.clump = chance.arrive, assumed.clump
         if latency is not None:
@@ -183,6 +183,9 @@ class _Stage:
         failed = self._counts(self.revisions[1]).failures if self._failed is None else self._failed
         if self._decided is not None:
             return replace(self._decided, failed=failed)
+        past = self._past()
+        if past is not None:  # without a settle time all of the end happens at once
+            return Played(past.outcome, past.reason, past.message, failed, self.world.cluster.time - self.start)
         self.world.look()
         after = self.world.passes[-1].after
         words = after.reason or "", after.message or ""
@@ -213,6 +216,11 @@ class _Stage:
     def _status(self) -> CanaryReleaseStatus | None:
         resource = self.world.cluster.now.resource
         return resource.status if resource else None
+
+    def _past(self) -> PastRelease | None:
+        """The record of the release; None while it runs."""
+        status = self._status()
+        return status.last_release if status and self._ended() else None
 
     def _release(self) -> ReleaseRecord:
         resource = self.world.cluster.now.resource

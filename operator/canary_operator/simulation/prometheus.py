@@ -1,6 +1,6 @@
 """The Prometheus of the world: scrapes, forgets nothing, and can fail in every way that matters."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -10,6 +10,8 @@ from canary_operator.simulation.traffic import Counter
 
 FIRST_WINDOW = 300.0
 """Seconds that are asked for while nothing is recorded, unless said otherwise."""
+MILLISECOND = 0.001
+"""Sample times are whole milliseconds."""
 EXTRA_SCRAPES = 2
 """Scrapes before the recorded ones that are asked for too: counters are compared with their predecessors."""
 
@@ -39,6 +41,8 @@ class Prometheus:
         """When the next scrape is due, Unix seconds."""
         self.mode = Mode.WORKING
         self.first_window = FIRST_WINDOW
+        self.lag = 0.0
+        """Seconds from a scrape until its samples are in an answer."""
         self.scraped: list[float] = []
         """When it has scraped, Unix seconds."""
         self._dues: dict[str, float] = {}
@@ -81,19 +85,24 @@ class Prometheus:
         self.due = min(self._dues.values())
         return turn
 
+    def hides(self, now: float) -> bool:
+        """The newest samples are in no answer yet."""
+        return bool(self.scraped) and self.scraped[-1] > now - self.lag + MILLISECOND
+
     def answer(self, ask: Ask, now: float) -> Answer:
         """What the question is answered with at this time."""
         if self.mode in (Mode.REFUSING, Mode.DOWN):
             return QueryFailed("connection refused")
         since = now - self.first_window if ask.since is None else ask.since - EXTRA_SCRAPES * self.spacing - 1e-3
+        until = now - self.lag + MILLISECOND
         workloads = {*ask.stable, *(() if self.mode is Mode.CANARY_BLIND else ask.canary)}
         found = (
             ()
             if self.mode is Mode.EMPTY
             else tuple(
-                Series(_labels(counter), tuple(points[bisect_left(times, since) :]))
+                Series(_labels(counter), tuple(points[bisect_left(times, since) : bisect_right(times, until)]))
                 for counter, (times, points) in self._points.items()
-                if counter[1] in workloads and times[-1] >= since
+                if counter[1] in workloads and times[-1] >= since and times[0] <= until
             )
         )
         return Samples(found) if found else NoData("no series match the query")

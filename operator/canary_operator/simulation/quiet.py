@@ -2,7 +2,7 @@
 
 While a step gathers evidence most looks write nothing, or how far they have read; the look after them reads the same samples again (ADR 5).
 A sample can change how the release goes only by failures of the canary that make it suspect, by enough failures of stable for an incident,
-or by its time. The other looks are left out, and what they would have written down is put in the record before the next one is made. That
+or by its time. The other looks are left out, and what they would have written down of one proxy is put in the record before the next one. That
 changes nothing of how a release goes: `tests/pure/simulation/test_quiet.py` plays both ways and compares. Refuses to decide anything itself.
 """
 
@@ -21,14 +21,16 @@ from canary_operator.release import reasons
 from canary_operator.release.plan import FULL, at_ceiling, hold_of
 from canary_operator.release.reading import STALE_AT_LEAST, STALE_SPACINGS
 from canary_operator.release.record import baseline_of
-from canary_operator.simulation.objects import moment
+from canary_operator.simulation.objects import as_stored, moment
 from canary_operator.simulation.process import Pass
 from canary_operator.simulation.traffic import FAILING, Counter
 from canary_operator.simulation.unread import MILLISECOND, Lately, Unread
 
 NEVER = float("-inf")
-UNWRITTEN = 600.0
-"""So many seconds may pass without anything written where a look has to: less than the operator asks back for while nothing is written."""
+EQUAL = 1e-5
+"""Times that differ by fewer seconds are the same."""
+WRITTEN_WITHIN = 600.0
+"""Of several proxies nothing is put in the record, so a look must write it after so many seconds: it asks back for 900 while nothing is written."""
 CALM = (reasons.GATHERING, reasons.BAKING, reasons.STEP_PASSED)
 """What a pass may say after which looks are left out."""
 
@@ -55,13 +57,13 @@ class Quiet:
         self._unread: Unread | None = None
         """What was scraped since the last look; None: everything must be looked at."""
         self._known: Evidence | None = None
-        """The evidence before the last scrape, if that needs a look; None: it needs none."""
+        """The evidence before the last scrape, if that needs a look by its time; None: it needs none, or nobody knows."""
         self._share: float | None = None
         """Of stable's requests before the release, those that failed; None: unknown."""
         self._newest = NEVER
         """The newest sample of a proxy that has counted a request, Unix seconds."""
-        self._before = NEVER
-        """The newest sample before the last scrape."""
+        self._times: deque[float] = deque(maxlen=proxies + 2)
+        """The last samples, Unix seconds: the newest that the last look was answered with is among them."""
         self._counted: dict[Counter, int] = {}
         """What each counter of requests had at the last scrape of its target."""
         self._scraped: dict[frozenset[str], float] = {}
@@ -77,11 +79,14 @@ class Quiet:
             done: The pass.
             served_since: When it first saw the route with the weight of its record, Unix seconds; None: it has not.
         """
-        record, decision = done.after.release, done.decision
+        decision = done.decision
         passed = decision.because.reason == reasons.STEP_PASSED
         calm = not done.failed and decision.metrics is None and (passed or not decision.effects)
         self._until, self._unread, self._known = NEVER, None, None
-        if record is None or not calm or decision.because.reason not in CALM or not _usual(done.spec, record):
+        if not calm or decision.because.reason not in CALM:
+            return False
+        record = as_stored(done.after).release
+        if record is None or not _usual(done.spec, record):
             return False
         known = baseline_of(record.baseline)
         self._share = known.share if known else None
@@ -91,7 +96,7 @@ class Quiet:
         by_clock = _by_clock(done.spec, record, done.time) - self._lasting - self._spacing
         self._until = min(by_clock, max(self._shown, _covered(record, _most(record, self._unread.rules))))
         if self._several:
-            self._until = min(self._until, done.time + UNWRITTEN)
+            self._until = min(self._until, done.time + WRITTEN_WITHIN)
         return self._until > done.time
 
     def scraped(self, time: float, counters: Mapping[Counter, int], targets: frozenset[str]) -> bool:
@@ -102,11 +107,13 @@ class Quiet:
             counters: All of them, as they stand.
             targets: Whose were scraped.
         """
-        self._before = self._newest
         interval = self._interval(time, counters, targets)
         self._recent.append(interval)
         self._lately.add(time, interval.stable)
-        if self._newest < time or self._unread is None:
+        if self._newest < time:
+            return False
+        self._times.append(time)
+        if self._unread is None:
             return False
         shown = time >= self._shown
         pressing = time >= self._until or (self._share is not None and self._lately.incident(self._share))
@@ -143,10 +150,13 @@ class Quiet:
         since, self._scraped[targets] = self._scraped.get(targets, NEVER), time
         return Interval("+".join(targets), since, time, Counts(*canary), Counts(*stable), canary_seen, stable_seen)
 
-    @property
-    def unwritten(self) -> ReleaseRecord | None:
-        """The record as an operator that looked at every scrape might have written it down; None: as it is stored."""
-        if self._several or self._unread is None:
+    def unwritten(self, *, hidden: bool) -> ReleaseRecord | None:
+        """The record as an operator that looked at every scrape might have written it down; None: as it is stored.
+
+        Args:
+            hidden: The last scrape is in no answer yet.
+        """
+        if self._several or self._unread is None or (hidden and self._known is None):
             return None
         return self._unread.record(self._known or self._unread.known)
 
@@ -161,7 +171,7 @@ class Quiet:
         Args:
             due: When it was to look, Unix seconds; None: not at all.
         """
-        stale = due is not None and abs(due - self._before - self._lasting) < 1e-5
+        stale = due is not None and any(abs(due - newest - self._lasting) < EQUAL for newest in self._times)
         return self.stale_at if stale else due
 
 

@@ -1,6 +1,7 @@
 """The virtual world: a stage, an operator, and time that jumps from one event to the next."""
 
 import heapq
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -62,6 +63,10 @@ class World(Stage):
         """Looks are left out at which nothing can be decided; None: none is."""
         self._unread = False
         """Something was scraped since the operator was last answered."""
+        self._answers: deque[float] = deque()
+        """When it is answered anew, Unix seconds."""
+        self._flowed = EPOCH
+        """Until when requests came in."""
 
     # --------------------------------------------------------------------------------------------------------------------- time
 
@@ -94,9 +99,7 @@ class World(Stage):
 
     def _sleep(self, end: float) -> None:
         """As long as scrapes need no look and nothing else happens, there is nothing but traffic."""
-        others = min(self.proxies.due, self._coming[0][0] if self._coming else end, end)
-        if self.process is not None:
-            others = min(others, self.process.questions.due)
+        others = min(self._others, self._answer_due, end)
         while self._asleep and (due := self.prometheus.due) < min(others, self._awake):
             self._advance(due)
             self._scrape()
@@ -107,8 +110,17 @@ class World(Stage):
         return self.quiet is not None and not self.dirty and (self._unread or self._ask is None)
 
     def _next(self) -> float:
-        due = min(self.prometheus.due, self.proxies.due, self._coming[0][0] if self._coming else float("inf"), self._awake)
+        return min(self.prometheus.due, self._others, self._awake, self._answer_due)
+
+    @property
+    def _others(self) -> float:
+        """When something else happens than scrapes, answers and timers, Unix seconds."""
+        due = min(self.proxies.due, self._coming[0][0] if self._coming else float("inf"))
         return due if self.process is None else min(due, self.process.questions.due)
+
+    @property
+    def _answer_due(self) -> float:
+        return self._answers[0] if self._answers else float("inf")
 
     @property
     def _awake(self) -> float:
@@ -116,9 +128,13 @@ class World(Stage):
         return float("inf") if self.process is None or self.process.due is None else self.process.due
 
     def _advance(self, time: float) -> None:
-        if time > self.cluster.time:
-            self.traffic.flow(self.proxies.obeyed(self.cluster.now), self.cluster.time, time)
-            self.cluster.time = time
+        """It is later. An answer alone changes nothing of the traffic: who leaves looks out needs not even know when it came."""
+        self.cluster.time = max(time, self.cluster.time)
+        if time < min(self.prometheus.due, self._others, self._awake) and time == self._answer_due:
+            return
+        if time > self._flowed:
+            self.traffic.flow(self.proxies.obeyed(self.cluster.now), self._flowed, time)
+            self._flowed = time
 
     def _happen(self) -> None:
         now = self.cluster.time
@@ -126,6 +142,9 @@ class World(Stage):
             heapq.heappop(self._coming)[2](self)
         if self.prometheus.due <= now:
             self._scrape()
+        if self._answer_due <= now:
+            self._answers.popleft()
+            self._catch_up()
         if self.process and self.process.due is not None and self.process.due <= now:
             self.dirty = True
         self._inquire()
@@ -135,6 +154,8 @@ class World(Stage):
         self._unread = self.quiet is not None and self.quiet.scraped(self.cluster.time, self.traffic.counters, targets)
         if self._unread and self.quiet and self.process:
             self.process.due = self.quiet.postponed(self.process.due)
+        elif self.prometheus.lag and self._ask is not None:
+            self._answers.append(tick(self.cluster.time + self.prometheus.lag))
         else:
             self._catch_up()
 
@@ -187,7 +208,7 @@ class World(Stage):
 
     def _catch_up(self) -> None:
         """What the operator has left out stands in its record, as far as nothing came of it; the rest is asked for."""
-        resource, record = self.cluster.now.resource, self.quiet and self.quiet.unwritten
+        resource, record = self.cluster.now.resource, self.quiet and self.quiet.unwritten(hidden=self.prometheus.hides(self.cluster.time))
         if record and resource and resource.status and self._ask:
             status = replace(resource.status, release=record)
             self.cluster.now = replace(self.cluster.now, resource=replace(resource, status=as_stored(status)))
@@ -204,7 +225,7 @@ class World(Stage):
             self._query()
 
     def _query(self) -> None:
-        self._unread = False
+        self._unread = self.quiet is not None and self.prometheus.hides(self.cluster.time)
         if self._ask is None or self.process is None:
             return
         answer = self.prometheus.answer(self._ask, self.cluster.time)
