@@ -225,9 +225,12 @@ class World(Stage):
             self._query()
 
     def _query(self) -> None:
-        self._unread = self.quiet is not None and self.prometheus.hides(self.cluster.time)
+        hidden = self.prometheus.hides(self.cluster.time)
+        self._unread = self.quiet is not None and hidden
         if self._ask is None or self.process is None:
             return
+        if hidden and (due := tick(self.prometheus.scraped[-1] + self.prometheus.lag)) not in self._answers:
+            self._answers.append(due)
         answer = self.prometheus.answer(self._ask, self.cluster.time)
         # A frozen Prometheus has no news, so it wakes nobody.
         self.dirty |= answer != self.process.answer

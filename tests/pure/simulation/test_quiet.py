@@ -15,8 +15,11 @@ from canary_operator.simulation.play import play, story
 
 SPEC = CanaryReleaseSpec(service=ServiceRef(name="reviews"), version="v2")
 PACED = replace(SPEC, pace=Pace(failure_budget=20, min_duration=timedelta(minutes=2)))
+SHORT = Hold(min=timedelta(seconds=30), max=timedelta(minutes=2))
 PATIENT = replace(SPEC, steps=(Step(weight=20, hold=Hold(min=timedelta(0), max=timedelta(hours=1))),), bake=timedelta(seconds=30))
 ONLY_WITH_DATA = replace(SPEC, analysis=replace(SPEC.analysis, insufficient_data="Hold", deadline=timedelta(minutes=15)))
+GATED = replace(SPEC, steps=(Step(weight=20, hold=SHORT), Step(weight=50, hold=SHORT, approval="Required")), on_failure="Hold")
+LIMITED = replace(SPEC, analysis=replace(SPEC.analysis, errors=replace(SPEC.analysis.errors, limit=0.03)), settle=timedelta(0))
 MOST = 1500.0
 
 shares = st.sampled_from([0.0, 0.001, 0.01, 0.05])
@@ -42,7 +45,7 @@ def both(spec: CanaryReleaseSpec, assumed: Assumed, seed: str) -> tuple[object, 
 
 
 @settings(max_examples=12, deadline=None)
-@given(st.sampled_from([SPEC, PACED, PATIENT, ONLY_WITH_DATA]), assumptions, st.integers(0, 1000))
+@given(st.sampled_from([SPEC, PACED, PATIENT, ONLY_WITH_DATA, GATED, LIMITED]), assumptions, st.integers(0, 1000))
 def test_a_release_goes_as_if_the_operator_looked_at_every_scrape(spec: CanaryReleaseSpec, assumed: Assumed, seed: int) -> None:
     quick, plain = both(spec, assumed, str(seed))
     assert quick == plain
