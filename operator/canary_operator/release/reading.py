@@ -1,10 +1,11 @@
-"""What the last answer of Prometheus says of both versions, and why it is not accepted when it is not."""
+"""What Prometheus is asked for, what its last answer says of both versions, and why it is not accepted when it is not."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from canary_operator.analysis.counters import Interval, counted_by, intervals, spacing
 from canary_operator.analysis.failures import FailureCodes
+from canary_operator.analysis.incident import INCIDENT_WINDOW
 from canary_operator.analysis.latency import cannot_tell
 from canary_operator.analysis.promql import REQUESTS, any_of
 from canary_operator.analysis.remembering import remembered
@@ -40,6 +41,15 @@ class Reading:
     """Time of the newest sample of the proxies, Unix seconds; None: unknown."""
     unseen: str | None = None
     """What finds nothing of a canary that has weight; None: it is seen, or need not be."""
+
+
+def asked_since(state: ReleaseRecord, now: datetime) -> float | None:
+    """From when on samples are needed, Unix seconds: what is not stored, and the last minute in any case.
+
+    Over so long stable itself is watched, wherever the evidence stands. None: nothing is stored yet.
+    """
+    reached = state.evidence.reached
+    return None if reached is None else round(min(reached, now - INCIDENT_WINDOW).timestamp(), 3)
 
 
 def read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Reading:

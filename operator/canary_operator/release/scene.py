@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from canary_operator.analysis.incident import INCIDENT_WINDOW
 from canary_operator.analysis.verdict import Word
 from canary_operator.api.record import LONGEST_MESSAGE, Ending, EvidenceRecord, Outcome, ReleaseRecord, State
 from canary_operator.api.spec import CanaryReleaseSpec
@@ -27,6 +26,7 @@ from canary_operator.release.model import (
 from canary_operator.release.pace import Choice, Price, Spent, Tempo, choose, spent, too_dear
 from canary_operator.release.plan import hold_of
 from canary_operator.release.queries import asks
+from canary_operator.release.reading import asked_since
 from canary_operator.release.record import record_of
 
 
@@ -83,15 +83,6 @@ def clocked(state: ReleaseRecord, now: datetime, *, by_hand: bool) -> ReleaseRec
         return state
     waited = state.waited_seconds + (now - state.waiting_since).total_seconds()
     return replace(state, waiting_since=None, waited_seconds=round(waited, 3))
-
-
-def asked_since(state: ReleaseRecord, now: datetime) -> float | None:
-    """From when on samples are needed, Unix seconds: what is not stored, and the last minute in any case.
-
-    Over so long stable itself is watched, wherever the evidence stands. None: nothing is stored yet.
-    """
-    reached = state.evidence.reached
-    return None if reached is None else round(min(reached, now - INCIDENT_WINDOW).timestamp(), 3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from canary_operator.api.status import CanaryReleaseStatus, EvidenceRecord, Past
 from canary_operator.release.model import BARE, Because, Extras, Mark, Serving
 
 UID = "0c9a5b1e-0000-4000-8000-000000000001"
+MILLISECOND = 0.001
+"""Sample times are whole milliseconds: the record keeps no more of them."""
 PERSON, OPERATOR, CLUSTER = "person", "operator", "cluster"
 """Who made a revision."""
 

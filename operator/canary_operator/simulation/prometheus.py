@@ -6,12 +6,11 @@ from enum import StrEnum
 
 from canary_operator.analysis.samples import Answer, NoData, Point, QueryFailed, Samples, Series
 from canary_operator.release.model import Ask
+from canary_operator.simulation.objects import MILLISECOND
 from canary_operator.simulation.traffic import Counter
 
 FIRST_WINDOW = 300.0
 """Seconds that are asked for while nothing is recorded, unless said otherwise."""
-MILLISECOND = 0.001
-"""Sample times are whole milliseconds."""
 EXTRA_SCRAPES = 2
 """Scrapes before the recorded ones that are asked for too: counters are compared with their predecessors."""
 

@@ -21,10 +21,10 @@ from canary_operator.release import reasons
 from canary_operator.release.plan import FULL, at_ceiling, hold_of
 from canary_operator.release.reading import STALE_AT_LEAST, STALE_SPACINGS
 from canary_operator.release.record import baseline_of
-from canary_operator.simulation.objects import as_stored, moment
+from canary_operator.simulation.objects import MILLISECOND, as_stored, moment
 from canary_operator.simulation.process import Pass
 from canary_operator.simulation.traffic import FAILING, Counter
-from canary_operator.simulation.unread import MILLISECOND, Lately, Unread
+from canary_operator.simulation.unread import Lately, Unread
 
 NEVER = float("-inf")
 EQUAL = 1e-5

@@ -14,8 +14,7 @@ from canary_operator.api.record import ReleaseRecord
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.release.evidence import rules_of, yardstick_of
 from canary_operator.release.record import evidence_of, record_of
-
-MILLISECOND = 0.001
+from canary_operator.simulation.objects import MILLISECOND
 
 
 class Unread:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.release.model import Ask
-from canary_operator.release.scene import asked_since
+from canary_operator.release.reading import asked_since
 from canary_operator.simulation.api import Api, Crashed
 from canary_operator.simulation.draws import Draw
 from canary_operator.simulation.objects import as_stored, moment, tick
