@@ -7,12 +7,15 @@ from math import log
 import pytest
 
 from canary_operator.analysis.failures import FailureCodes
+from canary_operator.analysis.samples import NoData, Samples
+from canary_operator.api.pace import Pace
 from canary_operator.api.spec import CanaryReleaseSpec, Hold, ServiceRef, Step
+from canary_operator.release.model import Ask
 from canary_operator.simulation.assumed import Assumed, Incident
 from canary_operator.simulation.draws import expected, steady
 from canary_operator.simulation.objects import Route, Subsets
 from canary_operator.simulation.play import Chance, Story, play, story
-from canary_operator.simulation.prometheus import Mode
+from canary_operator.simulation.prometheus import Mode, Prometheus
 from canary_operator.simulation.recorded import recording
 from canary_operator.simulation.world import EPOCH, World
 
@@ -174,3 +177,31 @@ def test_who_does_not_watch_sees_the_same_end(assumed: dict[str, object]) -> Non
     assert play(SPEC, chosen, Chance(expected(), steady(), (0.0,)), most=4 * 3600) == watched.played
     assert watched.lines[-1].phase == {"Promoted": "Stable"}.get(watched.played.outcome, watched.played.outcome)
     assert watched.lines[-1].message == watched.played.message
+
+
+@pytest.mark.parametrize(("share", "outcome"), [pytest.param(0.001, "Promoted", id="good"), pytest.param(0.5, "RolledBack", id="bad")])
+@pytest.mark.parametrize("drain", [timedelta(0), timedelta(seconds=30)])
+def test_a_release_without_a_settle_time_ends_as_what_it_was(share: float, outcome: str, drain: timedelta) -> None:
+    ended = told(replace(SPEC, settle=timedelta(0), drain=drain), canary_fails=share).played
+    assert (ended.outcome, ended.reason) == (outcome, "Promoted" if outcome == "Promoted" else "MoreFailures")
+
+
+def test_a_weight_of_a_pace_lasts_a_scrape_longer_where_the_answer_comes_after_it() -> None:
+    """Settled 5 s after its write: where that is the scrape itself the next interval counts, a moment later only the one after."""
+    paced = replace(SPEC, pace=Pace(failure_budget=20, min_duration=timedelta(seconds=60)))
+    at_once, later = (told(paced, rate=1000.0, scrape=5.0, lag=lag) for lag in (0.0, 0.3))
+    assert lasts(later, 5) > lasts(at_once, 5) + 4
+
+
+def lasts(played: Story, weight: int) -> float:
+    """Seconds between the first and the last moment of this weight."""
+    at = [each.seconds for each in played.moments if each.weight == weight]
+    return max(at) - min(at)
+
+
+def test_a_sample_is_in_no_answer_before_its_time() -> None:
+    prometheus, ask = Prometheus(5.0, 1000.0), Ask(("app-v2",), ("app-v1",), None)
+    prometheus.lag = 0.3
+    prometheus.scrape({("gateway-0", "app-v2", "200", ""): 7})
+    assert isinstance(prometheus.answer(ask, 1000.2), NoData)
+    assert isinstance(prometheus.answer(ask, 1000.3), Samples)

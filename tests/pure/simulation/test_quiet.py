@@ -51,6 +51,7 @@ def test_a_release_goes_as_if_the_operator_looked_at_every_scrape(spec: CanaryRe
     assert quick == plain
 
 
+HIDDEN = Assumed(rate=20.0, stable_fails=0.01, fails_from=100.0, scrape=10.0, reaction=0.3)
 RARE = Assumed(rate=2.0, stable_fails=0.05, canary_fails=1.0, scrape=15.0, proxies=5, clump=10, reaction=0.3)
 TWICE = Assumed(rate=3.0, stable_fails=0.2, canary_fails=0.05, fails_from_weight=25, scrape=10.0, clump=10, reaction=0.3)
 
@@ -71,6 +72,7 @@ TWICE = Assumed(rate=3.0, stable_fails=0.2, canary_fails=0.05, fails_from_weight
             PATIENT, Assumed(canary_fails=1.0, fails_from=700.0, stable_fails=0.02), "0", id="a canary that is plainly down all at once"
         ),
         pytest.param(PATIENT, Assumed(rate=0.1), "0", id="a release whose time is up"),
+        pytest.param(GATED, HIDDEN, "42", id="a sample that was hidden when the release began"),
         pytest.param(ONLY_WITH_DATA, RARE, "38", id="a quarter of an hour of scrapes without a look, by five proxies"),
         pytest.param(PATIENT, replace(RARE, canary_fails=None), "18", id="so long that nothing is written, where a look has to"),
         pytest.param(SPEC, Assumed(stable_fails=0.01, canary_fails=0.013), "3", id="failures that may be chance"),
