@@ -103,9 +103,9 @@ class Cluster(Kubernetes):
         elif self._temporary:
             shutil.rmtree(self.directory, ignore_errors=True)
 
-    def revisions(self, *collections: str) -> Revisions:
+    def revisions(self, *collections: str, namespace: str = "") -> Revisions:
         """Starts to record every revision of these custom resources, e.g. "/apis/networking.istio.io/v1/virtualservices"."""
-        recorder = Revisions(collections)
+        recorder = Revisions(collections, namespace)
         self._recorders.append(recorder)
         return recorder
 

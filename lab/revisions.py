@@ -8,9 +8,11 @@ kinds are not, and are refused.
 import base64
 import json
 import re
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -37,14 +39,21 @@ class Revision:
 
 
 class Revisions:
-    """A recorder; starts at once, and may start before the kinds exist."""
+    """A recorder; starts at once, and may start before the kinds exist.
 
-    def __init__(self, collections: tuple[str, ...]) -> None:
+    Args:
+        collections: What is recorded, e.g. "/apis/networking.istio.io/v1/virtualservices".
+        namespace: Only there; "": everywhere. Whoever records more than it wants to know sees what it wants to know later than it happened.
+    """
+
+    def __init__(self, collections: tuple[str, ...], namespace: str = "") -> None:
         self._revisions: list[Revision] = []
         self._lock = threading.Lock()
         self._closed = False
+        self._sockets: dict[bytes, socket.socket] = {}
         first = int(_ask("/v3/kv/range", {"key": _text(b"\0"), "limit": 1})["header"]["revision"]) + 1
-        self._threads = [threading.Thread(target=self._follow, args=(_prefix(path), first), daemon=True) for path in collections]
+        prefixes = [_prefix(path, namespace) for path in collections]
+        self._threads = [threading.Thread(target=self._follow, args=(prefix, first), daemon=True) for prefix in prefixes]
         for thread in self._threads:
             thread.start()
 
@@ -69,18 +78,34 @@ class Revisions:
         )
 
     def close(self) -> None:
-        """Records no more."""
-        self._closed = True
+        """Records no more; returns when nothing is read any more."""
+        with self._lock:
+            self._closed = True
+            for each in self._sockets.values():
+                with suppress(OSError):  # it may have ended by itself
+                    each.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
 
     def _follow(self, prefix: bytes, first: int) -> None:
         """Goes on where it was whenever etcd went away."""
         while not self._closed:
             try:
-                for event, number in _watch(prefix, first):
-                    self._take(event)
-                    first = number + 1
-            except (OSError, HTTPException):
+                with closing(HTTPConnection("127.0.0.1", ETCD_PORT)) as connection:
+                    if not self._begin(prefix, connection):
+                        return
+                    for event, number in _watch(connection, prefix, first):
+                        self._take(event)
+                        first = number + 1
+            except (OSError, HTTPException, ValueError):  # a line that was cut off is no JSON
                 time.sleep(_AGAIN_SECONDS)
+
+    def _begin(self, prefix: bytes, connection: HTTPConnection) -> bool:
+        """Connects; False: it was closed meanwhile."""
+        connection.connect()
+        with self._lock:
+            self._sockets[prefix] = connection.sock
+            return not self._closed
 
     def _take(self, event: dict[str, Any]) -> None:
         deleted = event.get("type") == "DELETE"
@@ -93,35 +118,31 @@ class Revisions:
             self._revisions.append(Revision(number, kind, document, time.time()))
 
 
-def _watch(prefix: bytes, first: int) -> Iterator[tuple[dict[str, Any], int]]:
+def _watch(connection: HTTPConnection, prefix: bytes, first: int) -> Iterator[tuple[dict[str, Any], int]]:
     request = {
         "key": _text(prefix),
         "range_end": _text(prefix[:-1] + bytes([prefix[-1] + 1])),
         "start_revision": first,
         "prev_kv": True,
     }
-    connection = HTTPConnection("127.0.0.1", ETCD_PORT)
-    try:
-        connection.request("POST", "/v3/watch", json.dumps({"create_request": request}))
-        for line in connection.getresponse():
-            result = json.loads(line).get("result", {})
-            if result.get("compact_revision"):
-                raise LostRevisions(f"etcd compacted revisions from {first} to {result['compact_revision']} before they were recorded")
-            for event in result.get("events", ()):
-                yield event, int(event["kv"]["mod_revision"])
-    finally:
-        connection.close()
+    connection.request("POST", "/v3/watch", json.dumps({"create_request": request}))
+    for line in connection.getresponse():
+        result = json.loads(line).get("result", {})
+        if result.get("compact_revision"):
+            raise LostRevisions(f"etcd compacted revisions from {first} to {result['compact_revision']} before they were recorded")
+        for event in result.get("events", ()):
+            yield event, int(event["kv"]["mod_revision"])
 
 
 class LostRevisions(Exception):
     """Revisions are missing from the record."""
 
 
-def _prefix(collection: str) -> bytes:
+def _prefix(collection: str, namespace: str) -> bytes:
     found = _COLLECTION.match(collection)
     if not found:
         raise ValueError(f"{collection}: only custom resources can be recorded, e.g. /apis/networking.istio.io/v1/virtualservices")
-    return f"/registry/{found[1]}/{found[2]}/".encode()
+    return f"/registry/{found[1]}/{found[2]}/{namespace and namespace + '/'}".encode()
 
 
 def _ask(path: str, content: object) -> dict[str, Any]:

@@ -77,6 +77,17 @@ def test_every_revision_is_recorded_across_a_restart_of_the_api_server(shop: Sho
     assert [found.object["kind"] for found in record.all][:2] == ["DestinationRule", "VirtualService"]
 
 
+def test_a_recorder_of_one_namespace_sees_no_other_and_one_that_is_closed_sees_nothing(shop: Shop) -> None:
+    here, elsewhere = (
+        shop.lab.revisions("/apis/networking.istio.io/v1/virtualservices", namespace=name) for name in (shop.namespace, shop.namespace[:-1])
+    )
+    here.wait_for(shop.route(v1=100, v2=0))
+    here.close()
+    everything = shop.lab.revisions("/apis/networking.istio.io/v1/virtualservices")
+    everything.wait_for(shop.route(v1=90, v2=10))
+    assert (len(here.all), elsewhere.all) == (1, [])
+
+
 _RIGHT = "authorizer.group('networking.istio.io').resource('virtualservices').namespace('default').check('update').allowed()"
 _POLICY = (
     {

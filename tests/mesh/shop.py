@@ -29,6 +29,7 @@ class Shop:
             "/apis/canary.rollouts.dev/v1beta1/canaryreleases",
             "/apis/networking.istio.io/v1/virtualservices",
             "/apis/networking.istio.io/v1/destinationrules",
+            namespace=namespace,
         )
         lab.namespace(namespace)
         self.service = lab.service(NAME, namespace)
@@ -41,6 +42,7 @@ class Shop:
             self.lab.api.delete(self.path)
             until(lambda: self.lab.api.find(self.path) is None, "the CanaryRelease is gone", 60)
         self.lab.api.delete(f"/api/v1/namespaces/{self.namespace}")
+        self.revisions.close()
 
     def version(self, name: str, **options: Any) -> Workload:
         """A version whose pods are ready."""
@@ -133,6 +135,5 @@ class Shop:
 
     def assert_rules(self) -> None:
         """The rules of the design, on every revision that the API server had of this release's objects."""
-        mine = [each for each in self.revisions.all if each.object["metadata"]["namespace"] == self.namespace]
-        broken = rules.check(mine)
+        broken = rules.check(self.revisions.all)
         assert not broken, "\n".join(map(str, broken))
