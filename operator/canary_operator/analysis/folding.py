@@ -95,7 +95,7 @@ class Folding:
         """Remembers which targets live, also of what is counted already."""
         for interval in scrape:
             self._latest[interval.target] = interval
-        self._oldest = scrape[0].until - max(interval.length for interval in scrape)
+        self._oldest = scrape[0].until - max([interval.length for interval in scrape])
 
     def add(self, scrape: Sequence[Interval]) -> None:
         """Counts a scrape that is new."""
@@ -144,7 +144,7 @@ class Folding:
         apart, full = not self._rules.same_scrape, self._weight == FULL
         if apart:
             newest = self._newest()
-            apart = any(each.canary_seen for each in newest) and any(each.stable_seen for each in newest)
+            apart = any([each.canary_seen for each in newest]) and any([each.stable_seen for each in newest])
         return [each for each in scrape if each.length <= LONGEST_COVER and (each.both or apart or (full and each.canary_seen))]
 
     def _suspicion(self, scrape: Sequence[Interval]) -> None:

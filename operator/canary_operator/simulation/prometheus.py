@@ -1,7 +1,8 @@
 """The Prometheus of the world: scrapes, forgets nothing, and can fail in every way that matters."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Set
 from enum import StrEnum
 
 from canary_operator.analysis.samples import Answer, NoData, Point, QueryFailed, Samples, Series
@@ -46,8 +47,8 @@ class Prometheus:
         """When it has scraped, Unix seconds."""
         self._dues: dict[str, float] = {}
         """Per target, when its next scrape is due; empty: all are scraped together."""
-        self._points: dict[Counter, tuple[list[float], list[Point]]] = {}
-        """What was scraped of each counter, and when: Unix seconds."""
+        self._read: list[dict[Counter, int]] = []
+        """What the counters of the scraped targets had, at each time in `scraped`."""
 
     def stagger(self, phases: Mapping[str, float]) -> None:
         """Every target is scraped at times of its own: so many seconds (0 up to the spacing) after the common time.
@@ -63,14 +64,8 @@ class Prometheus:
         if self.mode in (Mode.FROZEN, Mode.DOWN):
             return frozenset()
         self.scraped.append(time)
-        for counter, value in counters.items():
-            if counter[0] not in of:
-                continue
-            known = self._points.get(counter)
-            if known is None:
-                known = self._points[counter] = [], []
-            known[0].append(time)
-            known[1].append(Point(time, float(value)))
+        every = len(of) == len(self._dues) or not self._dues
+        self._read.append(counters.copy() if every else {each: value for each, value in counters.items() if each[0] in of})
         return of
 
     def _whose_turn(self, counters: dict[Counter, int]) -> frozenset[str]:
@@ -95,16 +90,19 @@ class Prometheus:
         since = now - self.first_window if ask.since is None else ask.since - EXTRA_SCRAPES * self.spacing - 1e-3
         until = now - self.lag + MILLISECOND
         workloads = {*ask.stable, *(() if self.mode is Mode.CANARY_BLIND else ask.canary)}
-        found = (
-            ()
-            if self.mode is Mode.EMPTY
-            else tuple(
-                Series(_labels(counter), tuple(points[bisect_left(times, since) : bisect_right(times, until)]))
-                for counter, (times, points) in self._points.items()
-                if counter[1] in workloads and times[-1] >= since and times[0] <= until
-            )
-        )
+        points = {} if self.mode is Mode.EMPTY else self._points(since, until, workloads)
+        found = tuple(Series(_labels(counter), tuple(of)) for counter, of in points.items())
         return Samples(found) if found else NoData("no series match the query")
+
+    def _points(self, since: float, until: float, workloads: Set[str]) -> dict[Counter, list[Point]]:
+        """What was scraped of the counters of these workloads in this time, Unix seconds."""
+        found = defaultdict[Counter, list[Point]](list)
+        for place in range(bisect_left(self.scraped, since), bisect_right(self.scraped, until)):
+            time = self.scraped[place]
+            for counter, value in self._read[place].items():
+                if counter[1] in workloads:
+                    found[counter].append(Point(time, float(value)))
+        return found
 
 
 def _labels(counter: Counter) -> dict[str, str]:

@@ -100,8 +100,9 @@ class World(Stage):
     def _sleep(self, end: float) -> None:
         """As long as scrapes need no look and nothing else happens, there is nothing but traffic."""
         others = min(self._others, self._answer_due, end)
-        while self._asleep and (due := self.prometheus.due) < min(others, self._awake):
-            self._advance(due)
+        while self._asleep and (due := self.prometheus.due) < others and due < self._awake:
+            self.cluster.time = max(due, self.cluster.time)
+            self._flow(due)
             self._scrape()
 
     @property
@@ -132,6 +133,10 @@ class World(Stage):
         self.cluster.time = max(time, self.cluster.time)
         if time < min(self.prometheus.due, self._others, self._awake) and time == self._answer_due:
             return
+        self._flow(time)
+
+    def _flow(self, time: float) -> None:
+        """Requests come in until this time."""
         if time > self._flowed:
             self.traffic.flow(self.proxies.obeyed(self.cluster.now), self._flowed, time)
             self._flowed = time
