@@ -23,6 +23,16 @@ LISTING = 8.0
 """The same from when a list is asked for: it may be empty, or slow."""
 LONGEST_PAUSE = 8.0
 """Seconds between two starts of watches that end at once."""
+DEAF = 180.0
+"""Seconds without a word on any stream, bookmarks included, after which the watches are given up: servers send one a minute.
+
+Kopf was seen to hang when it gave up on a fault in one stream while its credentials were refused: it neither ended nor watched any more."""
+LISTEN = 5.0
+"""Seconds between two times at which that is asked; and that watches are given to end when they are asked to."""
+
+
+class Deaf(Exception):
+    """No stream says anything any more."""
 
 
 class Lists(Protocol):
@@ -102,7 +112,7 @@ class Intake:
             began = self._clock()
             self._watches = start()
             try:
-                await self._watches.run()
+                await self._listen(self._watches)
                 reason: object = "ended"
             except Exception as error:  # noqa: BLE001  (whatever Kopf gives up on, the answer is to start it again)
                 reason = error
@@ -112,6 +122,24 @@ class Intake:
             self._metrics.restarts.inc()
             log(logging.WARNING, "the watches ended and are started again", reason=str(reason) or type(reason).__name__, pause=pause)
             await sleep(pause * (0.5 + random.random() / 2))
+
+    async def _listen(self, watches: Running) -> None:
+        """As long as they run and are heard of.
+
+        Raises:
+            Deaf: Nothing was heard for too long. They were asked to end; if they have not, what they may still say does no harm.
+        """
+        running, began = asyncio.ensure_future(watches.run()), self._clock()
+        try:
+            while not (await asyncio.wait([running], timeout=LISTEN))[0]:
+                if self._clock() - max([began, *(at for of in self._heard.values() for at in of.values())]) > DEAF:
+                    watches.stop()
+                    await asyncio.wait([running], timeout=LISTEN)
+                    running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody waits for it
+                    raise Deaf(f"no stream said a word for {DEAF:g} s")
+            await running
+        finally:
+            running.cancel()
 
     def stop(self) -> None:
         """Ends the watches for good."""

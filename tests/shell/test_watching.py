@@ -8,7 +8,7 @@ from canary_operator.cache import Cache, Key
 from canary_operator.clients.errors import Unavailable
 from canary_operator.clients.kinds import CANARY_RELEASE, SERVICE, VIRTUAL_SERVICE, WATCHED, Kind
 from canary_operator.instrumentation import Metrics
-from canary_operator.watching import QUIET, Intake
+from canary_operator.watching import DEAF, QUIET, Intake
 from tests.shell.virtual_time import now, run
 
 A, B = Key("shop", "a"), Key("shop", "b")
@@ -45,6 +45,10 @@ class Rig:
             await self.intake.fill(kind)
         self.cache.mark_synced()
         self.lists.asked.clear()
+
+    def known(self, name: str) -> str:
+        """The version in which a release is known."""
+        return str((self.cache.get(CANARY_RELEASE, "shop", name) or {})["metadata"]["resourceVersion"])
 
 
 class Watches:
@@ -162,6 +166,41 @@ def test_watches_that_end_are_started_again_with_growing_pauses() -> None:
             "kind": "CanaryRelease",
             **release("a", 12),
         }
+
+    run(main())
+
+
+def test_watches_that_fall_silent_and_do_not_end_are_left_behind() -> None:
+    async def main() -> None:
+        rig = Rig("a")
+        await rig.fill()
+        hanging = Watches(rig)
+        hanging.stop = lambda: None  # type: ignore[method-assign]
+        await supervised(rig, [hanging, Watches(rig, [(CANARY_RELEASE, "MODIFIED", release("a", 12))])], DEAF + 60)
+        assert rig.known("a") == "12"
+
+    run(main())
+
+
+def test_watches_that_fall_silent_and_end_when_asked_to_are_started_again() -> None:
+    async def main() -> None:
+        rig = Rig("a")
+        await rig.fill()
+        await supervised(rig, [Watches(rig), Watches(rig, [(CANARY_RELEASE, "MODIFIED", release("a", 12))])], DEAF + 60)
+        assert rig.known("a") == "12"
+
+    run(main())
+
+
+def test_one_stream_with_bookmarks_is_enough_to_leave_the_watches_alone() -> None:
+    async def main() -> None:
+        rig = Rig("a")
+        await rig.fill()
+        task = asyncio.create_task(supervised(rig, [Watches(rig)], 3600))
+        while not task.done():
+            rig.intake.heard(SERVICE)
+            await asyncio.sleep(60)
+        await task
 
     run(main())
 
