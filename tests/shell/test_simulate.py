@@ -1,17 +1,17 @@
 """`simulate`: a CanaryRelease is played before it is applied, from the command line to the last character."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from canary_operator.cli.chance import chance
 from canary_operator.cli.main import main as operator
@@ -20,41 +20,7 @@ from canary_operator.cli.plugin import main as plugin
 from canary_operator.cli.release_file import release_of
 from canary_operator.simulation.assumed import Assumed
 from canary_operator.simulation.play import play
-from tests.shell.misbehaving import Speak, say, serving, success
-
-RELEASE = """
-apiVersion: canary.rollouts.dev/v1beta1
-kind: CanaryRelease
-metadata: {name: reviews}
-spec:
-  service: {name: reviews}
-  version: v2
-"""
-SHORT = RELEASE + "  steps: [{weight: 10, hold: {min: 20s, max: 1m}}]\n  bake: 10s\n"
-SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: reviews}\n"
-ANSWER = {
-    "status": "success",
-    "data": {
-        "resultType": "matrix",
-        "result": [
-            {
-                "metric": {"destination_workload": "reviews-v1", "response_code": code, "instance": "gateway", "response_flags": "-"},
-                "values": [[1_763_847_000 + 15 * number, str(grows * number)] for number in range(41)],
-            }
-            for code, grows in (("200", 735), ("503", 15))
-        ],
-    },
-}
-
-
-def run(text: str, *options: str, columns: int = 100) -> Result:
-    """The command, with the CanaryRelease on its standard input."""
-    return CliRunner(env={"COLUMNS": str(columns)}).invoke(operator, ["simulate", "-f", "-", *options], input=text)
-
-
-def as_json(text: str, *options: str) -> dict:
-    return json.loads(run(text, "-o", "json", *options).stdout)
-
+from tests.shell.simulating import RELEASE, SERVICE, SHORT, as_json, run
 
 # --------------------------------------------------------------------------------------------------------------- one release
 
@@ -121,16 +87,6 @@ def test_a_pace_is_played_like_steps() -> None:
     told = as_json(RELEASE + "  pace: {failureBudget: 20}\n")
     assert told["outcome"] == "Promoted"
     assert told["seconds"] < 600
-
-
-def test_recorded_traffic_takes_the_place_of_an_assumed_rate(tmp_path: Path) -> None:
-    (tmp_path / "recorded.json").write_text(json.dumps(ANSWER))
-    told = as_json(SHORT, "--record", str(tmp_path / "recorded.json"))
-    stable = told["moments"][-1]["stable"]
-    assert stable["failures"] / stable["requests"] == pytest.approx(0.02, rel=0.3), "15 of 750 failed"
-    first = next(each for each in told["moments"] if each["seconds"] >= 20)
-    requests = first["stable"]["requests"] + first["canary"]["requests"]
-    assert requests / first["seconds"] == pytest.approx(50, rel=0.2), "750 requests in 15 s"
 
 
 def test_a_release_that_is_not_over_says_what_it_waits_for() -> None:
@@ -236,119 +192,6 @@ def test_wrong_input_ends_with_2_and_says_what_to_write(text: str, options: tupl
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("document", "said"),
-    [
-        ("no json", "not JSON"),
-        ('{"status": "error", "error": "bad query"}', "bad query"),
-        (
-            json.dumps({"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}, "values": [[1, "1"]]}]}}),
-            "without sum",
-        ),
-    ],
-)
-def test_a_recording_that_cannot_be_played_says_why(tmp_path: Path, document: str, said: str) -> None:
-    (tmp_path / "recorded.json").write_text(document)
-    done = run(RELEASE, "--record", str(tmp_path / "recorded.json"))
-    assert done.exit_code == 2
-    assert said in done.stderr
-
-
-# --------------------------------------------------------------------------------------------------------- a Prometheus that is asked
-
-
-def test_what_a_prometheus_is_asked_for_is_played_like_a_recording_of_it(tmp_path: Path) -> None:
-    (tmp_path / "recorded.json").write_text(json.dumps(ANSWER))
-    with serving(success(ANSWER["data"])) as prometheus:
-        asked = as_json(SHORT, "--prometheus", prometheus.url)
-    assert asked == as_json(SHORT, "--record", str(tmp_path / "recorded.json"))
-
-
-@pytest.mark.parametrize(
-    ("text", "options", "labels"),
-    [
-        pytest.param(SHORT, (), ('"default"', "[7200s]"), id="two hours, in the namespace that kubectl would take"),
-        pytest.param(SHORT, ("-n", "shop", "--last", "30m"), ('"shop"', "[1800s]"), id="as told"),
-        pytest.param(SHORT.replace("reviews}", "reviews, namespace: infra}", 1), ("-n", "shop"), ('"infra"',), id="as the file says"),
-    ],
-)
-def test_a_prometheus_is_asked_for_the_requests_to_the_service(text: str, options: tuple[str, ...], labels: tuple[str, ...]) -> None:
-    with serving(success(ANSWER["data"])) as prometheus:
-        run(text, "--prometheus", prometheus.url, *options)
-    query = parse_qs(urlsplit(prometheus.asked[0].split()[1]).query)["query"][0]
-    assert 'destination_service_name="reviews"' in query
-    assert [label for label in labels if label not in query] == []
-
-
-@pytest.mark.parametrize("reporter", ["Source", "Auto", "Destination"])
-def test_requests_that_two_reporters_have_counted_are_played_once(tmp_path: Path, reporter: str) -> None:
-    text = f"{SHORT}  analysis: {{reporter: {reporter}}}\n"
-    counted = [
-        {**series, "metric": {**series["metric"], "reporter": reporter}}
-        for reporter in ("source", "destination")
-        for series in ANSWER["data"]["result"]
-    ]
-    told = []
-    for document in (ANSWER, {**ANSWER, "data": {**ANSWER["data"], "result": counted}}):
-        (tmp_path / "recorded.json").write_text(json.dumps(document))
-        told.append(as_json(text, "--record", str(tmp_path / "recorded.json")))
-    assert told[0] == told[1]
-
-
-def test_a_recording_of_another_reporter_says_which(tmp_path: Path) -> None:
-    counted = [{**series, "metric": {**series["metric"], "reporter": "destination"}} for series in ANSWER["data"]["result"]]
-    (tmp_path / "recorded.json").write_text(json.dumps({**ANSWER, "data": {**ANSWER["data"], "result": counted}}))
-    done = run(f"{SHORT}  analysis: {{reporter: Source}}\n", "--record", str(tmp_path / "recorded.json"))
-    assert (done.exit_code, "counted by reporter destination, and spec.analysis.reporter is Source" in done.stderr) == (2, True), (
-        done.stderr
-    )
-
-
-@pytest.mark.parametrize(
-    ("speak", "said"),
-    [
-        pytest.param(say(b"<html>not here</html>", "404 Not Found"), "HTTP 404, and no JSON", id="not Prometheus"),
-        pytest.param(say(b"<html>sign in</html>"), "no JSON that could be read", id="a page to sign in"),
-        pytest.param(say({"message": "Unauthorized"}, "401 Unauthorized"), "HTTP 401; forward a port", id="credentials are wanted"),
-        pytest.param(say(b"", "302 Found", "Location: http://127.0.0.1:1/"), "HTTP 302", id="a redirect, which nobody follows"),
-        pytest.param(say(b"[" * 200_000), "no JSON that could be read", id="brackets without end"),
-        pytest.param(lambda connection: connection.sendall(b"\x1b[31mhello\r\n"), "forward a port", id="no HTTP"),
-        pytest.param(
-            say({"status": "error", "errorType": "bad_data", "error": "exceeded"}, "422 Unprocessable"),
-            "exceeded",
-            id="an error of its own",
-        ),
-        pytest.param(
-            success({"resultType": "matrix", "result": []}), "reviews in namespace default (-n names another)", id="nothing there"
-        ),
-    ],
-)
-def test_a_prometheus_that_has_nothing_to_play_says_why(speak: Speak, said: str) -> None:
-    with serving(speak) as prometheus:
-        done = run(SHORT, "--prometheus", prometheus.url)
-    assert (done.exit_code, said in done.stderr, "\x1b" in done.stderr) == (2, True, False), done.stderr
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        *(
-            (("--prometheus", url), "write one such as http://localhost:9090")
-            for url in ("", "localhost:9090", "ftp://127.0.0.1", "http://[::1", "http://127.0.0.1:port")
-        ),
-        (("--prometheus", "http://me:s3cret@127.0.0.1:1"), "credentials have no place in an address"),
-        (("--last", "1h"), "--last: goes with --prometheus"),
-        (("-n", "shop"), "--namespace: goes with --prometheus"),
-        (("--prometheus", "http://127.0.0.1:1"), "http://127.0.0.1:1: [Errno 111] Connection refused; forward a port to Prometheus"),
-        (("--prometheus", "http://127.0.0.1:1", "--last", "0s"), "--last: must be 1s or more"),
-        (("--prometheus", "http://127.0.0.1:1", "--record", "x.json"), "leave one out"),
-    ],
-)
-def test_an_address_that_cannot_be_asked_says_what_to_write(options: tuple[str, ...], said: str) -> None:
-    done = run(SHORT, *options)
-    assert (done.exit_code, said in done.stderr, "s3cret" in done.stderr) == (2, True, False), done.stderr
-
-
 # ---------------------------------------------------------------------------------------------------------------- the real program
 
 
@@ -361,19 +204,55 @@ def test_other_documents_in_the_file_are_left_alone_and_the_plugin_plays_the_sam
 
 
 def test_interrupted_it_ends_with_130_and_leaves_nothing_running(tmp_path: Path) -> None:
-    file = tmp_path / "release.yaml"
-    file.write_text(RELEASE)
-    command = [sys.executable, "-m", "canary_operator.cli.main", "simulate", "-f", str(file), "--runs", "100000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
+    with playing(tmp_path) as process:
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert said == b"simulate: interrupted\n"
+        assert not _runs(process.pid)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_killed_it_leaves_nothing_running_either(tmp_path: Path, how: signal.Signals) -> None:
+    with playing(tmp_path) as process:
+        process.send_signal(how)
+        process.wait(30)
+        deadline = time.monotonic() + 30
+        while _runs(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not _runs(process.pid)
+
+
+@contextmanager
+def playing(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The program with its helpers, in a process group of their own, of which nothing is left afterwards."""
+    (tmp_path / "release.yaml").write_text(RELEASE)
+    command = [sys.executable, "-m", "canary_operator.cli.main", "simulate", "-f", str(tmp_path / "release.yaml"), "--runs", "100000"]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        # A shell's background job is deaf to it, and so is whatever it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+    try:
         deadline = time.monotonic() + 30
         while len(_children(process.pid)) < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
-        os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert said == b"simulate: interrupted\n"
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def _runs(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _children(pid: int) -> list[str]:
