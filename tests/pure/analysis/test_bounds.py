@@ -1,12 +1,12 @@
-"""How large a failing share may still be: the Clopper-Pearson bound, against the sum that defines it."""
+"""How large a failing share may still be: the Clopper-Pearson bound, and the most that chance brings, against the sums that define them."""
 
-from math import comb
+from math import comb, exp
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canary_operator.analysis.bounds import at_most
+from canary_operator.analysis.bounds import at_most, most_by_chance
 
 
 def below(failures: int, requests: int, share: float) -> float:
@@ -40,3 +40,18 @@ def test_the_bound_lies_above_what_was_seen_and_falls_with_requests(failures: in
     share = at_most(failures, failures + more)
     assert failures / (failures + more) < share <= 1
     assert at_most(failures, failures + 2 * more) <= share
+
+
+@pytest.mark.parametrize("usual", [0.05, 0.5, 2.0, 10.0, 100.0, 500.0])
+def test_what_chance_brings_at_most_is_the_quantile_of_a_poisson_distribution(usual: float) -> None:
+    below, failures = exp(-usual), 0
+    probability = below
+    while below < 0.999:
+        failures += 1
+        probability *= usual / failures
+        below += probability
+    assert failures - 1 <= most_by_chance(usual) <= failures + 2
+
+
+def test_failures_that_come_in_clumps_are_by_chance_the_more() -> None:
+    assert most_by_chance(100.0, noise=10.0) > most_by_chance(100.0, noise=1.0) + 60

@@ -17,6 +17,9 @@ few = settings(max_examples=40, deadline=None)
 """Enough to find a mistake within a few runs, few enough for every commit."""
 EPOCH = 1_763_847_000.0
 """When all worlds begin: floats of today's size, where seconds are no longer exact."""
+BAD = ((50, 3), (950, 0))
+"""Requests and failures of canary and stable: enough for 100:1 at 5 %."""
+GOOD = ((50, 0), (950, 0))
 
 
 def series(workload: str, points: Mapping[float, float], code: str = "200", target: str = "gateway", **labels: str):

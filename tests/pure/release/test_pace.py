@@ -64,11 +64,15 @@ def test_the_next_weight_fits_what_is_left_of_the_budget(now: int, known: Spent,
 @pytest.mark.parametrize(
     ("canary", "stable", "certain"),
     [
-        pytest.param(Counts(30, 30), Counts(1000, 0), 27.2, id="all of 30 failed: at least 27 by no chance"),
-        pytest.param(Counts(200, 4), Counts(3800, 0), 1.4, id="4 of 200"),
-        pytest.param(Counts(40_000, 440), Counts(40_000, 400), 6.2, id="40 more than stable of 40,000: nearly all may be chance"),
+        pytest.param(Counts(30, 30), Counts(1000, 0), 28.5, id="all of 30 failed, where stable fails none"),
+        pytest.param(Counts(200, 4), Counts(3800, 0), 2.5, id="4 of 200"),
+        pytest.param(Counts(40_000, 480), Counts(40_000, 400), 0, id="80 more than stable of 40,000: it may all be chance"),
+        pytest.param(Counts(40_000, 520), Counts(40_000, 400), 29.7, id="120 more than stable: not all of it"),
+        pytest.param(Counts(40_000, 480), Counts(4_000_000, 40_000), 16.4, id="80 more than stable, whose share is well known"),
+        pytest.param(Counts(97_271, 1_005), Counts(291_800, 2_809), 0, id="seen: a good canary at 25 % for six minutes"),
         pytest.param(Counts(40_000, 400), Counts(40_000, 440), 0, id="fewer than stable"),
         pytest.param(Counts(0, 0), Counts(0, 0), 0, id="nothing"),
+        pytest.param(Counts(100, 10), Counts(0, 0), 8.6, id="stable had no request: as if it failed none"),
     ],
 )
 def test_of_the_budget_only_that_is_spent_which_is_no_chance(canary: Counts, stable: Counts, certain: float) -> None:
@@ -76,7 +80,7 @@ def test_of_the_budget_only_that_is_spent_which_is_no_chance(canary: Counts, sta
 
 
 def test_failures_that_come_in_clumps_tell_less_and_cost_less_for_certain() -> None:
-    one_by_one, in_clumps = (Spent(Counts(2000, 30), Counts(98_000, 980), noise) for noise in (1.0, 10.0))
+    one_by_one, in_clumps = (Spent(Counts(2000, 60), Counts(98_000, 980), noise) for noise in (1.0, 10.0))
     assert in_clumps.risk > one_by_one.risk
     assert (in_clumps.excess, one_by_one.excess > 0) == (0, True)
 
@@ -176,7 +180,7 @@ def test_what_keeps_the_next_weight_away_is_told_with_its_numbers() -> None:
     choice = choose(PRICE, 10, known, tempo(1000))
     assert choice == Choice(10, choice.risk, choice.left, PRICE, tempo(1000))
     assert missing(choice, 15, known) == (
-        "weight 15 may cost 102 failures of 20, of which 18.6 are left: the canary may fail up to 4.5 % (it failed 4 of 200) at 1000 requests/s"
+        "weight 15 may cost 102 failures of 20, of which 17.5 are left: the canary may fail up to 4.5 % (it failed 4 of 200) at 1000 requests/s"
     )
 
 
