@@ -4,6 +4,8 @@ from functools import lru_cache
 from math import exp, lgamma, log, log1p, sqrt
 
 CONFIDENCE = 0.95
+RARE = 3.0902
+"""The 0.999 quantile of the normal distribution."""
 NEWTON_STEPS = 60
 """More than enough: each step that Newton's method would take out of the bracket is a bisection."""
 _TINY = 1e-300
@@ -31,6 +33,19 @@ def at_most(failures: int, requests: int, confidence: float = CONFIDENCE) -> flo
             return following
         share = following
     return share
+
+
+def most_by_chance(usual: float, noise: float = 1.0) -> float:
+    """The failures that are not exceeded in 999 of 1,000 cases where so many are usual: the Poisson quantile by its Cornish-Fisher expansion.
+
+    >>> round(most_by_chance(0.0), 1), round(most_by_chance(10.0), 1), round(most_by_chance(1000.0), 1)
+    (1.4, 21.2, 1099.1)
+
+    Args:
+        usual: Expected failures, 0 or more.
+        noise: So many failures come at once, 1 or more: the variance is so many times as large.
+    """
+    return usual + RARE * sqrt(noise * usual) + noise * (RARE * RARE - 1.0) / 6.0
 
 
 def beta_below(share: float, a: float, b: float) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from canary_operator.analysis.bounds import at_most
+from canary_operator.analysis.bounds import at_most, most_by_chance
 from canary_operator.analysis.counters import Interval, spacing, total
 from canary_operator.analysis.nobody import attributed
 from canary_operator.analysis.odds import NOTHING, Counts, Segment
@@ -87,24 +87,22 @@ class Spent:
 
     @property
     def excess(self) -> float:
-        """Failures of the canary beyond what stable would have failed that are no chance, at 95 % confidence; 0 or more.
+        """Failures of the canary beyond the most that stable in its place would have had in 999 of 1,000 releases; 0 or more.
 
-        As many as were counted would not do: two good versions with much traffic differ by more than a small budget, either way.
+        All beyond the usual would not do: two good versions with much traffic differ by more than a small budget, either way.
         """
-        requests, failures = self._single
-        certain = 1.0 - at_most(requests - failures, requests) if requests else 0.0
-        return max(0.0, (certain - self.usual) * self.canary.requests)
+        if not self.stable.requests:
+            return max(0.0, self.canary.failures - most_by_chance(0.0, self.noise))
+        # How often stable fails is known from its own requests only: that doubts as much again as the canary's, request for request.
+        doubt = self.noise * (1.0 + self.canary.requests / self.stable.requests)
+        return max(0.0, self.canary.failures - most_by_chance(self.usual * self.canary.requests, doubt))
 
     @property
     def risk(self) -> float:
         """The share (0 to 1) that the canary may fail beyond stable, at 95 % confidence; 1 while nothing is known."""
-        requests, failures = self._single
+        # As many single requests and failures as tell as much as the clumps.
+        requests, failures = (round(each / self.noise) for each in (self.canary.requests, self.canary.failures))
         return max(at_most(failures, requests) - self.usual, LEAST_RISK)
-
-    @property
-    def _single(self) -> tuple[int, int]:
-        """Requests and failures of the canary that tell as much as so many single ones."""
-        return round(self.canary.requests / self.noise), round(self.canary.failures / self.noise)
 
 
 def spent(segments: Sequence[Segment], noise: float = 1.0) -> Spent:
