@@ -5,10 +5,10 @@ count keeps the time span it belongs to. Refuses to judge; knows nothing of weig
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from math import isinf, nan
 from statistics import median
+from typing import NamedTuple
 
 from canary_operator.analysis.failures import FailureCodes, Outcome
 from canary_operator.analysis.odds import NOTHING, Counts
@@ -21,8 +21,7 @@ TARGET_LABELS = ("cluster", "namespace", "job", "instance", "pod")
 """The labels that tell one scrape target (one proxy) from another; one that is missing counts as empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """What one scrape target counted between two neighbouring scrapes of it."""
 
     target: str

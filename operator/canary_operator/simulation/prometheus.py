@@ -1,7 +1,7 @@
 """The Prometheus of the world: scrapes, forgets nothing, and can fail in every way that matters."""
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping, Set
 from enum import StrEnum
 
@@ -45,8 +45,8 @@ class Prometheus:
         """Seconds from a scrape until its samples are in an answer."""
         self.scraped: list[float] = []
         """When it has scraped, Unix seconds."""
-        self._dues: dict[str, float] = {}
-        """Per target, when its next scrape is due; empty: all are scraped together."""
+        self._turns: deque[tuple[float, frozenset[str]]] = deque()
+        """When which targets are scraped next, in order of time; empty: all are scraped together."""
         self._read: list[dict[Counter, int]] = []
         """What the counters of the scraped targets had, at each time in `scraped`."""
 
@@ -55,8 +55,9 @@ class Prometheus:
 
         Sample times are whole milliseconds, as Prometheus has them: the record keeps no more of them.
         """
-        self._dues = {target: round(self.due + phase, 3) for target, phase in phases.items()}
-        self.due = min(self._dues.values(), default=self.due)
+        dues = {target: round(self.due + phase, 3) for target, phase in phases.items()}
+        self._turns = deque((due, frozenset(each for each in dues if dues[each] == due)) for due in sorted({*dues.values()}))
+        self.due = self._turns[0][0] if self._turns else self.due
 
     def scrape(self, counters: dict[Counter, int]) -> frozenset[str]:
         """Reads all counters of the targets whose turn it is, if it does; returns these targets."""
@@ -64,19 +65,18 @@ class Prometheus:
         if self.mode in (Mode.FROZEN, Mode.DOWN):
             return frozenset()
         self.scraped.append(time)
-        every = len(of) == len(self._dues) or not self._dues
+        every = len(self._turns) <= 1
         self._read.append(counters.copy() if every else {each: value for each, value in counters.items() if each[0] in of})
         return of
 
     def _whose_turn(self, counters: dict[Counter, int]) -> frozenset[str]:
         """The targets that are scraped now; and sets when the next are."""
-        if not self._dues:
+        if not self._turns:
             self.due += self.spacing
             return frozenset(counter[0] for counter in counters)
-        turn = frozenset(target for target, due in self._dues.items() if due <= self.due)
-        for target in turn:
-            self._dues[target] = round(self._dues[target] + self.spacing, 3)
-        self.due = min(self._dues.values())
+        due, turn = self._turns.popleft()
+        self._turns.append((round(due + self.spacing, 3), turn))
+        self.due = self._turns[0][0]
         return turn
 
     def hides(self, now: float) -> bool:

@@ -57,7 +57,7 @@ def test_a_proxy_that_starts_anew_counts_from_nothing():
 # ------------------------------------------------------------------------------------------------ the verdict
 def slow(since, until, canary_timed, stable_timed):
     counts = (canary_timed[0], 0), (stable_timed[0], 0)
-    return replace(interval(since, until, *counts), canary_timed=Counts(*canary_timed), stable_timed=Counts(*stable_timed))
+    return interval(since, until, *counts)._replace(canary_timed=Counts(*canary_timed), stable_timed=Counts(*stable_timed))
 
 
 def test_a_canary_that_is_slow_more_often_is_blamed_when_the_next_scrape_confirms_it():

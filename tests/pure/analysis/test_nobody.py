@@ -1,7 +1,5 @@
 """Failed requests that reached no workload: whose were they?"""
 
-from dataclasses import replace
-
 import pytest
 
 from canary_operator.analysis.evidence import Blame, Evidence
@@ -51,12 +49,12 @@ def test_what_is_left_over_counts_among_all_requests():
 
 
 def test_a_canary_without_endpoints_is_rolled_back_though_it_shows_no_traffic():
-    found = [replace(interval(15 * n, 15 * n + 15, (0, 0), (950, 0)), lost=50) for n in range(2)]
+    found = [interval(15 * n, 15 * n + 15, (0, 0), (950, 0))._replace(lost=50) for n in range(2)]
     assert folded(*found).now.blame == Blame(EPOCH + 30, Why.ODDS)
 
 
 def test_requests_that_anybody_may_have_lost_blame_nobody():
-    found = [replace(interval(15 * n, 15 * n + 15, (50, 0), (900, 0)), lost=50) for n in range(4)]
+    found = [interval(15 * n, 15 * n + 15, (50, 0), (900, 0))._replace(lost=50) for n in range(4)]
     now = folded(*found).now
     assert (now.blame, now.suspect) == (None, None)
 
