@@ -82,8 +82,7 @@ def test_every_look_folds_to_the_same_evidence(world, times, judged, weight, sin
         found = world.intervals(time * world.end)
         if timed:
             found = tuple(
-                replace(
-                    each,
+                each._replace(
                     lost=each.canary.failures // 2,
                     canary_timed=Counts(each.canary.requests, each.canary.requests // 3 if number % 3 else 0),
                     stable_timed=each.stable,
