@@ -87,15 +87,13 @@ class Spent:
 
     @property
     def excess(self) -> float:
-        """Failures of the canary beyond the most that stable in its place would have had in 999 of 1,000 releases; 0 or more.
+        """Failures of the canary beyond the most that stable in its place would have had, 999 times of 1,000; 0 or more.
 
         All beyond the usual would not do: two good versions with much traffic differ by more than a small budget, either way.
         """
-        if not self.stable.requests:
-            return max(0.0, self.canary.failures - most_by_chance(0.0, self.noise))
-        # How often stable fails is known from its own requests only: that doubts as much again as the canary's, request for request.
-        doubt = self.noise * (1.0 + self.canary.requests / self.stable.requests)
-        return max(0.0, self.canary.failures - most_by_chance(self.usual * self.canary.requests, doubt))
+        # How often stable fails is known from its own requests only: the fewer they are beside the canary's, the less.
+        beside = self.canary.requests / self.stable.requests if self.stable.requests else 0.0
+        return max(0.0, self.canary.failures - most_by_chance(self.usual * self.canary.requests, self.noise * (1.0 + beside)))
 
     @property
     def risk(self) -> float:
