@@ -5,6 +5,8 @@ import signal
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import parent_process
+from multiprocessing.process import BaseProcess
 
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.cli.chance import chance
@@ -14,8 +16,6 @@ from canary_operator.simulation.play import Played, play
 AT_A_TIME = 4
 FEW = 8
 """So few releases are played at once, without starting other processes."""
-PARENT_CHECK = 1.0
-"""Seconds."""
 
 
 class Interrupted(Exception):
@@ -31,7 +31,7 @@ def many(spec: CanaryReleaseSpec, assumed: Assumed, *, runs: int, seed: int, mos
     parts = [range(first, min(runs, first + AT_A_TIME)) for first in range(0, runs, AT_A_TIME)]
     if runs <= FEW:
         return _some(spec, assumed, seed, most, range(runs))
-    pool = ProcessPoolExecutor(os.cpu_count(), initializer=_end_with, initargs=(os.getpid(),))
+    pool = ProcessPoolExecutor(os.cpu_count(), initializer=_not_alone)
     try:
         # Ctrl-C is for this process alone: the others are born deaf to it, and end with their part.
         heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -46,16 +46,15 @@ def many(spec: CanaryReleaseSpec, assumed: Assumed, *, runs: int, seed: int, mos
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _end_with(parent: int) -> None:
+def _not_alone() -> None:
     """This process ends when the one that wants the releases does: killed, that one tells nobody, and the others would wait for it for ever."""
 
-    def watch() -> None:
-        never = threading.Event()
-        while os.getppid() == parent:
-            never.wait(PARENT_CHECK)
+    def end_with(parent: BaseProcess) -> None:
+        parent.join()
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    if (parent := parent_process()) is not None:
+        threading.Thread(target=end_with, args=(parent,), daemon=True).start()
 
 
 def _some(spec: CanaryReleaseSpec, assumed: Assumed, seed: int, most: float, numbers: Sequence[int]) -> list[Played]:
