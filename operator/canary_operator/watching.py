@@ -132,7 +132,7 @@ class Intake:
         running, began = asyncio.ensure_future(watches.run()), self._clock()
         try:
             while not (await asyncio.wait([running], timeout=LISTEN))[0]:
-                if self._clock() - max([began, *(at for of in self._heard.values() for at in of.values())]) > DEAF:
+                if self._clock() - max(began, self._last_word()) > DEAF:
                     watches.stop()
                     await asyncio.wait([running], timeout=LISTEN)
                     running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody waits for it
@@ -169,6 +169,10 @@ class Intake:
 
     def _ended(self) -> bool:
         return self._stopped
+
+    def _last_word(self) -> float:
+        """When any stream was last heard."""
+        return max((at for streams in self._heard.values() for at in streams.values()), default=self._began)
 
     def _age(self, kind: Kind) -> float:
         return self._clock() - min(self._heard[kind].values(), default=self._began)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from canary_operator.cache import Cache, Key
 from canary_operator.clients.errors import Unavailable
 from canary_operator.clients.kinds import CANARY_RELEASE, SERVICE, VIRTUAL_SERVICE, WATCHED, Kind
@@ -52,11 +54,14 @@ class Rig:
 
 
 class Watches:
-    """One run: tells what it is given, then fails or waits until stopped."""
+    """One run: tells what it is given, then fails or waits until stopped; one that hangs does not stop either."""
 
-    def __init__(self, rig: Rig, events: Sequence[tuple[Kind, str | None, dict[str, Any]]] = (), *, lives: float | None = None) -> None:
-        self._rig, self._events, self._lives = rig, events, lives
+    def __init__(
+        self, rig: Rig, events: Sequence[tuple[Kind, str | None, dict[str, Any]]] = (), *, lives: float | None = None, hangs: bool = False
+    ) -> None:
+        self._rig, self._events, self._lives, self._hangs = rig, events, lives, hangs
         self._stopped = asyncio.Event()
+        self.asked_to_stop = False
 
     async def run(self) -> None:
         for kind in WATCHED:
@@ -70,7 +75,9 @@ class Watches:
         raise RuntimeError("ERROR event in the stream")
 
     def stop(self) -> None:
-        self._stopped.set()
+        self.asked_to_stop = True
+        if not self._hangs:
+            self._stopped.set()
 
 
 async def supervised(rig: Rig, runs: Sequence[Watches], seconds: float) -> None:
@@ -170,24 +177,14 @@ def test_watches_that_end_are_started_again_with_growing_pauses() -> None:
     run(main())
 
 
-def test_watches_that_fall_silent_and_do_not_end_are_left_behind() -> None:
+@pytest.mark.parametrize("hangs", [pytest.param(True, id="and hang"), pytest.param(False, id="and end when asked to")])
+def test_watches_that_fall_silent_are_given_up_and_started_again(hangs: bool) -> None:
     async def main() -> None:
         rig = Rig("a")
         await rig.fill()
-        hanging = Watches(rig)
-        hanging.stop = lambda: None  # type: ignore[method-assign]
-        await supervised(rig, [hanging, Watches(rig, [(CANARY_RELEASE, "MODIFIED", release("a", 12))])], DEAF + 60)
-        assert rig.known("a") == "12"
-
-    run(main())
-
-
-def test_watches_that_fall_silent_and_end_when_asked_to_are_started_again() -> None:
-    async def main() -> None:
-        rig = Rig("a")
-        await rig.fill()
-        await supervised(rig, [Watches(rig), Watches(rig, [(CANARY_RELEASE, "MODIFIED", release("a", 12))])], DEAF + 60)
-        assert rig.known("a") == "12"
+        silent = Watches(rig, hangs=hangs)
+        await supervised(rig, [silent, Watches(rig, [(CANARY_RELEASE, "MODIFIED", release("a", 12))])], DEAF + 60)
+        assert (silent.asked_to_stop, rig.known("a")) == (True, "12")
 
     run(main())
 
