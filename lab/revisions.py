@@ -97,7 +97,7 @@ class Revisions:
                     for event, number in _watch(connection, prefix, first):
                         self._take(event)
                         first = number + 1
-            except (OSError, HTTPException, ValueError):  # a line that was cut off is no JSON
+            except (OSError, HTTPException):
                 time.sleep(_AGAIN_SECONDS)
 
     def _begin(self, prefix: bytes, connection: HTTPConnection) -> bool:
@@ -127,6 +127,8 @@ def _watch(connection: HTTPConnection, prefix: bytes, first: int) -> Iterator[tu
     }
     connection.request("POST", "/v3/watch", json.dumps({"create_request": request}))
     for line in connection.getresponse():
+        if not line.endswith(b"\n"):
+            return  # cut off, as the connection was
         result = json.loads(line).get("result", {})
         if result.get("compact_revision"):
             raise LostRevisions(f"etcd compacted revisions from {first} to {result['compact_revision']} before they were recorded")

@@ -1,12 +1,15 @@
 """What comes up is the real thing: injector, validator, controllers, rights, audit log."""
 
 import time
+from contextlib import closing
 
 import pytest
 
 from lab import ApiError, Lab
 from lab.waiting import until
 from tests.lab.shop import Shop
+
+VIRTUAL_SERVICES = "/apis/networking.istio.io/v1/virtualservices"
 
 
 def test_comes_up_in_time(lab: Lab) -> None:
@@ -66,7 +69,7 @@ def test_a_policy_can_ask_for_the_rights_of_whoever_writes(lab: Lab) -> None:
 
 
 def test_every_revision_is_recorded_across_a_restart_of_the_api_server(shop: Shop) -> None:
-    record = shop.lab.revisions("/apis/networking.istio.io/v1/virtualservices", "/apis/networking.istio.io/v1/destinationrules")
+    record = shop.lab.revisions(VIRTUAL_SERVICES, "/apis/networking.istio.io/v1/destinationrules")
     shop.route(v1=100, v2=0)
     shop.lab.api_server.restart()
     for weight in (10, 20, 30):
@@ -77,15 +80,22 @@ def test_every_revision_is_recorded_across_a_restart_of_the_api_server(shop: Sho
     assert [found.object["kind"] for found in record.all][:2] == ["DestinationRule", "VirtualService"]
 
 
-def test_a_recorder_of_one_namespace_sees_no_other_and_one_that_is_closed_sees_nothing(shop: Shop) -> None:
-    here, elsewhere = (
-        shop.lab.revisions("/apis/networking.istio.io/v1/virtualservices", namespace=name) for name in (shop.namespace, shop.namespace[:-1])
-    )
-    here.wait_for(shop.route(v1=100, v2=0))
-    here.close()
-    everything = shop.lab.revisions("/apis/networking.istio.io/v1/virtualservices")
-    everything.wait_for(shop.route(v1=90, v2=10))
-    assert (len(here.all), elsewhere.all) == (1, [])
+def test_a_recorder_of_one_namespace_sees_no_other(shop: Shop, request: pytest.FixtureRequest) -> None:
+    neighbour = Shop(shop.lab, f"{shop.namespace}-too")
+    request.addfinalizer(lambda: shop.lab.api.delete(f"/api/v1/namespaces/{neighbour.namespace}"))
+    with closing(shop.lab.revisions(VIRTUAL_SERVICES, namespace=shop.namespace)) as record:
+        neighbour.route(v1=100, v2=0)
+        record.wait_for(shop.route(v1=100, v2=0))
+        assert {found.object["metadata"]["namespace"] for found in record.all} == {shop.namespace}
+
+
+def test_a_recorder_that_is_closed_sees_nothing_more(shop: Shop) -> None:
+    closed, open_ = (shop.lab.revisions(VIRTUAL_SERVICES, namespace=shop.namespace) for _ in range(2))
+    closed.wait_for(shop.route(v1=100, v2=0))
+    closed.close()
+    with closing(open_):
+        open_.wait_for(shop.route(v1=90, v2=10))
+        assert (len(closed.all), len(open_.all)) == (1, 2)
 
 
 _RIGHT = "authorizer.group('networking.istio.io').resource('virtualservices').namespace('default').check('update').allowed()"
