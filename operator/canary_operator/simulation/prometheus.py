@@ -65,8 +65,7 @@ class Prometheus:
         if self.mode in (Mode.FROZEN, Mode.DOWN):
             return frozenset()
         self.scraped.append(time)
-        every = len(self._turns) <= 1
-        self._read.append(counters.copy() if every else {each: value for each, value in counters.items() if each[0] in of})
+        self._read.append({counter: value for counter, value in counters.items() if counter[0] in of})
         return of
 
     def _whose_turn(self, counters: dict[Counter, int]) -> frozenset[str]:

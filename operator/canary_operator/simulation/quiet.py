@@ -64,8 +64,6 @@ class Quiet:
         """The newest sample of a proxy that has counted a request, Unix seconds."""
         self._times: deque[float] = deque(maxlen=proxies + 2)
         """The last samples, Unix seconds: the newest that the last look was answered with is among them."""
-        self._follows: bool | None = None
-        """The operator looks by itself to see whether samples are stale, so later with every one; None: not asked since the last look."""
         self._counted: dict[Counter, int] = {}
         """What each counter of requests had at the last scrape of its target."""
         self._scraped: dict[frozenset[str], float] = {}
@@ -84,7 +82,7 @@ class Quiet:
         decision = done.decision
         passed = decision.because.reason == reasons.STEP_PASSED
         calm = not done.failed and decision.metrics is None and (passed or not decision.effects)
-        self._until, self._unread, self._known, self._follows = NEVER, None, None, None
+        self._until, self._unread, self._known = NEVER, None, None
         if not calm or decision.because.reason not in CALM:
             return False
         record = as_stored(done.after).release
@@ -173,9 +171,8 @@ class Quiet:
         Args:
             due: When it was to look, Unix seconds; None: not at all.
         """
-        if self._follows is None:
-            self._follows = due is not None and any(abs(due - newest - self._lasting) < EQUAL for newest in self._times)
-        return self.stale_at if self._follows else due
+        stale = due is not None and any([abs(due - newest - self._lasting) < EQUAL for newest in self._times])
+        return self.stale_at if stale else due
 
 
 def _by_clock(spec: CanaryReleaseSpec, record: ReleaseRecord, now: float) -> float:

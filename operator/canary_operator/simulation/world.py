@@ -101,7 +101,6 @@ class World(Stage):
         """As long as scrapes need no look and nothing else happens, there is nothing but traffic."""
         others = min(self._others, self._answer_due, end)
         while self._asleep and (due := self.prometheus.due) < others and due < self._awake:
-            self.cluster.time = max(due, self.cluster.time)
             self._flow(due)
             self._scrape()
 
@@ -130,13 +129,14 @@ class World(Stage):
 
     def _advance(self, time: float) -> None:
         """It is later. An answer alone changes nothing of the traffic: who leaves looks out needs not even know when it came."""
-        self.cluster.time = max(time, self.cluster.time)
         if time < min(self.prometheus.due, self._others, self._awake) and time == self._answer_due:
-            return
-        self._flow(time)
+            self.cluster.time = max(time, self.cluster.time)
+        else:
+            self._flow(time)
 
     def _flow(self, time: float) -> None:
-        """Requests come in until this time."""
+        """It is later, and requests came in until then."""
+        self.cluster.time = max(time, self.cluster.time)
         if time > self._flowed:
             self.traffic.flow(self.proxies.obeyed(self.cluster.now), self._flowed, time)
             self._flowed = time
