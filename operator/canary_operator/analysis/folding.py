@@ -23,6 +23,9 @@ LONGEST_COVER = 120.0
 """Seconds: a longer interval is a gap in the samples. Its counts count, but it covers no hold."""
 CONFIRMING = 0.9
 """So much of an interval must lie after the suspicion for its failures to confirm it."""
+SPARE = (8, 0)
+"""So many failures ahead it is worth knowing that they cannot make the canary suspect."""
+HEARD = -1
 LARGEST_STRETCH = 3.0
 """The first scrape after a write shows only a part of the time between two; at most a third is taken for the whole."""
 
@@ -53,8 +56,8 @@ class Folding:
         self._covered, self._covered_to, self._observed = start.covered, start.covered_to, start.observed
         self._suspect, self._suspect_slow, self._blame = start.suspect, start.suspect_slow, start.blame
         self._reached: float | None = None
-        self._harmless = False
-        """What is counted cannot make the canary suspect: only another failure can."""
+        self._spare = HEARD
+        """So many more failures cannot make the canary suspect; below 0: whoever speaks against it has to be heard."""
 
     def known(self) -> Evidence:
         """What is known so far; as at the start when nothing was added."""
@@ -110,6 +113,17 @@ class Folding:
             self._cover(scrape, self._since)
         self._suspicion(scrape)
 
+    def spare(self, until: float) -> int:
+        """How many failures of the canary before this time (seconds since 1970) can make nobody suspect it; below 0: all scrapes are to be added."""
+        begins = self._since is not None and _segments_at(until - self._since) > self._opened
+        return min(self._spare, 0) if begins else self._spare
+
+    def counted_as(self, interval: Interval) -> tuple[int, bool]:
+        """Its segment, and whether it is settled: neighbours that are counted as the same may be added as one, as long as they are no gap."""
+        if self._since is None or interval.until <= self._since:
+            return 0, False
+        return _segments_at(interval.until - self._since), self._settled_at is not None and interval.since >= self._settled_at
+
     def _newest(self) -> list[Interval]:
         """The newest interval of every target that the newest scrape stands for."""
         return [each for each in self._latest.values() if each.until > self._oldest]
@@ -122,6 +136,7 @@ class Folding:
         for _ in range(opened - self._opened):
             self._closed = self._segments()
             self._open, self._open_weight = Sums(Segment(self._weight)), self._weight
+            self._spare = min(self._spare, 0)
         self._opened = max(self._opened, opened)
         settled_at = self._settled_at
         if settled_at is not None:
@@ -149,19 +164,18 @@ class Folding:
 
     def _suspicion(self, scrape: Sequence[Interval]) -> None:
         """Raises, confirms or drops the suspicion."""
-        failed = any([each.canary.failures or each.lost or each.canary_timed.failures for each in scrape])
-        if self._blame is not None or (self._harmless and not failed):
+        self._spare -= sum([each.canary.failures for each in scrape])
+        if self._blame is not None or (self._spare >= 0 and not any([each.lost for each in scrape])):
             return
         segments = self._segments()
         failures = sum([segment.canary.failures + segment.lost for segment in segments])
         slow = sum([segment.canary_timed.failures for segment in segments])
-        if not failures and not slow:
-            return
-        self._harmless = self._rules.slowness is None and harmless(segments, self._rules, weight=self._weight)
-        if self._harmless:
-            self._suspect = self._suspect_slow = None
-            return
         stable = stable_of(segments) if self._stable is None else self._stable
+        self._spare = self._spared(segments, stable)
+        if self._spare >= 0:
+            self._suspect = self._suspect_slow = None
+        if self._spare >= 0 or not (failures or slow):
+            return
         said = against(segments, self._rules, weight=self._weight, stable=stable)
         why = self._why(scrape, said.accusing(self._rules), segments, stable)
         if why is not None:
@@ -171,6 +185,13 @@ class Folding:
         self._suspect = (self._suspect or Suspect(at, failures)) if said.ln_failing >= LN_SUSPECT else None
         slower = said.ln_slow is not None and said.ln_slow >= LN_SUSPECT
         self._suspect_slow = (self._suspect_slow or Suspect(at, slow)) if slower else None
+
+    def _spared(self, segments: Sequence[Segment], stable: Counts) -> int:
+        """How many more failures cannot make the canary suspect; `HEARD`: nobody knows."""
+        if self._rules.slowness is not None:
+            return HEARD
+        known = (more for more in SPARE if harmless(segments, self._rules, weight=self._weight, stable=stable, more=more))
+        return next(known, HEARD)
 
     def _why(self, scrape: Sequence[Interval], accused: Sequence[Why], segments: Sequence[Segment], stable: Counts) -> Why | None:
         """What settles it at this scrape, if anything does."""

@@ -143,14 +143,24 @@ def against(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: C
     )
 
 
-def harmless(segments: Sequence[Segment], rules: Rules, *, weight: int) -> bool:
-    """No witness suspects the canary of failing, and none will until it fails again. False: they have to be heard.
+def harmless(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: Counts, more: int = 0) -> bool:
+    """No witness suspects the canary of failing, and none will until it has failed more than `more` times again. False: they have to be heard.
 
-    Slow answers are not heard here. Arguments as for `hear`.
+    True as long as no other segment begins. Whatever both arms do without failures of the canary only speaks for it, so it fails those that may
+    come at once. Slow answers are not heard here. Arguments as for `hear`.
     """
-    if weight == FULL or rules.limit is not None or any([segment.lost for segment in segments]):
+    if not segments or any([segment.lost for segment in segments]):
         return False
-    return log_odds_worse_at_most(segments, rules.tolerance, rules.noise) < min(LN_SUSPECT, rules.ln_bar)
+    last = segments[-1]
+    if weight == FULL and (last.weight != FULL or not stable.requests):
+        return False
+    told = (*segments[:-1], last + Segment(last.weight, Counts(more, more))) if more else segments
+    bar = min(LN_SUSPECT, rules.ln_bar)
+    if rules.limit is not None and log_odds_above_since(rules.limit, [each.canary for each in told], rules.noise) >= bar:
+        return False
+    if weight == FULL:
+        return _beside(told, stable, rules.tolerance, rules.noise, weight) < bar
+    return log_odds_worse_at_most(told, rules.tolerance, rules.noise) < bar
 
 
 def _over_limit(told: Sequence[Segment], rules: Rules) -> float | None:
