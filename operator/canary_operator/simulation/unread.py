@@ -1,11 +1,11 @@
 """What was scraped since the last look, folded as it comes: enough to know whether a look could decide anything. Refuses to leave a look out."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from canary_operator.analysis.counters import Interval
-from canary_operator.analysis.folding import Folding
+from canary_operator.analysis.counters import Interval, total
+from canary_operator.analysis.folding import LONGEST_COVER, Folding
 from canary_operator.analysis.incident import INCIDENT_FAILURES, INCIDENT_WINDOW, incident
 from canary_operator.analysis.odds import NOTHING, Counts, log_odds_not_worse
 from canary_operator.analysis.record import Evidence
@@ -31,6 +31,10 @@ class Unread:
         evidence = evidence_of(record)
         self.rules, self._record = rules_of(spec, record), record
         since = None if record.weight_since is None else record.weight_since.timestamp()
+        self._waiting: list[Interval] = []
+        """What is not folded yet, in order of time: nothing can come of it."""
+        self._failed = 0
+        """Failures of the canary in it."""
         self._folding = Folding(evidence, since, settled_at, self.rules, yardstick_of(record, evidence))
         for interval in recent:
             if evidence.reached is not None and interval.until > evidence.reached:
@@ -38,8 +42,17 @@ class Unread:
 
     def add(self, interval: Interval) -> None:
         """One more scrape."""
-        self._folding.look_at([interval])
-        self._folding.add([interval])
+        self._waiting.append(interval)
+        self._failed += interval.canary.failures
+        if self._failed > self._folding.spare(interval.until):
+            self._fold()
+
+    def _fold(self) -> None:
+        """What nothing could come of is counted together, but for the newest scrape, which is a part of the evidence."""
+        for interval in (*_lumps(self._waiting[:-1], self._folding.counted_as), *self._waiting[-1:]):
+            self._folding.look_at([interval])
+            self._folding.add([interval])
+        self._waiting, self._failed = [], 0
 
     @property
     def suspicious(self) -> bool:
@@ -49,16 +62,39 @@ class Unread:
     @property
     def may_rise(self) -> bool:
         """The odds for the next step are in."""
+        self._fold()
         return log_odds_not_worse(self._folding.step, self.rules.rule_out, self.rules.noise) >= LN_ADVANCE
 
     @property
     def known(self) -> Evidence:
         """All that is counted so far."""
+        self._fold()
         return self._folding.known()
 
     def record(self, known: Evidence) -> ReleaseRecord:
         """The record as an operator might have written it down that knew so much."""
         return replace(self._record, evidence=record_of(known), observed_seconds=known.covered)
+
+
+def _lumps(intervals: Iterable[Interval], counted_as: Callable[[Interval], tuple[int, bool]]) -> Iterator[Interval]:
+    """Neighbours that are counted as the same, put together; none becomes so long that it would be a gap in the samples."""
+    lump: list[Interval] = []
+    for each in intervals:
+        if lump and not (_alike(lump[0], each) and each.until - lump[0].since <= LONGEST_COVER and counted_as(lump[0]) == counted_as(each)):
+            yield _together(lump)
+            lump = []
+        lump.append(each)
+    if lump:
+        yield _together(lump)
+
+
+def _alike(one: Interval, other: Interval) -> bool:
+    return (one.target, one.canary_seen, one.stable_seen) == (other.target, other.canary_seen, other.stable_seen)
+
+
+def _together(lump: Sequence[Interval]) -> Interval:
+    canary, stable = total(each.canary for each in lump), total(each.stable for each in lump)
+    return lump[-1]._replace(since=lump[0].since, canary=canary, stable=stable)
 
 
 class Lately:
