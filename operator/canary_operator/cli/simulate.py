@@ -68,6 +68,7 @@ class _Span(click.ParamType[tuple[float, float]]):
         return span
 
 
+ENDS = {"promoted": "promoted", "rolled_back": "rolled back", "withdrawn": "withdrawn", "unfinished": "not over"}
 SHARE, SECONDS, SPAN = _Share(), _Seconds(), _Span()
 OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("-f", "--filename", required=True, metavar="FILE", help="The CanaryRelease (YAML); - reads it from the standard input."),
@@ -209,17 +210,24 @@ def _read(document: object, spec: CanaryReleaseSpec) -> Recorded:
 
 
 def _in_words(name: str, assumed: Assumed, found: Table, seed: int) -> str:
-    rows = (
-        ("promoted", f"{found.promoted:g} %"),
-        ("rolled back", f"{found.rolled_back:g} %"),
-        ("withdrawn", f"{found.withdrawn:g} %"),
-        ("not over", f"{found.unfinished:g} %"),
+    shares = {"promoted": found.promoted, "rolled_back": found.rolled_back, "withdrawn": found.withdrawn, "unfinished": found.unfinished}
+    figures = (
         ("failed requests of the canary, median", f"{found.failed_median:g}"),
         ("95 of 100 releases cost at most", f"{found.failed_most}"),
         ("minutes, median", f"{found.minutes_median:g}"),
     )
-    head = f"{name}: {found.releases:,} releases, seed {seed}; {'; '.join(assumptions(assumed))}"
-    return "\n".join((head, *(f"  {label:<38}{value:>10}" for label, value in rows)))
+    return "\n".join(
+        (
+            f"{name}: {found.releases:,} releases, seed {seed}; {'; '.join(assumptions(assumed))}",
+            *(_row(ENDS[end], f"{share:g} %") + "   {:.4g} to {:.4g} %".format(*found.within[end]) for end, share in shares.items()),
+            *(_row(label, value) for label, value in figures),
+            "Beside each share: where it lies, 95 % sure. More --runs tell it more closely.",
+        )
+    )
+
+
+def _row(label: str, value: str) -> str:
+    return f"  {label:<38}{value:>10}"
 
 
 def _document(told: Story, seed: int) -> dict[str, Any]:
