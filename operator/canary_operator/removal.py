@@ -23,14 +23,17 @@ async def remove_subsets(it: Subject, hands: Hands) -> None:
         hands.store(DESTINATION_RULE, await hands.cluster.merge_patch(DESTINATION_RULE, *name_of(it.rule), body))
 
 
-async def remove(kind: Kind, document: Document | None, hands: Hands, *, unchanged: bool = False) -> None:
-    """Deletes the object, if it is still the one that was seen; `unchanged`: only if nobody has written it since."""
+async def remove(kind: Kind, document: Document | None, hands: Hands) -> None:
+    """Deletes the object, if it is still the one that was seen and nobody has written it since.
+
+    Raises:
+        Conflict: Somebody has; the cache knows it as it is now.
+    """
     if document is None:
         return
     metadata = document["metadata"]
-    version = metadata["resourceVersion"] if unchanged else None
     try:
-        await hands.cluster.delete(kind, metadata["namespace"], metadata["name"], uid=metadata["uid"], resource_version=version)
+        await hands.cluster.delete(kind, *name_of(document), uid=metadata["uid"], resource_version=metadata["resourceVersion"])
     except NotFound:
         pass
     except Conflict:

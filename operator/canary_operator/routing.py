@@ -93,7 +93,7 @@ async def _ensure(kind: Kind, it: Subject, hands: Hands, mark: Mark, before: Doc
         written = await hands.cluster.create(kind, document)
         hands.store(kind, written)
     if await _is_orphan(it, hands):
-        await remove(kind, written, hands, unchanged=True)
+        await remove(kind, written, hands)
         raise _orphaned(kind, written)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from canary_operator.clients.errors import Conflict
-from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, VIRTUAL_SERVICE
+from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, VIRTUAL_SERVICE, Kind
 from canary_operator.observe import route_seen, subsets_seen
 from canary_operator.release.model import BARE, Disown, EnsureSubsets, EnsureWeights, RemoveRoute, RemoveSubsets, SubsetsSeen
 from canary_operator.routing import Stale
@@ -164,6 +164,21 @@ async def test_what_a_late_process_takes_over_again_is_given_back() -> None:
         await late.reach(EnsureWeights(0, mark))
     assert {key: document["spec"] for key, document in world.memory.objects.items()} == before
     assert not world.metadata("VirtualService", "reviews").get("labels")
+
+
+@pytest.mark.parametrize("kind", [VIRTUAL_SERVICE, DESTINATION_RULE], ids=["the VirtualService", "the DestinationRule"])
+async def test_what_somebody_has_edited_since_it_was_seen_is_not_deleted_unseen(kind: Kind) -> None:
+    world = World()
+    process = world.process()
+    await process.reach(EnsureSubsets("v1", "v1", process.mark(1)), EnsureWeights(0, process.mark(2)))
+    edited = world.memory.objects[kind.kind, *KEY]
+    world.memory.put(kind, {**edited, "spec": {**edited["spec"], "exportTo": ["."]}})
+    effect = RemoveRoute() if kind == VIRTUAL_SERVICE else RemoveSubsets()
+    with pytest.raises(Conflict):
+        await process.reach(effect)
+    assert world.spec(kind.kind, "reviews")["exportTo"] == ["."]
+    await process.reach(effect)
+    assert (kind.kind, *KEY) not in world.memory.objects, "now it was decided on as it is"
 
 
 async def test_what_was_left_behind_is_taken_over_by_a_namesake() -> None:
