@@ -1,0 +1,145 @@
+"""Specs that the API server refuses: what is released, how far and how fast. Each with the field that it names, and what it says to write."""
+
+import pytest
+
+from canary_operator.api.quantities import DURATION_ADVICE, SHARE_ADVICE
+from tests.cluster.specs import held, pace, preview, spec, weights
+
+LABEL_VALUE_ADVICE = "write a label value as the pods carry it"
+SERVICE_ADVICE = "write the name of a Service of this namespace"
+
+RELEASE = [
+    pytest.param(
+        spec(steps=[{"weight": 100, "hold": {"min": "10m"}}]), "spec.steps[0]", "write how long it takes in spec.bake", id="a hold at 100"
+    ),
+    pytest.param(spec(steps=[{"weight": 5, "approval": True}]), "spec.steps[0].approval", "must be of type string", id="approval: true"),
+    pytest.param(spec(steps=[{"weight": 5, "approval": "required"}]), "spec.steps[0].approval", '"Required"', id="approval in lower case"),
+    pytest.param(spec(onFailure="Abort"), "spec.onFailure", '"RollBack", "Hold"', id="an answer to failure that is none"),
+    pytest.param(spec(preview={"match": []}), "spec.preview.match", "at least 1 items", id="a preview of nothing"),
+    pytest.param(
+        preview(header="a", cookie="b", exact="c"), "spec.preview.match[0]", "exactly one of header and cookie", id="header and cookie"
+    ),
+    pytest.param(preview(exact="c"), "spec.preview.match[0]", "exactly one of header and cookie", id="neither header nor cookie"),
+    pytest.param(preview(header="a"), "spec.preview.match[0]", "exactly one of exact, prefix and regex", id="a header without a value"),
+    pytest.param(
+        preview(header="a", exact="b", prefix="c"),
+        "spec.preview.match[0]",
+        "exactly one of exact, prefix and regex",
+        id="a header with two values",
+    ),
+    pytest.param(preview(header="x_y", exact="b"), "spec.preview.match[0].header", "such as x-preview", id="a header with an underscore"),
+    pytest.param(
+        preview(cookie="a=b", exact="b"), "spec.preview.match[0].cookie", "write the name of a cookie", id="a cookie with its value"
+    ),
+    pytest.param(preview(header="a", exact="b\nc"), "spec.preview.match[0].exact", "printable characters", id="a value of two lines"),
+    pytest.param(preview(header="a", prefix=""), "spec.preview.match[0].prefix", "printable characters", id="an empty beginning"),
+    pytest.param(preview(header="a", regex=""), "spec.preview.match[0].regex", "printable characters", id="an empty expression"),
+    pytest.param(spec(mirror={"percent": 0}), "spec.mirror.percent", "greater than or equal to 1", id="a mirror of nothing"),
+    pytest.param(spec(mirror={"percent": 101}), "spec.mirror.percent", "less than or equal to 100", id="a mirror of more than all"),
+    pytest.param(spec(mirror={"hold": "0s"}), "spec.mirror.hold", "from 1s to 24h", id="a mirror of no time"),
+    pytest.param(spec(mirror={"hold": "soon"}), "spec.mirror.hold", DURATION_ADVICE, id="a mirror until some day"),
+    pytest.param(
+        spec(traffic={"attach": [{"virtualService": "reviews"}]}, mirror={}),
+        "spec",
+        "write traffic.owned or traffic.delegate",
+        id="a mirror in a user's route",
+    ),
+    pytest.param(spec(suspend="yes"), "spec.suspend", "must be of type boolean", id="suspend is a word"),
+    # what a user did; the spec; the field that the answer names; what it says to write
+    pytest.param(spec(service=None), "spec.service", "Required value", id="service is missing"),
+    pytest.param(spec(version=None), "spec.version", "Required value", id="version is missing"),
+    pytest.param(spec(service={}), "spec.service.name", "Required value", id="service has no name"),
+    pytest.param(spec(service="reviews"), "spec.service", "must be of type object", id="service is a text"),
+    pytest.param(spec(service={"name": ""}), "spec.service.name", SERVICE_ADVICE, id="service name is empty"),
+    pytest.param(spec(service={"name": "Reviews"}), "spec.service.name", SERVICE_ADVICE, id="service name has a capital"),
+    pytest.param(spec(service={"name": "shop/reviews"}), "spec.service.name", SERVICE_ADVICE, id="service name carries a namespace"),
+    pytest.param(spec(service={"name": "reviews.shop.svc"}), "spec.service.name", SERVICE_ADVICE, id="service name is a host name"),
+    pytest.param(spec(service={"name": "reviews\n"}), "spec.service.name", SERVICE_ADVICE, id="service name ends in a line break"),
+    pytest.param(spec(service={"name": "a" * 64}), "spec.service.name", "may not be more than 63", id="service name is too long"),
+    pytest.param(spec(service={"name": "a", "port": 0}), "spec.service.port", "greater than or equal to 1", id="port is zero"),
+    pytest.param(spec(service={"name": "a", "port": 65536}), "spec.service.port", "less than or equal to 65535", id="port is too high"),
+    pytest.param(spec(service={"name": "a", "port": "http"}), "spec.service.port", "must be of type integer", id="port is a name"),
+    pytest.param(spec(version=""), "spec.version", LABEL_VALUE_ADVICE, id="version is empty"),
+    pytest.param(spec(version=2), "spec.version", "must be of type string", id="version is a number without quotes"),
+    pytest.param(spec(version=1.1), "spec.version", "must be of type string", id="version is a decimal number without quotes"),
+    pytest.param(spec(version=True), "spec.version", "must be of type string", id="version is a truth value"),
+    pytest.param(spec(version="v 2"), "spec.version", LABEL_VALUE_ADVICE, id="version has a space"),
+    pytest.param(spec(version="v2-"), "spec.version", LABEL_VALUE_ADVICE, id="version ends in a dash"),
+    pytest.param(spec(version="reviews:v2"), "spec.version", LABEL_VALUE_ADVICE, id="version is an image"),
+    pytest.param(spec(version='v2"} or up{a="'), "spec.version", LABEL_VALUE_ADVICE, id="version breaks out of a query"),
+    pytest.param(spec(version="a" * 64), "spec.version", "may not be more than 63", id="version is too long"),
+    pytest.param(spec(versionLabel=""), "spec.versionLabel", "write a label key", id="version label is empty"),
+    pytest.param(spec(versionLabel="a/b/c"), "spec.versionLabel", "write a label key", id="version label has two slashes"),
+    pytest.param(
+        spec(versionLabel="pod-template-hash"), "spec.versionLabel", "that you set yourself", id="version label is the Deployment's"
+    ),
+    pytest.param(spec(stableVersion="v1!"), "spec.stableVersion", LABEL_VALUE_ADVICE, id="stable version is no label value"),
+    pytest.param(spec(bake="2"), "spec.bake", DURATION_ADVICE, id="bake has no unit"),
+    pytest.param(spec(bake=120), "spec.bake", "must be of type string", id="bake is a number of seconds"),
+    pytest.param(spec(bake="1d"), "spec.bake", DURATION_ADVICE, id="bake is in days"),
+    pytest.param(spec(bake="1.5h"), "spec.bake", DURATION_ADVICE, id="bake has a decimal point"),
+    pytest.param(spec(bake="-5m"), "spec.bake", DURATION_ADVICE, id="bake is negative"),
+    pytest.param(spec(bake=""), "spec.bake", DURATION_ADVICE, id="bake is empty"),
+    pytest.param(spec(bake="5 m"), "spec.bake", DURATION_ADVICE, id="bake has a space"),
+    pytest.param(spec(bake="1h1m1s1ms1ms"), "spec.bake", DURATION_ADVICE, id="bake has five parts"),
+    pytest.param(spec(bake="24h1ms"), "spec.bake", "bake must be from 0s to 24h", id="bake is too long"),
+    pytest.param(spec(settle="6m"), "spec.settle", "settle must be from 0s to 5m", id="settle is too long"),
+    pytest.param(spec(settle="soon"), "spec.settle", DURATION_ADVICE, id="settle is a word"),
+    pytest.param(spec(drain="61m"), "spec.drain", "drain must be from 0s to 1h", id="drain is too long"),
+    pytest.param(spec(capacity="50"), "spec.capacity", SHARE_ADVICE, id="capacity has no percent sign"),
+    pytest.param(spec(capacity=50), "spec.capacity", "must be of type string", id="capacity is a number"),
+    pytest.param(spec(capacity="101%"), "spec.capacity", SHARE_ADVICE, id="capacity is above 100 percent"),
+    pytest.param(spec(capacity="-1%"), "spec.capacity", SHARE_ADVICE, id="capacity is negative"),
+    pytest.param(spec(capacity=".5%"), "spec.capacity", SHARE_ADVICE, id="capacity begins with the decimal point"),
+    pytest.param(spec(capacity="0.12345%"), "spec.capacity", SHARE_ADVICE, id="capacity has five decimals"),
+    pytest.param(spec(steps=[]), "spec.steps", "at least 1 items", id="steps are an empty list"),
+    pytest.param(spec(steps=[5, 10]), "spec.steps[0]", "must be of type object", id="steps are bare numbers"),
+    pytest.param(spec(steps=[{"hold": {"max": "5m"}}]), "spec.steps[0].weight", "Required value", id="a step has no weight"),
+    pytest.param(weights(0), "spec.steps[0].weight", "greater than or equal to 1", id="a weight is zero"),
+    pytest.param(weights(50, 101), "spec.steps[1].weight", "less than or equal to 100", id="a weight above everything"),
+    pytest.param(weights(-5), "spec.steps[0].weight", "greater than or equal to 1", id="a weight is negative"),
+    pytest.param(weights("5%"), "spec.steps[0].weight", "must be of type integer", id="a weight is a text"),
+    pytest.param(weights(2.5), "spec.steps[0].weight", "must be of type int32", id="a weight has decimals"),
+    pytest.param(weights(10, 5), "spec.steps", "write the weights in ascending order", id="weights fall"),
+    pytest.param(weights(5, 5), "spec.steps", "each weight may stand only once", id="a weight stands twice"),
+    pytest.param(weights(*range(1, 22)), "spec.steps", "must have at most 20 items", id="too many steps"),
+    pytest.param(spec(steps=[{"weight": 5, "hold": "5m"}]), "spec.steps[0].hold", "must be of type object", id="hold is a duration"),
+    pytest.param(held(min="forever"), "spec.steps[0].hold.min", DURATION_ADVICE, id="hold.min is a word"),
+    pytest.param(held(min="25h", max="26h"), "spec.steps[0].hold.min", "hold.min must be from 0s to 24h", id="hold.min is too long"),
+    pytest.param(held(min="0s", max="0s"), "spec.steps[0].hold.max", "hold.max must be from 1s to 168h", id="hold.max is zero"),
+    pytest.param(held(max="169h"), "spec.steps[0].hold.max", "hold.max must be from 1s to 168h", id="hold.max is too long"),
+    pytest.param(held(min="3m", max="2m"), "spec.steps[0].hold", "lower min or raise max", id="hold.min is longer than hold.max"),
+    pytest.param(
+        held(max="30s"), "spec.steps[0].hold", "hold.min (1m when left out)", id="hold.max is shorter than the default of hold.min"
+    ),
+    pytest.param(held(min="2h", max="3h"), "spec", "lower min or raise deadline", id="hold.min is longer than the deadline"),
+    pytest.param(
+        spec(pace={"failureBudget": 20}, steps=[{"weight": 5}]),
+        "spec",
+        "write steps to name the weights yourself, or pace",
+        id="steps and pace",
+    ),
+    pytest.param(spec(pace={}), "spec.pace.failureBudget", "Required value", id="a pace without a price"),
+    pytest.param(pace(failureBudget=0), "spec.pace.failureBudget", "greater than or equal to 1", id="a budget of nothing"),
+    pytest.param(pace(failureBudget=1_000_001), "spec.pace.failureBudget", "less than or equal to 1000000", id="a budget without end"),
+    pytest.param(pace(failureBudget="20"), "spec.pace.failureBudget", "must be of type integer", id="a budget in quotes"),
+    pytest.param(pace(maxWeight=0), "spec.pace.maxWeight", "greater than or equal to 1", id="no weight at all"),
+    pytest.param(pace(maxWeight=100), "spec.pace.maxWeight", "less than or equal to 99", id="everything before everything"),
+    pytest.param(pace(minDuration="25h", maxDuration="30h"), "spec.pace.minDuration", "from 0s to 24h", id="pace.minDuration is too long"),
+    pytest.param(pace(minDuration="soon"), "spec.pace.minDuration", DURATION_ADVICE, id="pace.minDuration is a word"),
+    pytest.param(pace(minDuration="0s", maxDuration="59s"), "spec.pace.maxDuration", "from 1m to 720h", id="pace.maxDuration is too short"),
+    pytest.param(pace(maxDuration="721h"), "spec.pace.maxDuration", "from 1m to 720h", id="pace.maxDuration is too long"),
+    pytest.param(
+        pace(minDuration="3h"),
+        "spec.pace",
+        "lower minDuration or raise maxDuration",
+        id="pace.minDuration is longer than the whole way may be",
+    ),
+    pytest.param(
+        pace(maxDuration="4m"),
+        "spec.pace",
+        "pace.minDuration (5m when left out)",
+        id="pace.maxDuration is shorter than the default of minDuration",
+    ),
+    pytest.param(pace(approval="Required"), "spec.pace.approval", '"BeforePromotion"', id="the word of a step's approval"),
+]
