@@ -292,6 +292,8 @@ class Decision:
     """The last action that was acknowledged, after this pass."""
     verdict: str | None = None
     """The odds in words; None while nothing is judged."""
+    ln_worse: float | None = None
+    """Log of the loudest odds against the canary of the release that ran until now; None: none did."""
     inspect: bool = False
     """The next look needs what surrounds the release."""
     warnings: tuple[Because, ...] = ()

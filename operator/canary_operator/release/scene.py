@@ -223,6 +223,7 @@ class Scene:
             last_action=self.seen.last_action,
             inspect=state.state in (State.INITIALIZING, State.PROGRESSING),
             verdict=self.look.odds if running(state) else None,
+            ln_worse=self.look.verdict.testimony.loudest if running(self.state) else None,
             metrics=self.look.missing if running(state) else None,
             warnings=self._warnings(state),
         )

@@ -10,7 +10,6 @@ from canary_operator.api.record import Outcome, ReleaseRecord, State
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import CanaryReleaseStatus, PastRelease
 from canary_operator.release import reasons
-from canary_operator.release.evidence import look
 from canary_operator.simulation.adoption import adoption
 from canary_operator.simulation.assumed import HISTORY, Assumed
 from canary_operator.simulation.draws import Arrive, Draw
@@ -24,7 +23,6 @@ STABLE = "stable"
 """What the version that serves before the release is called, unless the spec names it."""
 UNFINISHED = "Unfinished"
 """The outcome of a release that had not ended when time was up."""
-RUNNING = (State.PROGRESSING, State.PROMOTING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +203,8 @@ class _Stage:
         """What the last look at a running release said; of the instant in which it was ended, the look that ended it."""
         passes, now = self.world.passes, self.world.cluster.time
         for one in takewhile(lambda one: one is passes[-1] or one.time == now, reversed(passes)):
-            if (record := one.before.release) is not None and record.state in RUNNING:
-                return look(one.spec, record, one.seen).verdict.testimony.loudest
+            if one.decision.ln_worse is not None:
+                return one.decision.ln_worse
         return None
 
     def _counts(self, revision: str) -> Counts:
