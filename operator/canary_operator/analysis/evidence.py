@@ -5,6 +5,7 @@ Refuses to choose: `verdict` says what the evidence means.
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from math import inf
 
 from canary_operator.analysis.counters import Interval, spacing
 from canary_operator.analysis.folding import Folding
@@ -52,13 +53,17 @@ def fold(  # noqa: PLR0913 - the facts of one look, each by its name
         stable: Counts of stable to judge a bake by. None: those of this release.
     """
     folding = Folding(evidence if weight == evidence.weight else start_step(evidence, weight), since, settled_at, rules, stable)
-    cut, committed = _cut(intervals), None
-    for scrape in _scrapes(intervals if since is not None else _last(intervals, cut)):
+    cut, reached = _cut(intervals), -inf if evidence.reached is None else evidence.reached
+    found = intervals if since is not None else _last(intervals, cut)
+    counted = [each for each in found if each.until <= reached]
+    if counted:
+        folding.look_at(counted)
+    committed = folding.known() if reached > cut else None
+    for scrape in _scrapes([each for each in found if each.until > reached]):
         if committed is None and scrape[0].until > cut:
             committed = folding.known()
         folding.look_at(scrape)
-        if evidence.reached is None or scrape[0].until > evidence.reached:
-            folding.add(scrape)
+        folding.add(scrape)
     now = folding.known()
     return Folded(now if committed is None else committed, now)
 

@@ -94,11 +94,14 @@ class Folding:
         """Something speaks against the canary: it is suspected, or to blame."""
         return bool(self._suspect or self._suspect_slow or self._blame)
 
-    def look_at(self, scrape: Sequence[Interval]) -> None:
-        """Remembers which targets live, also of what is counted already."""
-        for interval in scrape:
-            self._latest[interval.target] = interval
-        self._oldest = scrape[0].until - max([interval.length for interval in scrape])
+    def look_at(self, intervals: Sequence[Interval]) -> None:
+        """Remembers which targets live, also of what is counted already: one scrape or several, none before those of an earlier call."""
+        for interval in intervals:
+            known = self._latest.get(interval.target)
+            if known is None or interval.until > known.until:
+                self._latest[interval.target] = interval
+        newest = max([interval.until for interval in intervals])
+        self._oldest = newest - max([interval.length for interval in intervals if interval.until == newest])
 
     def add(self, scrape: Sequence[Interval]) -> None:
         """Counts a scrape that is new."""
