@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from canary_operator.analysis.counters import Interval, total
+from canary_operator.analysis.counters import Interval
 
 INCIDENT_WINDOW = timedelta(minutes=1)
 """The time over which stable's own failures are watched."""
@@ -18,8 +18,9 @@ def incident(recent: Sequence[Interval], base_share: float) -> bool:
         recent: Intervals; those that end in the last minute of them are counted.
         base_share: Stable's failing share before the release, 0 to 1.
     """
-    newest = max((interval.until for interval in recent), default=0.0)
-    stable = total(interval.stable for interval in recent if interval.until > newest - INCIDENT_WINDOW.total_seconds())
-    if stable.requests < INCIDENT_REQUESTS or stable.failures < INCIDENT_FAILURES:
+    since = max([interval.until for interval in recent], default=0.0) - INCIDENT_WINDOW.total_seconds()
+    failures = sum([interval.stable.failures for interval in recent if interval.until > since])
+    if failures < INCIDENT_FAILURES:
         return False
-    return stable.failures / stable.requests > base_share + INCIDENT_RISE
+    requests = sum([interval.stable.requests for interval in recent if interval.until > since])
+    return requests >= INCIDENT_REQUESTS and failures / requests > base_share + INCIDENT_RISE

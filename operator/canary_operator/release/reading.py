@@ -89,6 +89,8 @@ class _Counted:
     spacing: float | None
     newest: float
     """Time of the newest sample of the proxies, Unix seconds; 0: there is none."""
+    workloads: frozenset[str | None]
+    """All that have a series."""
 
 
 @remembered(RECENT)
@@ -96,7 +98,8 @@ def _counted(answer: Samples, how: _How) -> _Counted:
     samples = counted_by(how.reporter, answer, how.stable)
     found = intervals(samples, canary=how.canary, stable=how.stable, failing=how.failing, slow_above=how.slow_above)
     newest = max((series.points[-1].time for series in samples.series if "destination_workload" in series.labels), default=0.0)
-    return _Counted(samples, found, spacing(found), newest)
+    workloads = frozenset(series.labels.get("destination_workload") for series in samples.series)
+    return _Counted(samples, found, spacing(found), newest, workloads)
 
 
 def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answer: Samples) -> Reading:
@@ -114,13 +117,13 @@ def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answ
     if age > allowed:
         words = f"the newest sample in Prometheus is {age:.0f} s old, so nothing is known of the present"
         missing = Because(reasons.METRICS_UNAVAILABLE, words)
-    elif state.weight != FULL and not _has_series(counted.samples, stable):
+    elif state.weight != FULL and not stable & counted.workloads:
         words = f"Prometheus has no series of stable, so the canary cannot be compared: {_of(stable)} is empty"
         missing = Because(reasons.METRICS_UNAVAILABLE, words)
     elif latency and (unknown := cannot_tell(counted.samples, latency.threshold)):
         missing = Because(reasons.LATENCY_UNKNOWN, unknown)
     unseen = None
-    if state.weight and not _has_series(counted.samples, canary):
+    if state.weight and not canary & counted.workloads:
         unseen = f"Prometheus has no series of the canary: {_of(canary)} is empty"
     stale_in = None if missing else timedelta(seconds=allowed - age + 0.001)
     return _since_made(spec, seen, Reading(counted.found, missing, stale_in, counted.newest, unseen))
@@ -150,10 +153,6 @@ def _arms(state: ReleaseRecord, seen: Observation) -> tuple[frozenset[str], froz
     versions = seen.versions or {}
     canary, stable = (versions.get(text.rpartition("@")[0]) if text else None for text in (state.to, state.from_))
     return frozenset(canary.workloads if canary else ()), frozenset(stable.workloads if stable else ())
-
-
-def _has_series(samples: Samples, workloads: frozenset[str]) -> bool:
-    return any(series.labels.get("destination_workload") in workloads for series in samples.series)
 
 
 def _of(workloads: frozenset[str]) -> str:
