@@ -155,12 +155,12 @@ def look(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Lo
     valid_for = min((span for span in (reading.stale_in, patience) if span is not None), default=None)
     over, tempo = lasted >= INCIDENT_PATIENCE, measured(found, spec.settle.total_seconds()) if spec.pace else None
     hearing = hear(spec, state, seen, stored.rows, settled_at=settled_at, scraped=reading.newest)
-    committed, missing = replace(folded.committed, rows=hearing.rows), reading.missing or hearing.unknown
+    same = folded.committed.rows == hearing.rows
     return Look(
-        committed,
+        folded.committed if same else replace(folded.committed, rows=hearing.rows),
         folded.now,
         verdict,
-        missing,
+        reading.missing or hearing.unknown,
         base,
         since,
         over,

@@ -84,8 +84,10 @@ def hear(  # noqa: PLR0913 - the facts of one look, each by its name
         settled_at: When the present weight was served everywhere, Unix seconds. None: not yet.
         scraped: Time of the newest sample of the proxies, Unix seconds: so far Prometheus is known to scrape. None: unknown.
     """
+    if not spec.analysis.queries:
+        return Hearing()
     since = state.weight_since.timestamp() if state.weight and state.weight_since else None
-    if spec.analysis.queries and _nobody_serves(state, seen):
+    if _nobody_serves(state, seen):
         words = f"no workload of {state.to} is known, so its queries cannot be asked"
         return Hearing(rows, unknown=Because(reasons.METRICS_UNAVAILABLE, words))
     kept: list[Row] = []
