@@ -6,7 +6,6 @@ import pytest
 
 from tools import custom_resource, generate
 
-
 # That the files are fresh is asked by `make check` itself: playing what docs/simulate.md shows takes a while.
 
 
