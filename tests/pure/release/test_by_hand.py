@@ -12,8 +12,7 @@ import pytest
 
 from canary_operator.reconcile import as_json
 from canary_operator.simulation.objects import as_stored
-from tests.pure.release import tales
-from tests.pure.release.tales import Story
+from tests.pure.release.tales import Story, people, verdicts
 
 TOLERANCE, RULE_OUT = 0.001, 0.01
 """`errors.tolerance` and `errors.ruleOut` when they are left out."""
@@ -120,15 +119,15 @@ def told(status: Status) -> Iterator[Told]:
 
 
 CHOSEN = (
-    tales.good_release,
-    tales.twenty_percent_fail,
-    tales.every_request_fails,
-    tales.failures_begin_late,
-    tales.approval_is_awaited_and_the_canary_fails,
-    tales.operator_restarts_mid_step,
-    tales.prometheus_outage,
-    tales.skipped_by_hand_without_prometheus,
-    tales.no_traffic,
+    verdicts.good_release,
+    verdicts.twenty_percent_fail,
+    verdicts.every_request_fails,
+    verdicts.failures_begin_late,
+    people.approval_is_awaited_and_the_canary_fails,
+    verdicts.operator_restarts_mid_step,
+    verdicts.prometheus_outage,
+    people.skipped_by_hand_without_prometheus,
+    verdicts.no_traffic,
 )
 
 

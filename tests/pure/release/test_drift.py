@@ -11,7 +11,7 @@ from canary_operator.release.drift import MOST_CORRECTIONS, REST_SPACING, RISE_S
 from canary_operator.release.model import Announce, Mark
 from canary_operator.simulation.objects import OPERATOR, PERSON
 from tests.builders import LONG_AGO, NOW, UID, Situation, labels, release, weights
-from tests.pure.release.tales import attached, drift_fight
+from tests.pure.release.tales.routes import attached, drift_fight
 
 RUNNING = release().at_step(2, since=60)
 FOUGHT = RUNNING.recorded(drifts=MOST_CORRECTIONS)
