@@ -15,8 +15,9 @@ from lab import Lab
 from lab.load import Load
 from lab.operator import Operator
 from lab.waiting import until
-from tests.mesh.article import MISTAKES, Mistake, Place
+from tests.mesh.article import MISTAKES, Mistake
 from tests.mesh.blocked import page
+from tests.mesh.place import Place
 
 GOING_ON = ("Stable", "Progressing", "Waiting")
 
