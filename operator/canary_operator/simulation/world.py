@@ -213,11 +213,14 @@ class World(Stage):
 
     def _catch_up(self) -> None:
         """What the operator has left out stands in its record, as far as nothing came of it; the rest is asked for."""
-        resource, record = self.cluster.now.resource, self.quiet and self.quiet.unwritten(hidden=self.prometheus.hides(self.cluster.time))
-        if record and resource and resource.status and self._ask:
-            status = replace(resource.status, release=record)
-            self.cluster.now = replace(self.cluster.now, resource=replace(resource, status=as_stored(status)))
-            self._ask = replace(self._ask, since=asked_since(record, moment(self.cluster.time)))
+        resource = self.cluster.now.resource
+        if self.quiet and self._ask and resource and resource.status:
+            record = self.quiet.unwritten(hidden=self.prometheus.hides(self.cluster.time))
+            if record:
+                resource = replace(resource, status=as_stored(replace(resource.status, release=record)))
+                self.cluster.now = replace(self.cluster.now, resource=resource)
+            # It would have asked again since its last look, and no further back than what is stored.
+            self._ask = replace(self._ask, since=asked_since(resource.record, moment(self.cluster.time)))
         self._query()
 
     def _want(self, ask: Ask | None) -> None:

@@ -72,6 +72,9 @@ TWICE = Assumed(rate=3.0, stable_fails=0.2, canary_fails=0.05, fails_from_weight
             PATIENT, Assumed(canary_fails=1.0, fails_from=700.0, stable_fails=0.02), "0", id="a canary that is plainly down all at once"
         ),
         pytest.param(PATIENT, Assumed(rate=0.1), "0", id="a release whose time is up"),
+        pytest.param(
+            PATIENT, Assumed(rate=0.1, stable_fails=0.0, scrape=10.0, reaction=0.3), "1", id="time that is up just when a sample is hidden"
+        ),
         pytest.param(GATED, HIDDEN, "42", id="a sample that was hidden when the release began"),
         pytest.param(ONLY_WITH_DATA, RARE, "38", id="a quarter of an hour of scrapes without a look, by five proxies"),
         pytest.param(PATIENT, replace(RARE, canary_fails=None), "18", id="so long that nothing is written, where a look has to"),
