@@ -24,8 +24,9 @@ LONGEST_COVER = 120.0
 CONFIRMING = 0.9
 """So much of an interval must lie after the suspicion for its failures to confirm it."""
 SPARE = (8, 0)
-"""So many failures ahead it is worth knowing that they cannot make the canary suspect."""
+"""So many failures more are tried, one number after the other, to know whether they could make the canary suspect."""
 HEARD = -1
+"""Nothing of the kind is known: the next scrape is heard."""
 LARGEST_STRETCH = 3.0
 """The first scrape after a write shows only a part of the time between two; at most a third is taken for the whole."""
 

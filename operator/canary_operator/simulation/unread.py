@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from canary_operator.analysis.counters import Interval, total
+from canary_operator.analysis.counters import Interval
 from canary_operator.analysis.folding import LONGEST_COVER, Folding
 from canary_operator.analysis.incident import INCIDENT_FAILURES, INCIDENT_WINDOW, incident
 from canary_operator.analysis.odds import NOTHING, Counts, log_odds_not_worse
@@ -93,8 +93,12 @@ def _alike(one: Interval, other: Interval) -> bool:
 
 
 def _together(lump: Sequence[Interval]) -> Interval:
-    canary, stable = total(each.canary for each in lump), total(each.stable for each in lump)
-    return lump[-1]._replace(since=lump[0].since, canary=canary, stable=stable)
+    canary, stable = [each.canary for each in lump], [each.stable for each in lump]
+    return lump[-1]._replace(since=lump[0].since, canary=_sum(canary), stable=_sum(stable))
+
+
+def _sum(counts: Sequence[Counts]) -> Counts:
+    return Counts(sum([each.requests for each in counts]), sum([each.failures for each in counts]))
 
 
 class Lately:
