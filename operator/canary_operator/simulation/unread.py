@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from canary_operator.analysis.counters import Interval
+from canary_operator.analysis.counters import Interval, total
 from canary_operator.analysis.folding import LONGEST_COVER, Folding
 from canary_operator.analysis.incident import INCIDENT_FAILURES, INCIDENT_WINDOW, incident
 from canary_operator.analysis.odds import NOTHING, Counts, log_odds_not_worse
@@ -33,8 +33,6 @@ class Unread:
         since = None if record.weight_since is None else record.weight_since.timestamp()
         self._waiting: list[Interval] = []
         """What is not folded yet, in order of time: nothing can come of it."""
-        self._failed = 0
-        """Failures of the canary in it."""
         self._folding = Folding(evidence, since, settled_at, self.rules, yardstick_of(record, evidence))
         for interval in recent:
             if evidence.reached is not None and interval.until > evidence.reached:
@@ -43,8 +41,7 @@ class Unread:
     def add(self, interval: Interval) -> None:
         """One more scrape."""
         self._waiting.append(interval)
-        self._failed += interval.canary.failures
-        if self._failed > self._folding.spare(interval.until):
+        if sum([each.canary.failures for each in self._waiting]) > self._folding.spare(interval.until):
             self._fold()
 
     def _fold(self) -> None:
@@ -52,7 +49,7 @@ class Unread:
         for interval in (*_lumps(self._waiting[:-1], self._folding.counted_as), *self._waiting[-1:]):
             self._folding.look_at([interval])
             self._folding.add([interval])
-        self._waiting, self._failed = [], 0
+        self._waiting = []
 
     @property
     def suspicious(self) -> bool:
@@ -93,12 +90,8 @@ def _alike(one: Interval, other: Interval) -> bool:
 
 
 def _together(lump: Sequence[Interval]) -> Interval:
-    canary, stable = [each.canary for each in lump], [each.stable for each in lump]
-    return lump[-1]._replace(since=lump[0].since, canary=_sum(canary), stable=_sum(stable))
-
-
-def _sum(counts: Sequence[Counts]) -> Counts:
-    return Counts(sum([each.requests for each in counts]), sum([each.failures for each in counts]))
+    canary, stable = total(each.canary for each in lump), total(each.stable for each in lump)
+    return lump[-1]._replace(since=lump[0].since, canary=canary, stable=stable)
 
 
 class Lately:
