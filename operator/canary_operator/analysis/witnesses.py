@@ -154,7 +154,7 @@ def harmless(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: 
     last = segments[-1]
     if weight == FULL and (last.weight != FULL or not stable.requests):
         return False
-    told = (*segments[:-1], last + Segment(last.weight, Counts(more, more))) if more else segments
+    told = (*segments[:-1], last + Segment(last.weight, Counts(more, more)))
     bar = min(LN_SUSPECT, rules.ln_bar)
     if rules.limit is not None and log_odds_above_since(rules.limit, [each.canary for each in told], rules.noise) >= bar:
         return False
