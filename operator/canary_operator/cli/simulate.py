@@ -69,6 +69,7 @@ class _Span(click.ParamType[tuple[float, float]]):
 
 
 ENDS = {"promoted": "promoted", "rolled_back": "rolled back", "withdrawn": "withdrawn", "unfinished": "not over"}
+"""What each share of a table is called."""
 SHARE, SECONDS, SPAN = _Share(), _Seconds(), _Span()
 OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("-f", "--filename", required=True, metavar="FILE", help="The CanaryRelease (YAML); - reads it from the standard input."),
@@ -210,7 +211,6 @@ def _read(document: object, spec: CanaryReleaseSpec) -> Recorded:
 
 
 def _in_words(name: str, assumed: Assumed, found: Table, seed: int) -> str:
-    shares = {"promoted": found.promoted, "rolled_back": found.rolled_back, "withdrawn": found.withdrawn, "unfinished": found.unfinished}
     figures = (
         ("failed requests of the canary, median", f"{found.failed_median:g}"),
         ("95 of 100 releases cost at most", f"{found.failed_most}"),
@@ -219,7 +219,10 @@ def _in_words(name: str, assumed: Assumed, found: Table, seed: int) -> str:
     return "\n".join(
         (
             f"{name}: {found.releases:,} releases, seed {seed}; {'; '.join(assumptions(assumed))}",
-            *(_row(ENDS[end], f"{share:g} %") + "   {:.4g} to {:.4g} %".format(*found.within[end]) for end, share in shares.items()),
+            *(
+                _row(label, f"{getattr(found, end):g} %") + "   {:.4g} to {:.4g} %".format(*found.within[end])
+                for end, label in ENDS.items()
+            ),
             *(_row(label, value) for label, value in figures),
             "Beside each share: where it lies, 95 % sure. More --runs tell it more closely.",
         )

@@ -8,6 +8,9 @@ from canary_operator.analysis.bounds import at_most
 from canary_operator.api.record import Outcome
 from canary_operator.simulation.play import UNFINISHED, Played
 
+EACH_WAY = 0.975
+"""Of 100 bounds 97.5 hold, so of 100 pairs of them 95 do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -29,10 +32,6 @@ class Table:
     """Until the end of the release was decided."""
     within: dict[str, tuple[float, float]]
     """For each of the four shares the percentages between which it lies, were all releases of this kind played: in 95 of 100 tables."""
-
-
-EACH_WAY = 0.975
-"""Of 100 bounds 97.5 hold, so of 100 pairs of them 95 do."""
 
 
 def table(played: Sequence[Played]) -> Table:
