@@ -58,7 +58,7 @@ def fold(  # noqa: PLR0913 - the facts of one look, each by its name
     counted = [each for each in found if each.until <= reached]
     if counted:
         folding.look_at(counted)
-    committed = folding.known() if reached > cut else None
+    committed: Evidence | None = None
     for scrape in _scrapes([each for each in found if each.until > reached]):
         if committed is None and scrape[0].until > cut:
             committed = folding.known()
