@@ -182,7 +182,9 @@ def test_the_picture_is_well_formed_and_needs_nothing_from_outside(tmp_path: Pat
         pytest.param(RELEASE, ("--scrape", "0s"), "--scrape: must be 1s or more", id="no scrape interval"),
         pytest.param(RELEASE, ("--canary-slow", "5%"), "--canary-slow: spec.analysis.latency is not set", id="latency is not judged"),
         pytest.param(RELEASE, ("--runs", "3", "--svg", "x.svg"), "--svg draws one release", id="a picture of many"),
-        pytest.param(RELEASE, ("--record", "missing.json"), "No such file", id="a recording that is not there"),
+        pytest.param(
+            RELEASE, ("--record", "missing.json"), "simulate: missing.json: No such file or directory", id="a recording that is not there"
+        ),
     ],
 )
 def test_wrong_input_ends_with_2_and_says_what_to_write(text: str, options: tuple[str, ...], said: str) -> None:

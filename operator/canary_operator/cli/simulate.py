@@ -112,7 +112,10 @@ def simulate(**given: Any) -> None:
     """
     try:
         _simulate(**given)
-    except (WrongFile, NoRecording, OSError) as error:
+    except OSError as error:
+        click.echo(f"simulate: {f'{error.filename}: {error.strerror}' if error.filename else error}", err=True)
+        sys.exit(WRONG_INPUT)
+    except (WrongFile, NoRecording) as error:
         click.echo(f"simulate: {error}", err=True)
         sys.exit(WRONG_INPUT)
     except (Interrupted, KeyboardInterrupt):
