@@ -10,26 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-GRPC_CODES: Mapping[str, int] = {
-    "OK": 0,
-    "Canceled": 1,
-    "Unknown": 2,
-    "InvalidArgument": 3,
-    "DeadlineExceeded": 4,
-    "NotFound": 5,
-    "AlreadyExists": 6,
-    "PermissionDenied": 7,
-    "ResourceExhausted": 8,
-    "FailedPrecondition": 9,
-    "Aborted": 10,
-    "OutOfRange": 11,
-    "Unimplemented": 12,
-    "Internal": 13,
-    "Unavailable": 14,
-    "DataLoss": 15,
-    "Unauthenticated": 16,
-}
-"""The names a CanaryRelease may use, with the numbers Envoy reports."""
+from canary_operator.api.analysis import GrpcCode
+
+GRPC_CODES: Mapping[str, int] = {str(code): number for number, code in enumerate(GrpcCode, start=1)}
+"""The names a CanaryRelease may use, with the numbers Envoy reports: the enumeration has gRPC's order, and leaves out OK, which is 0."""
 
 
 _NOBODY = frozenset({"UH", "NC", "NR", "UO", "UF", "NFCF"})

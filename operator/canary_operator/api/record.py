@@ -25,6 +25,8 @@ Time = Annotated[datetime, PlainSerializer(format_time, return_type=str)]
 ExactTime = Annotated[datetime, PlainSerializer(format_exact_time, return_type=str)]
 
 
+MAX_SEGMENTS = 256
+"""Segments of the evidence that status holds."""
 LONGEST_MESSAGE = 1024
 """Characters of a message that status keeps."""
 
@@ -161,8 +163,8 @@ class QueryRecord:
 class EvidenceRecord:
     """All counts of the release so far. Every verdict can be recomputed from it by hand."""
 
-    segments: Annotated[tuple[EvidenceSegment, ...], Field(max_length=256)] = ()
-    """Oldest first; a new one at each weight, and after 5, 10, 20, 40... minutes of a step."""
+    segments: Annotated[tuple[EvidenceSegment, ...], Field(max_length=MAX_SEGMENTS)] = ()
+    """Oldest first; a new one at each weight, and after 5, 10, 20, 40... minutes of a step. Of more the oldest are merged."""
     opened: int = 0
     """How many of the last segments belong to the present step."""
     canary: Tally = Tally()

@@ -7,12 +7,12 @@ from canary_operator.analysis.baseline import as_counted, baseline
 from canary_operator.analysis.beat import Beat, beat
 from canary_operator.analysis.counters import Interval
 from canary_operator.analysis.evidence import fold
-from canary_operator.analysis.odds import Counts
+from canary_operator.analysis.odds import NOTHING, Counts
 from canary_operator.analysis.record import Evidence
 from canary_operator.analysis.remembering import remembered
 from canary_operator.analysis.sentence import sentence
 from canary_operator.analysis.verdict import Verdict, Word, incident, judge, judge_bake, odds_text
-from canary_operator.analysis.witnesses import FULL, Rules, Slowness, Why, stable_of
+from canary_operator.analysis.witnesses import FULL, Rules, Slowness, Testimony, Why, stable_of
 from canary_operator.api.record import BaselineRecord
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import ReleaseRecord, State
@@ -24,6 +24,8 @@ from canary_operator.release.queries import Hearing, hear
 from canary_operator.release.reading import RECENT, read
 from canary_operator.release.record import baseline_of, baseline_record, evidence_of
 
+LONGEST_FAULT = 300
+"""Characters of an exception that status repeats."""
 INCIDENT_PATIENCE = timedelta(minutes=3)
 """For so long stable may fail far more than before the release until the release is withdrawn (analysis.md 4.5)."""
 
@@ -127,7 +129,27 @@ def rules_of(spec: CanaryReleaseSpec, state: ReleaseRecord) -> Rules:
 
 
 def look(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Look:
-    """Folds the newest samples into the stored evidence and judges. Nothing running: nothing is folded."""
+    """Folds the newest samples into the stored evidence and judges. Nothing running: nothing is folded.
+
+    Never raises: what takes traffic back must not depend on the evidence. A fault of this program leaves the evidence as it is stored, no
+    weight rises on it, and `missing` tells of it.
+    """
+    try:
+        return _judged(spec, state, seen)
+    except Exception as error:  # noqa: BLE001  (whatever it is, an abort, a rollback and a deletion go on)
+        return _unjudged(state, error)
+
+
+def _unjudged(state: ReleaseRecord, error: Exception) -> Look:
+    stored, words = evidence_of(state), " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_FAULT]
+    missing = Because(
+        reasons.ANALYSIS_FAILED, f"the samples cannot be judged, by a fault in the operator, so no weight rises; please report it: {words}"
+    )
+    verdict = Verdict(Word.GATHERING, Testimony(), 0.0, missing.message, None, Rules(), NOTHING, stored)
+    return Look(stored, stored, verdict, missing, state.baseline, state.incident_since)
+
+
+def _judged(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Look:
     rules, stored = rules_of(spec, state), evidence_of(state)
     if state.state not in (State.PROGRESSING, State.PROMOTING):
         return Look(stored, stored, judge(stored, rules), None, state.baseline, None)

@@ -17,6 +17,7 @@ SUSPENDED = "Suspended"
 PAUSED = "Paused"
 MIRRORING = "Mirroring"
 METRICS_UNAVAILABLE = "MetricsUnavailable"
+ANALYSIS_FAILED = "AnalysisFailed"
 GATHERING = "Gathering"
 SUSPECT = "Suspect"
 STEP_PASSED = "StepPassed"
@@ -89,6 +90,10 @@ MEANING: dict[str, tuple[str, str]] = {
     METRICS_UNAVAILABLE: (
         "Prometheus gives no usable samples, so the weight does not move.",
         "Mend Prometheus or the telemetry, as the message says.",
+    ),
+    ANALYSIS_FAILED: (
+        "The operator cannot judge the samples, by a fault of its own. No weight rises; aborts, rollbacks for lost pods and deletions go on.",
+        "Report the message. Until it is mended: `kubectl canary abort NAME`, or `kubectl canary skip NAME` when you know that the version is good.",
     ),
     GATHERING: ("The evidence is neither good nor bad enough yet.", "Wait."),
     SUSPECT: ("The canary more likely fails more often than not; it gets no more traffic for now.", "Look at the canary's errors."),

@@ -1,5 +1,6 @@
 """Evidence as it is stored in status and as it is judged: the same values in two shapes."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -7,7 +8,16 @@ from canary_operator.analysis.baseline import Baseline
 from canary_operator.analysis.odds import Counts, Segment
 from canary_operator.analysis.queries import Row
 from canary_operator.analysis.record import Evidence, Suspect
-from canary_operator.api.record import BaselineRecord, EvidenceRecord, EvidenceSegment, QueryRecord, ReleaseRecord, SuspectMark, Tally
+from canary_operator.api.record import (
+    MAX_SEGMENTS,
+    BaselineRecord,
+    EvidenceRecord,
+    EvidenceSegment,
+    QueryRecord,
+    ReleaseRecord,
+    SuspectMark,
+    Tally,
+)
 
 
 def _tally(counts: Counts, timed: Counts) -> Tally:
@@ -92,10 +102,25 @@ def _recorded(segment: Segment) -> EvidenceSegment:
     )
 
 
+def _bounded(segments: tuple[Segment, ...], opened: int) -> tuple[Segment, ...]:
+    """As many segments as status may hold: of those of earlier steps, the oldest neighbours of one weight are merged, else the two oldest.
+
+    Merged, a start of the failures between the two is no longer told apart; what was counted stays. Two of different weights keep the larger,
+    at which the same failures prove less.
+    """
+    while len(segments) > MAX_SEGMENTS:
+        earlier = range(max(1, len(segments) - opened - 1))
+        at = next((each for each in earlier if segments[each].weight == segments[each + 1].weight), 0)
+        heavier = max(segments[at], segments[at + 1], key=lambda each: each.weight)
+        merged = replace(segments[at] + segments[at + 1], weight=heavier.weight)
+        segments = (*segments[:at], merged, *segments[at + 2 :])
+    return segments
+
+
 def record_of(evidence: Evidence) -> EvidenceRecord:
     """Evidence in the shape of status. What a blame rests on is recomputed from the samples after `reached`, so it is not stored."""
     return EvidenceRecord(
-        segments=tuple(_recorded(each) for each in evidence.segments),
+        segments=tuple(_recorded(each) for each in _bounded(evidence.segments, evidence.opened)),
         opened=evidence.opened,
         canary=_tally(evidence.settled_canary, evidence.settled_canary_timed),
         stable=_tally(evidence.settled_stable, evidence.settled_stable_timed),

@@ -41,6 +41,8 @@ class Promote:
 
 
 Brake = Callable[[Scene], Hold | None]
+_TO_BE_MENDED = frozenset((reasons.LATENCY_UNKNOWN, reasons.QUERY_INVALID, reasons.ANALYSIS_FAILED))
+"""Reasons for which no samples are accepted that do not go by themselves."""
 LONGEST_WAIT = timedelta(minutes=5)
 """A release that is so old does not wait for a good moment any more: a busy operator may miss one after the other."""
 
@@ -87,7 +89,7 @@ def unproven(scene: Scene) -> Hold | None:
     """The present step is not passed: evidence or time is missing."""
     if not scene.state.step or scene.passed:
         return None
-    return Hold(Because(scene.look.reason, _with_reasoning(scene, scene.look.told)))
+    return Hold(Because(scene.look.reason, _with_reasoning(scene, scene.look.told)), _phase(scene.look.reason))
 
 
 def too_dear(scene: Scene) -> Hold | None:
@@ -141,7 +143,7 @@ def blind(scene: Scene) -> Hold | None:
     missing = scene.look.missing
     if missing is None or scene.by_hand:
         return None
-    return Hold(missing, "Blocked" if missing.reason in (reasons.LATENCY_UNKNOWN, reasons.QUERY_INVALID) else None)
+    return Hold(missing, _phase(missing.reason))
 
 
 def unapproved(scene: Scene) -> Hold | None:
@@ -190,6 +192,10 @@ HANDBRAKES: tuple[Brake, ...] = (frozen, suspended, paused)
 def first(brakes: tuple[Brake, ...], scene: Scene) -> Hold | None:
     """The first that stands in the way."""
     return next((hold for brake in brakes if (hold := brake(scene))), None)
+
+
+def _phase(reason: str) -> str | None:
+    return "Blocked" if reason in _TO_BE_MENDED else None
 
 
 def _stands(scene: Scene) -> str:

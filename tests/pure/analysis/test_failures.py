@@ -64,5 +64,5 @@ def test_the_names_of_a_canary_release_are_the_default_numbers():
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="'Oops' is not one of the gRPC codes OK, Canceled"):
+    with pytest.raises(ValueError, match="'Oops' is not one of the gRPC codes Cancelled, Unknown"):
         FailureCodes.from_names([], ["Oops"])
