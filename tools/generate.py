@@ -13,12 +13,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "operator")]  # this tree, installed or not
 
 from tools.custom_resource import definition_file  # noqa: E402
+from tools.outcomes import outcomes_file  # noqa: E402
 from tools.reference import reference_file  # noqa: E402
 from tools.runbook import runbook_file, states_file  # noqa: E402
 from tools.simulated import picture, picture_paths, simulated_page  # noqa: E402
 
 FILES: Mapping[str, Callable[[], str]] = {
     "crds/canaryreleases.yaml": definition_file,
+    "docs/outcomes.md": outcomes_file,
     "docs/reference.md": reference_file,
     "docs/runbook.md": runbook_file,
     "docs/states.md": states_file,

@@ -22,6 +22,10 @@ class Baseline:
     """How clumpy its failures are, 1 or more: so many count as one."""
     slow_noise: float = 1.0
     """The same of its slow answers."""
+    given_up: int = 0
+    """Requests to it that callers gave up, beside those in `stable`."""
+    given_up_noise: float = 1.0
+    """How clumpy these are, 1 or more."""
 
     @property
     def share(self) -> float:
@@ -45,6 +49,8 @@ def baseline(found: Sequence[Interval]) -> Baseline | None:
         sum(each.lost for each in found),
         noise(found, lambda each: each.stable),
         noise(found, lambda each: each.stable_timed),
+        sum(each.stable_given_up for each in found),
+        noise(found, lambda each: Counts(each.stable.requests + each.stable_given_up, each.stable_given_up)),
     )
 
 

@@ -4,13 +4,13 @@ Own differences per series, instead of `rate()` and `increase()`: no failure is 
 count keeps the time span it belongs to. Refuses to judge; knows nothing of weights, steps or odds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 from math import isinf, nan
 from statistics import median
 from typing import NamedTuple
 
-from canary_operator.analysis.failures import FailureCodes, Outcome
+from canary_operator.analysis.failures import STATUS, FailureCodes, Outcome, untold_label
 from canary_operator.analysis.odds import NOTHING, Counts
 from canary_operator.analysis.promql import NOWHERE, REPORTERS
 from canary_operator.analysis.samples import Samples, Series
@@ -41,6 +41,10 @@ class Interval(NamedTuple):
     canary_timed: Counts = NOTHING
     """Answers of the canary whose time is known, and those of them that were slow. Nothing unless latency is judged."""
     stable_timed: Counts = NOTHING
+    """The same of stable."""
+    canary_given_up: int = 0
+    """Requests to the canary that their callers ended before the answer was complete; not among `canary`."""
+    stable_given_up: int = 0
     """The same of stable."""
 
     @property
@@ -81,17 +85,38 @@ def intervals(
             what it has counted, and learns from the rest which targets live.
     """
     targets: dict[str, list[Series]] = {}
-    known = {*canary, *stable, NOWHERE}
+    known, outcome = {*canary, *stable, NOWHERE}, partial(failing.outcome, statuses=tells_statuses(samples))
     for series in samples.series:
         if series.labels.get("destination_workload") in known:
             targets.setdefault(_target(series.labels), []).append(series)
     found = (
         interval
         for target, members in targets.items()
-        for interval in _of_target(target, members, canary, failing, slow_above)
+        for interval in _of_target(target, members, canary, outcome, slow_above)
         if since is None or interval.until > since
     )
     return tuple(sorted(found, key=lambda interval: (interval.until, interval.target)))
+
+
+def tells_statuses(samples: Samples) -> bool:
+    """Some series carries the number of a gRPC status, so the label was not removed from all."""
+    return any(STATUS in series.labels for series in samples.series)
+
+
+def untold(samples: Samples, workloads: frozenset[str], failing: FailureCodes) -> frozenset[str]:
+    """The labels that are missing, so that nobody can tell how some of the requests to these workloads ended; empty: all can be told.
+
+    A series that does not grow says nothing of the present.
+    """
+    statuses = tells_statuses(samples)
+    return frozenset(
+        untold_label(series.labels)
+        for series in samples.series
+        if series.labels.get("destination_workload") in workloads
+        and "le" not in series.labels
+        and (len(series.points) == 1 or series.points[-1].value != series.points[0].value)
+        and failing.outcome(series.labels, statuses=statuses) is Outcome.UNTOLD
+    )
 
 
 def counted_by(reporter: str, samples: Samples, stable: frozenset[str]) -> Samples:
@@ -127,10 +152,10 @@ def _target_text(*values: str) -> str:
 class _Arm:
     """What one arm of one target did, by the number of the scrape."""
 
-    __slots__ = ("failures", "requests", "seen", "slow", "timed")
+    __slots__ = ("failures", "given_up", "requests", "seen", "slow", "timed")
 
     def __init__(self, scrapes: int) -> None:
-        self.requests, self.failures = [0] * scrapes, [0] * scrapes
+        self.requests, self.failures, self.given_up = [0] * scrapes, [0] * scrapes, [0] * scrapes
         self.timed: list[int] | None = None
         """None: no answer is timed."""
         self.slow: list[int] = []
@@ -146,7 +171,7 @@ class _Arm:
 
 
 def _of_target(
-    target: str, members: Sequence[Series], canary: frozenset[str], failing: FailureCodes, slow_above: float | None
+    target: str, members: Sequence[Series], canary: frozenset[str], told: Callable[[Mapping[str, str]], Outcome], slow_above: float | None
 ) -> Iterable[Interval]:
     times = sorted({point.time for series in members for point in series.points})
     scrapes = {time: scrape for scrape, time in enumerate(times)}
@@ -155,11 +180,11 @@ def _of_target(
     for series in members:
         workload = series.labels["destination_workload"]
         arm = nobody if workload == NOWHERE else ours if workload in canary else theirs
-        outcome = failing.outcome(series.labels)
+        outcome = told(series.labels)
         if "le" in series.labels:
             if outcome is Outcome.SUCCEEDED and _without_bound(series.labels) in timed:
                 _add_times(series, arm, scrapes, slow_above)
-        elif workload != NOWHERE or failing.found_nobody(series.labels):
+        elif workload != NOWHERE or FailureCodes.found_nobody(series.labels):
             _add(series, arm, scrapes, outcome)
     for scrape in range(1, len(times)):  # The first scrape of a target is its baseline: what it adds is left out.
         yield Interval(
@@ -173,6 +198,8 @@ def _of_target(
             lost=nobody.failures[scrape],
             canary_timed=ours.times(scrape),
             stable_timed=theirs.times(scrape),
+            canary_given_up=ours.given_up[scrape],
+            stable_given_up=theirs.given_up[scrape],
         )
 
 
@@ -187,7 +214,12 @@ def _increments(series: Series, scrapes: Mapping[float, int]) -> Iterable[tuple[
 
 def _add(series: Series, arm: _Arm, scrapes: Mapping[float, int], outcome: Outcome) -> None:
     """Adds the increments of one counter to its arm."""
-    counts, failed = outcome is not Outcome.NOT_COUNTED, outcome is Outcome.FAILED
+    if outcome is Outcome.GIVEN_UP:
+        for scrape, grown in _increments(series, scrapes):
+            arm.seen[scrape] = True
+            arm.given_up[scrape] += grown
+        return
+    counts, failed = outcome is not Outcome.UNTOLD, outcome is Outcome.FAILED
     requests, failures, seen = arm.requests, arm.failures, arm.seen
     for scrape, grown in _increments(series, scrapes):
         seen[scrape] = True

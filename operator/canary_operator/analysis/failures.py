@@ -18,6 +18,11 @@ GRPC_CODES: Mapping[str, int] = {str(code): number for number, code in enumerate
 
 _NOBODY = frozenset({"UH", "NC", "NR", "UO", "UF", "NFCF"})
 """Envoy response flags of a request for which no upstream answered: no healthy host, no cluster, no route, overflow, no connection."""
+CUT = frozenset({"UPE", "UC", "UR", "UF", "LR", "UT", "UMSDR"})
+"""Envoy response flags of an answer that broke off on the upstream's side: protocol error, connection closed, reset by the upstream, no
+connection, reset by the proxy, and the two time limits of a route. Source: Envoy, access log, `%RESPONSE_FLAGS%`."""
+GIVEN_UP = frozenset({"DC", "DR"})
+"""Envoy response flags of a request that its caller ended: connection closed (HTTP/1), stream reset (HTTP/2, gRPC)."""
 
 
 class Outcome(StrEnum):
@@ -25,8 +30,10 @@ class Outcome(StrEnum):
 
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
-    NOT_COUNTED = "NotCounted"
-    """The client hung up before an answer, or the series does not say how the request ended."""
+    GIVEN_UP = "GivenUp"
+    """The caller ended it before the answer was complete: because none came, or for a reason of the caller's own."""
+    UNTOLD = "Untold"
+    """The label that says how it ended is missing: neither a success nor a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +61,16 @@ class FailureCodes:
             raise ValueError(f"{unknown[0]!r} is not one of the gRPC codes {', '.join(GRPC_CODES)}")
         return cls(tuple(http), tuple(GRPC_CODES[name] for name in grpc_names))
 
-    def outcome(self, labels: Mapping[str, str]) -> Outcome:
-        """What the requests behind one series of `istio_requests_total` count as."""
+    def outcome(self, labels: Mapping[str, str], *, statuses: bool = True) -> Outcome:
+        """What the requests behind one series of `istio_requests_total` count as.
+
+        Args:
+            labels: Of the series.
+            statuses: Some series of the same answer carries `grpc_response_status`, so that a gRPC answer without one is an answer whose
+                trailers never came. False: the label may have been removed from all of them.
+        """
         known = labels.get("response_code", ""), labels.get("response_flags", "-")
-        return _outcome(self.http, self.grpc, *known, labels.get("request_protocol"), labels.get("grpc_response_status", ""))
+        return _outcome(self.http, self.grpc, *known, labels.get("request_protocol"), labels.get(STATUS, ""), statuses)
 
     @staticmethod
     def found_nobody(labels: Mapping[str, str]) -> bool:
@@ -65,17 +78,34 @@ class FailureCodes:
         return not _NOBODY.isdisjoint(labels.get("response_flags", "-").split(","))
 
 
+STATUS = "grpc_response_status"
+"""The label with the number of the gRPC status. Prometheus keeps no empty label, so one without a value is missing."""
+
+
+def untold_label(labels: Mapping[str, str]) -> str:
+    """The label that is missing from a series whose outcome is untold."""
+    return STATUS if labels.get("response_code") else "response_code"
+
+
 @lru_cache(maxsize=4096)  # a hundred proxies have the same few labels
-def _outcome(http: tuple[str, ...], grpc: tuple[int, ...], code: str, flags: str, protocol: str | None, status: str) -> Outcome:  # noqa: PLR0913
-    if code == "0" or "DC" in flags.split(","):
-        return Outcome.NOT_COUNTED
-    if protocol == "grpc":
-        if status.isascii() and status.isdecimal():
-            return _failed_if(int(status[:9]) in grpc)
-        if not status and flags not in ("-", ""):  # The stream was cut before its trailers came.
+def _outcome(  # noqa: PLR0913, PLR0911 (the labels that decide; a list of rules, read from top to bottom)
+    http: tuple[str, ...], grpc: tuple[int, ...], code: str, flags: str, protocol: str | None, status: str, statuses: bool
+) -> Outcome:
+    raised = frozenset(flags.split(","))
+    if raised & GIVEN_UP:
+        return Outcome.GIVEN_UP
+    if status.isascii() and status.isdecimal():  # Only gRPC has one: it decides, whatever else is known.
+        return _failed_if(int(status[:9]) in grpc)
+    if raised & CUT and not code.startswith("5"):
+        return Outcome.FAILED
+    if code == "0":
+        return Outcome.GIVEN_UP
+    if not code:
+        return Outcome.UNTOLD
+    if protocol == "grpc" and code == "200":
+        if flags not in ("-", ""):  # The stream ended by something else than its trailers.
             return Outcome.FAILED
-    if not code:  # A Telemetry resource removed the label: nothing can be said.
-        return Outcome.NOT_COUNTED
+        return Outcome.FAILED if statuses else Outcome.UNTOLD
     return _failed_if(any(_matches(code, pattern) for pattern in http))
 
 

@@ -4,7 +4,7 @@ So suspicion and blame are the same whether many looks saw the scrapes one at a 
 choose what is new: `evidence` does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 
 from canary_operator.analysis.counters import Interval, total
@@ -56,6 +56,7 @@ class Folding:
         self._step = Sums(start.step)
         self._covered, self._covered_to, self._observed = start.covered, start.covered_to, start.observed
         self._suspect, self._suspect_slow, self._blame = start.suspect, start.suspect_slow, start.blame
+        self._suspect_given_up = start.suspect_given_up
         self._reached: float | None = None
         self._spare = HEARD
         """So many more failures cannot make the canary suspect; below 0: whoever speaks against it has to be heard."""
@@ -79,10 +80,13 @@ class Folding:
             coming=self._coming(newest),
             suspect=self._suspect,
             suspect_slow=self._suspect_slow,
+            suspect_given_up=self._suspect_given_up,
             blame=self._blame,
             settled_lost=step.lost,
             settled_canary_timed=step.canary_timed,
             settled_stable_timed=step.stable_timed,
+            settled_canary_given_up=step.canary_given_up,
+            settled_stable_given_up=step.stable_given_up,
         )
 
     @property
@@ -93,7 +97,7 @@ class Folding:
     @property
     def suspicious(self) -> bool:
         """Something speaks against the canary: it is suspected, or to blame."""
-        return bool(self._suspect or self._suspect_slow or self._blame)
+        return bool(self._suspect or self._suspect_slow or self._suspect_given_up or self._blame)
 
     def look_at(self, intervals: Sequence[Interval]) -> None:
         """Remembers which targets live, also of what is counted already: one scrape or several, none before those of an earlier call."""
@@ -169,16 +173,17 @@ class Folding:
     def _suspicion(self, scrape: Sequence[Interval]) -> None:
         """Raises, confirms or drops the suspicion."""
         self._spare -= sum([each.canary.failures for each in scrape])
-        if self._blame is not None or (self._spare >= 0 and not any([each.lost for each in scrape])):
+        if self._blame is not None or (self._spare >= 0 and not any([each.lost or each.canary_given_up for each in scrape])):
             return
         segments = self._segments()
         failures = sum([segment.canary.failures + segment.lost for segment in segments])
         slow = sum([segment.canary_timed.failures for segment in segments])
+        given_up = sum([segment.canary_given_up for segment in segments])
         stable = stable_of(segments) if self._stable is None else self._stable
         self._spare = self._spared(segments, stable)
         if self._spare >= 0:
-            self._suspect = self._suspect_slow = None
-        if self._spare >= 0 or not (failures or slow):
+            self._suspect = self._suspect_slow = self._suspect_given_up = None
+        if self._spare >= 0 or not (failures or slow or given_up):
             return
         said = against(segments, self._rules, weight=self._weight, stable=stable)
         why = self._why(scrape, said.accusing(self._rules), segments, stable)
@@ -189,6 +194,8 @@ class Folding:
         self._suspect = (self._suspect or Suspect(at, failures)) if said.ln_failing >= LN_SUSPECT else None
         slower = said.ln_slow is not None and said.ln_slow >= LN_SUSPECT
         self._suspect_slow = (self._suspect_slow or Suspect(at, slow)) if slower else None
+        left = 0.0 if said.ln_given_up is None else said.ln_given_up
+        self._suspect_given_up = (self._suspect_given_up or Suspect(at, given_up)) if left >= LN_SUSPECT else None
 
     def _spared(self, segments: Sequence[Segment], stable: Counts) -> int:
         """How many more failures cannot make the canary suspect; `HEARD`: nobody knows."""
@@ -197,12 +204,12 @@ class Folding:
         known = (more for more in SPARE if harmless(segments, self._rules, weight=self._weight, stable=stable, more=more))
         return next(known, HEARD)
 
-    def _why(self, scrape: Sequence[Interval], accused: Sequence[Why], segments: Sequence[Segment], stable: Counts) -> Why | None:
+    def _why(self, scrape: Sequence[Interval], accused: tuple[Why, ...], segments: Sequence[Segment], stable: Counts) -> Why | None:
         """What settles it at this scrape, if anything does."""
         full = self._weight == FULL
         incomparable = full and not stable.requests
-        if self._rules.same_scrape and (accused or incomparable) and self._plainly_down():
-            return Why.PLAINLY_DOWN
+        if self._rules.same_scrape and (accused or incomparable) and self._plainly_down(given_up=Why.GIVEN_UP in accused):
+            return Why.GIVEN_UP if accused == (Why.GIVEN_UP,) else Why.PLAINLY_DOWN
         if full and Why.LIMIT in accused:
             return Why.LIMIT
         failing = next((why for why in accused if why is not Why.SLOW), None)
@@ -216,38 +223,53 @@ class Folding:
         True for the next scrape of the same target, and for one of another target that is at least 0.9 of its own spacing
         later; a proxy that was away and brings old failures confirms nothing. Failures confirm failures, slow answers slow ones.
         """
-        suspect = self._suspect_slow if why is Why.SLOW else self._suspect
+        suspect = {Why.SLOW: self._suspect_slow, Why.GIVEN_UP: self._suspect_given_up}.get(why, self._suspect)
         if suspect is None:
             return False
         later = [interval for interval in scrape if interval.until - suspect.at >= CONFIRMING * interval.length]
         if why is Why.SLOW:
             return any(interval.canary_timed.failures for interval in later)
+        if why is Why.GIVEN_UP:
+            return any(interval.canary_given_up for interval in later)
         lost = bool(segments) and not attributed(segments[-1]).lost
         return any(interval.canary.failures or (lost and interval.lost) for interval in later)
 
-    def _plainly_down(self) -> bool:
+    def _plainly_down(self, *, given_up: bool) -> bool:
         newest = self._newest()
-        return plainly_down(total(each.canary for each in newest), self._coming(newest))
+        last, coming = total(each.canary for each in newest), self._coming(newest)
+        if given_up:
+            left = sum(each.canary_given_up for each in newest)
+            last, coming = last + Counts(left, left), coming + _coming(newest, self._since, LARGEST_STRETCH, _given_up)
+        return plainly_down(last, coming)
 
     def _too_dear(self, segments: Sequence[Segment]) -> bool:
         """Waiting for another scrape may cost more than is left of the budget."""
         budget = self._rules.budget
-        return budget is not None and excess(segments) + self._coming(self._newest()) > budget
+        if budget is None:
+            return False
+        newest = self._newest()
+        return excess(segments) + self._coming(newest) + _coming(newest, self._since, inf, _given_up) > budget
 
     def _coming(self, newest: Sequence[Interval]) -> float:
         return _coming(newest, self._since, LARGEST_STRETCH if self._rules.budget is None else inf)
 
 
-def _coming(newest: Sequence[Interval], since: float | None, most: float) -> float:
+def _failures(interval: Interval) -> int:
+    return interval.canary.failures
+
+
+def _given_up(interval: Interval) -> int:
+    return interval.canary_given_up
+
+
+def _coming(newest: Sequence[Interval], since: float | None, most: float, of: Callable[[Interval], int] = _failures) -> float:
     """The canary's failures in these intervals, as if it had had its weight all the time: since its write, in seconds.
 
     At most `most` times as many as were counted: under a pace a small part of the time between two scrapes stands for the whole.
     """
     if since is None:
         return 0.0
-    return sum(
-        each.canary.failures * min(most, each.length / min(each.length, each.until - since)) for each in newest if each.until > since
-    )
+    return sum(of(each) * min(most, each.length / min(each.length, each.until - since)) for each in newest if each.until > since)
 
 
 def _segments_at(age: float) -> int:

@@ -24,7 +24,7 @@ class Counts:
     """Requests and failed requests of one arm over one span of time."""
 
     requests: int = 0
-    """0 or more; a client that hung up is not counted."""
+    """0 or more; one that its caller gave up is not counted here."""
     failures: int = 0
     """0 up to `requests`."""
 
@@ -50,11 +50,22 @@ class Segment:
     """Answers of the canary whose time is known, and those of them that were slow."""
     stable_timed: Counts = NOTHING
     """The same of stable."""
+    canary_given_up: int = 0
+    """Requests to the canary that their callers ended before the answer was complete; not among `canary`."""
+    stable_given_up: int = 0
+    """The same of stable."""
+
+    @property
+    def given_up(self) -> "Segment":
+        """The same stretch, with the requests that were given up in the place of failures."""
+        canary, stable = self.canary_given_up, self.stable_given_up
+        return Segment(self.weight, Counts(self.canary.requests + canary, canary), Counts(self.stable.requests + stable, stable))
 
     @property
     def timed(self) -> "Segment":
-        """The same stretch, with slow answers in the place of failures."""
-        return Segment(self.weight, self.canary_timed, self.stable_timed)
+        """The same stretch, with slow answers in the place of failures. A request that was given up waited too long: it counts as slow."""
+        canary, stable = self.canary_given_up, self.stable_given_up
+        return Segment(self.weight, self.canary_timed + Counts(canary, canary), self.stable_timed + Counts(stable, stable))
 
     def __add__(self, other: "Segment") -> "Segment":
         """Both stretches together, at the weight of this one."""
@@ -65,6 +76,8 @@ class Segment:
             self.lost + other.lost,
             self.canary_timed + other.canary_timed,
             self.stable_timed + other.stable_timed,
+            self.canary_given_up + other.canary_given_up,
+            self.stable_given_up + other.stable_given_up,
         )
 
 

@@ -17,7 +17,8 @@ class Suspect:
     at: float
     """The scrape since which they are, seconds since 1970."""
     failures: int
-    """The canary's failures in the release at that time, with those that reached no workload; of slow answers, these."""
+    """The canary's failures in the release at that time, with those that reached no workload; of slow answers, or of requests that were given
+    up, these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,18 @@ class Evidence:
     """By its failures: beside stable's, or above the limit."""
     suspect_slow: Suspect | None = None
     """By its slow answers."""
+    suspect_given_up: Suspect | None = None
+    """By the requests to it that callers gave up."""
     blame: Blame | None = None
     settled_lost: int = 0
     """Failed requests of the present step since its weight has settled that reached no workload."""
     settled_canary_timed: Counts = NOTHING
     """Answers of the canary in that span whose time is known, and those of them that were slow."""
     settled_stable_timed: Counts = NOTHING
+    """The same of stable."""
+    settled_canary_given_up: int = 0
+    """Requests of that span that callers gave up."""
+    settled_stable_given_up: int = 0
     """The same of stable."""
     rows: tuple[Row, ...] = ()
     """What the user's own queries have answered."""
@@ -79,6 +86,8 @@ class Evidence:
             self.settled_lost,
             self.settled_canary_timed,
             self.settled_stable_timed,
+            self.settled_canary_given_up,
+            self.settled_stable_given_up,
         )
 
 

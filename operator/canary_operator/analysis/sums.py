@@ -12,12 +12,15 @@ from canary_operator.analysis.odds import NOTHING, Counts, Segment
 class Sums:
     """What both arms did over a stretch, so far."""
 
-    __slots__ = ("canary", "canary_failed", "canary_slow", "canary_timed", "lost", "stable", "stable_failed", "stable_slow", "stable_timed")
+    __slots__ = (
+        *("canary", "canary_failed", "canary_given_up", "canary_slow", "canary_timed", "lost"),
+        *("stable", "stable_failed", "stable_given_up", "stable_slow", "stable_timed"),
+    )
 
     def __init__(self, start: Segment) -> None:
         self.canary, self.canary_failed = start.canary.requests, start.canary.failures
         self.stable, self.stable_failed = start.stable.requests, start.stable.failures
-        self.lost = start.lost
+        self.lost, self.canary_given_up, self.stable_given_up = start.lost, start.canary_given_up, start.stable_given_up
         self.canary_timed, self.canary_slow = start.canary_timed.requests, start.canary_timed.failures
         self.stable_timed, self.stable_slow = start.stable_timed.requests, start.stable_timed.failures
 
@@ -29,6 +32,8 @@ class Sums:
             self.stable += each.stable.requests
             self.stable_failed += each.stable.failures
             self.lost += each.lost
+            self.canary_given_up += each.canary_given_up
+            self.stable_given_up += each.stable_given_up
             if each.since >= warm_at:
                 self.canary_timed += each.canary_timed.requests
                 self.canary_slow += each.canary_timed.failures
@@ -44,4 +49,6 @@ class Sums:
             self.lost,
             Counts(self.canary_timed, self.canary_slow) if self.canary_timed or self.canary_slow else NOTHING,
             Counts(self.stable_timed, self.stable_slow) if self.stable_timed or self.stable_slow else NOTHING,
+            self.canary_given_up,
+            self.stable_given_up,
         )

@@ -146,7 +146,7 @@ def _missing(evidence: Evidence, rules: Rules, incident_for: float, testimony: T
     requests, loudest = evidence.settled_canary.requests, testimony.loudest
     # The words are made for the one that is told: most looks find one of the last three.
     conditions: tuple[tuple[bool, Callable[[], str]], ...] = (
-        (loudest >= rules.ln_bar, lambda: "odds are over the bar: another failure at the next scrape rolls it back"),
+        (bool(testimony.accusing(rules)), lambda: "odds are over the bar: another failure at the next scrape rolls it back"),
         (loudest >= LN_SUSPECT, lambda: f"odds against the canary are {odds_text(loudest)} and must fall below 2:1"),
         (
             testimony.ln_lost >= LN_SUSPECT,

@@ -15,6 +15,9 @@ FULL = 100
 """The weight, in percent, at which stable serves no traffic to compare with."""
 LN_SUSPECT = log(2.0)
 """Log of the odds from which the canary is more likely worse than not: it gets no more traffic for now."""
+GIVEN_UP_BAR = 10.0
+"""So many times as high as for failures is the bar for requests that callers gave up. Callers also leave for reasons of their own, and together the
+two witnesses still convict at most 11 of 1,000 good canaries at a confidence of 99 (docs/adr/0070)."""
 DOWN_FAILURES = 15.0
 """Plainly down: half of the requests of the newest scrape failed, and waiting for the next one would cost so many more."""
 
@@ -63,6 +66,8 @@ class Rules:
     """Failures beyond stable's that the release may cost: where waiting for a confirmation may cost more, none is waited for. None: no such price."""
     lost_before: float = 0.0
     """Share (0 to 1) of requests that reached no workload before the release."""
+    given_up_noise: float = 1.0
+    """`odds.noise_factor` of the requests to stable that callers gave up before the release, 1 or more."""
 
     @property
     def ln_bar(self) -> float:
@@ -71,8 +76,14 @@ class Rules:
         return -log(doubt / self.witnesses) if doubt > 0.0 else inf
 
     @property
+    def ln_given_up_bar(self) -> float:
+        """The same for requests that callers gave up, whatever other witnesses are heard."""
+        doubt = 1.0 - self.confidence / 100
+        return log(GIVEN_UP_BAR) - log(doubt) if doubt > 0.0 else inf
+
+    @property
     def witnesses(self) -> int:
-        """How many witnesses are heard, 1 or more: failures beside stable; the limit and slow answers, if they are judged."""
+        """How many witnesses share the doubt, 1 or more: failures beside stable; the limit and slow answers, if they are judged."""
         return 1 + (self.limit is not None) + (self.slowness is not None)
 
 
@@ -85,6 +96,8 @@ class Why(StrEnum):
     """It fails more often than the absolute limit."""
     SLOW = "Slow"
     """It answers slowly more often than stable."""
+    GIVEN_UP = "GivenUp"
+    """Callers give up requests to it more often than to stable."""
     PLAINLY_DOWN = "PlainlyDown"
     """It failed at least half of its requests at one scrape, and the next would bring 15 failures or more."""
 
@@ -102,6 +115,9 @@ class Testimony:
     ln_lost: float = 0.0
     """Log of the odds that more requests reach no workload than before the release. Blames nobody, but no weight rises on it."""
 
+    ln_given_up: float | None = None
+    """Log of the odds that callers give up more requests to the canary than to stable, by more than the tolerance; None: they gave none up."""
+
     @property
     def ln_failing(self) -> float:
         """The larger ln of the witnesses that speak of failures."""
@@ -110,12 +126,14 @@ class Testimony:
     @property
     def loudest(self) -> float:
         """The largest ln of all witnesses against the canary."""
-        return self.ln_failing if self.ln_slow is None else max(self.ln_failing, self.ln_slow)
+        return max(ln for ln in (self.ln_failing, self.ln_slow, self.ln_given_up) if ln is not None)
 
     def accusing(self, rules: Rules) -> tuple[Why, ...]:
-        """The witnesses whose odds are at or over the bar."""
+        """The witnesses whose odds are at or over their bar."""
         said = ((Why.ODDS, self.ln_worse), (Why.LIMIT, self.ln_limit), (Why.SLOW, self.ln_slow))
-        return tuple(why for why, ln in said if ln is not None and ln >= rules.ln_bar)
+        convinced = tuple(why for why, ln in said if ln is not None and ln >= rules.ln_bar)
+        given_up = self.ln_given_up is not None and self.ln_given_up >= rules.ln_given_up_bar
+        return (*convinced, Why.GIVEN_UP) if given_up else convinced
 
 
 def hear(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: Counts) -> Testimony:
@@ -140,6 +158,7 @@ def against(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: C
         ln_worse=_beside(told, stable, rules.tolerance, rules.noise, weight),
         ln_limit=_over_limit(told, rules),
         ln_slow=_slow(segments, rules.slowness, weight),
+        ln_given_up=_given_up(segments, rules, weight),
     )
 
 
@@ -149,7 +168,7 @@ def harmless(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: 
     True as long as no other segment begins. Whatever both arms do without failures of the canary only speaks for it, so it fails those that may
     come at once. Slow answers are not heard here. Arguments as for `hear`.
     """
-    if not segments or any([segment.lost for segment in segments]):
+    if not segments or any([segment.lost or segment.canary_given_up for segment in segments]):
         return False
     last = segments[-1]
     if weight == FULL and (last.weight != FULL or not stable.requests):
@@ -172,6 +191,13 @@ def _slow(segments: Sequence[Segment], slowness: Slowness | None, weight: int) -
         return None
     timed = tuple(segment.timed for segment in segments)
     return _beside(timed, stable_of(timed), slowness.tolerance, slowness.noise, weight)
+
+
+def _given_up(segments: Sequence[Segment], rules: Rules, weight: int) -> float | None:
+    if not any([segment.canary_given_up for segment in segments]):
+        return None
+    left = tuple(segment.given_up for segment in segments)
+    return _beside(left, stable_of(left), rules.tolerance, rules.given_up_noise, weight)
 
 
 def _beside(segments: Sequence[Segment], stable: Counts, tolerance: float, noise: float, weight: int) -> float:
@@ -197,10 +223,15 @@ def stable_of(segments: Sequence[Segment]) -> Counts:
 
 
 def excess(segments: Sequence[Segment]) -> float:
-    """Failures of the canary beyond what stable, failing as it did beside it, would have had; below 0 when it failed less."""
+    """What the canary cost beyond what stable, as it did beside it, would have: failures, and requests that were given up. Below 0: less."""
     told = [attributed(each) for each in segments if each.weight < FULL]
-    canary = sum((each.canary for each in told), start=NOTHING)
-    stable = sum((each.stable for each in told), start=NOTHING)
+    failing = _excess(told)
+    return failing + max(0.0, _excess([each.given_up for each in told])) if any([each.canary_given_up for each in told]) else failing
+
+
+def _excess(segments: Sequence[Segment]) -> float:
+    canary = sum((each.canary for each in segments), start=NOTHING)
+    stable = sum((each.stable for each in segments), start=NOTHING)
     return canary.failures - (stable.failures / stable.requests * canary.requests if stable.requests else 0.0)
 
 

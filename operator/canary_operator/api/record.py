@@ -115,6 +115,8 @@ class Tally:
     """Successful answers whose time is known; absent when latency is not judged."""
     slow: int | None = None
     """Those of them that took longer than `analysis.latency.threshold`."""
+    given_up: int | None = None
+    """Requests beside these that their callers ended before the answer was complete; absent when there were none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
@@ -183,6 +185,8 @@ class EvidenceRecord:
     """Present while the odds that it fails too much are 2:1 or more."""
     suspect_slow: SuspectMark | None = None
     """Present while the odds that it answers too slowly are 2:1 or more."""
+    suspect_given_up: SuspectMark | None = None
+    """Present while the odds that callers give up too many requests to it are 2:1 or more."""
     queries: Annotated[tuple[QueryRecord, ...], Field(max_length=16)] | None = None
     """What `analysis.queries` have answered; absent when there are none."""
 
@@ -199,6 +203,8 @@ class BaselineRecord:
     """How clumpy its failures are: so many count as one in the odds. 1: they come singly."""
     slow_noise: float = 1
     """The same of its slow answers."""
+    given_up_noise: float = 1
+    """The same of the requests to it that callers gave up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)

@@ -30,6 +30,9 @@ INCIDENT_PATIENCE = timedelta(minutes=3)
 """For so long stable may fail far more than before the release until the release is withdrawn (analysis.md 4.5)."""
 
 
+_BLAMED_FOR = {Why.SLOW: reasons.SLOWER, Why.GIVEN_UP: reasons.GIVEN_UP}
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """The evidence after this look, and what it means."""
@@ -72,7 +75,7 @@ class Look:
         blame = self.verdict.blame
         if blame is None and self.hearing.blamed:
             return reasons.QUERY_OUT_OF_BOUNDS
-        return reasons.SLOWER if blame and blame.why is Why.SLOW else reasons.MORE_FAILURES
+        return _BLAMED_FOR.get(blame.why, reasons.MORE_FAILURES) if blame else reasons.MORE_FAILURES
 
     @property
     def passed(self) -> bool:
@@ -124,6 +127,7 @@ def rules_of(spec: CanaryReleaseSpec, state: ReleaseRecord) -> Rules:
         if latency
         else None,
         lost_before=before.lost_share if before else 0.0,
+        given_up_noise=before.given_up_noise if before else 1.0,
         budget=float(state.pace.failure_budget) if state.pace and state.weight != FULL else None,
     )
 

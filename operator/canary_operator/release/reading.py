@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from canary_operator.analysis.counters import Interval, counted_by, intervals, spacing
+from canary_operator.analysis.counters import Interval, counted_by, intervals, spacing, untold
 from canary_operator.analysis.failures import FailureCodes
 from canary_operator.analysis.incident import INCIDENT_WINDOW
 from canary_operator.analysis.latency import cannot_tell
@@ -91,6 +91,8 @@ class _Counted:
     """Time of the newest sample of the proxies, Unix seconds; 0: there is none."""
     workloads: frozenset[str | None]
     """All that have a series."""
+    untold: frozenset[str]
+    """Labels that are missing, so that nobody can tell how some requests to the two arms ended."""
 
 
 @remembered(RECENT)
@@ -99,7 +101,7 @@ def _counted(answer: Samples, how: _How) -> _Counted:
     found = intervals(samples, canary=how.canary, stable=how.stable, failing=how.failing, slow_above=how.slow_above)
     newest = max((series.points[-1].time for series in samples.series if "destination_workload" in series.labels), default=0.0)
     workloads = frozenset(series.labels.get("destination_workload") for series in samples.series)
-    return _Counted(samples, found, spacing(found), newest, workloads)
+    return _Counted(samples, found, spacing(found), newest, workloads, untold(samples, how.canary | how.stable, how.failing))
 
 
 def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answer: Samples) -> Reading:
@@ -120,6 +122,8 @@ def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answ
     elif state.weight != FULL and not stable & counted.workloads:
         words = f"Prometheus has no series of stable, so the canary cannot be compared: {_of(stable)} is empty"
         missing = Because(reasons.METRICS_UNAVAILABLE, words)
+    elif counted.untold:
+        missing = Because(reasons.METRICS_UNAVAILABLE, _untold(counted.untold))
     elif latency and (unknown := cannot_tell(counted.samples, latency.threshold)):
         missing = Because(reasons.LATENCY_UNKNOWN, unknown)
     unseen = None
@@ -127,6 +131,15 @@ def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answ
         unseen = f"Prometheus has no series of the canary: {_of(canary)} is empty"
     stale_in = None if missing else timedelta(seconds=allowed - age + 0.001)
     return _since_made(spec, seen, Reading(counted.found, missing, stale_in, counted.newest, unseen))
+
+
+def _untold(labels: frozenset[str]) -> str:
+    """Which resource removes a label: istio.io/latest/docs/reference/config/telemetry, `tagOverrides`."""
+    names = " and ".join(f"`{label}`" for label in sorted(labels))
+    return (
+        f"{REQUESTS} has series without the label {names}, so nobody can tell how these requests ended: take `operation: REMOVE` of that tag out "
+        "of the Telemetry resource (kubectl get telemetries -A), or keep the label in Prometheus' relabelling"
+    )
 
 
 def _since_made(spec: CanaryReleaseSpec, seen: Observation, reading: Reading) -> Reading:

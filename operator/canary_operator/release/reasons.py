@@ -26,6 +26,7 @@ FINISHING = "Finishing"
 PROMOTED = "Promoted"
 MORE_FAILURES = "MoreFailures"
 SLOWER = "Slower"
+GIVEN_UP = "GivenUp"
 LATENCY_UNKNOWN = "LatencyUnknown"
 QUERY_OUT_OF_BOUNDS = "QueryOutOfBounds"
 QUERY_INVALID = "QueryInvalid"
@@ -105,6 +106,10 @@ MEANING: dict[str, tuple[str, str]] = {
         "The canary answered slowly more often than stable; all traffic went back.",
         "Mend the version and deploy it; the new revision starts a new release.",
     ),
+    GIVEN_UP: (
+        "Callers gave up requests to the canary more often than to stable: it answered late, or not at all. All traffic went back.",
+        "Look for requests that hang in the version; mend it and deploy it, the new revision starts a new release.",
+    ),
     LATENCY_UNKNOWN: (
         "`analysis.latency.threshold` is no bound of the histogram in the proxies, or there is no histogram; the weight does not rise.",
         "Write one of the bounds that the message names, or leave `analysis.latency` out.",
@@ -183,6 +188,7 @@ MEANING: dict[str, tuple[str, str]] = {
 OUTCOMES: dict[str, Outcome] = {
     MORE_FAILURES: Outcome.ROLLED_BACK,
     SLOWER: Outcome.ROLLED_BACK,
+    GIVEN_UP: Outcome.ROLLED_BACK,
     QUERY_OUT_OF_BOUNDS: Outcome.ROLLED_BACK,
     CANARY_UNAVAILABLE: Outcome.ROLLED_BACK,
     ABORTED: Outcome.WITHDRAWN,

@@ -20,10 +20,9 @@ from canary_operator.api.record import (
 )
 
 
-def _tally(counts: Counts, timed: Counts) -> Tally:
-    if not timed.requests:
-        return Tally(requests=counts.requests, failures=counts.failures)
-    return Tally(requests=counts.requests, failures=counts.failures, timed=timed.requests, slow=timed.failures)
+def _tally(counts: Counts, timed: Counts, given_up: int) -> Tally:
+    known = {"timed": timed.requests, "slow": timed.failures} if timed.requests else {}
+    return Tally(requests=counts.requests, failures=counts.failures, given_up=given_up or None, **known)
 
 
 def _counts(tally: Tally) -> Counts:
@@ -36,22 +35,29 @@ def _times(tally: Tally) -> Counts:
 
 def _segment(each: EvidenceSegment) -> Segment:
     arms = _counts(each.canary), _counts(each.stable)
-    return Segment(each.weight, *arms, each.lost or 0, _times(each.canary), _times(each.stable))
+    given_up = each.canary.given_up or 0, each.stable.given_up or 0
+    return Segment(each.weight, *arms, each.lost or 0, _times(each.canary), _times(each.stable), *given_up)
 
 
 def baseline_of(stored: BaselineRecord | None) -> Baseline | None:
     """The stored baseline of a release."""
     if stored is None:
         return None
-    return Baseline(_counts(stored.stable), _times(stored.stable), stored.lost, stored.noise, stored.slow_noise)
+    given_up = stored.stable.given_up or 0, stored.given_up_noise
+    return Baseline(_counts(stored.stable), _times(stored.stable), stored.lost, stored.noise, stored.slow_noise, *given_up)
 
 
 def baseline_record(known: Baseline | None) -> BaselineRecord | None:
     """A baseline in the shape of status."""
     if known is None:
         return None
-    stable = _tally(known.stable, known.timed)
-    return BaselineRecord(stable=stable, lost=known.lost, noise=round(known.noise, 3), slow_noise=round(known.slow_noise, 3))
+    return BaselineRecord(
+        stable=_tally(known.stable, known.timed, known.given_up),
+        lost=known.lost,
+        noise=round(known.noise, 3),
+        slow_noise=round(known.slow_noise, 3),
+        given_up_noise=round(known.given_up_noise, 3),
+    )
 
 
 def _time(seconds: float | None) -> datetime | None:
@@ -85,9 +91,12 @@ def evidence_of(state: ReleaseRecord) -> Evidence:
         observed=stored.seconds,
         suspect=_suspect(stored.suspect),
         suspect_slow=_suspect(stored.suspect_slow),
+        suspect_given_up=_suspect(stored.suspect_given_up),
         settled_lost=stored.lost or 0,
         settled_canary_timed=_times(stored.canary),
         settled_stable_timed=_times(stored.stable),
+        settled_canary_given_up=stored.canary.given_up or 0,
+        settled_stable_given_up=stored.stable.given_up or 0,
         rows=tuple(Row(each.name, each.of, _seconds(each.at), each.value, each.outside, each.inside) for each in stored.queries or ()),
     )
 
@@ -96,8 +105,8 @@ def evidence_of(state: ReleaseRecord) -> Evidence:
 def _recorded(segment: Segment) -> EvidenceSegment:
     return EvidenceSegment(
         weight=segment.weight,
-        canary=_tally(segment.canary, segment.canary_timed),
-        stable=_tally(segment.stable, segment.stable_timed),
+        canary=_tally(segment.canary, segment.canary_timed, segment.canary_given_up),
+        stable=_tally(segment.stable, segment.stable_timed, segment.stable_given_up),
         lost=segment.lost or None,
     )
 
@@ -122,14 +131,15 @@ def record_of(evidence: Evidence) -> EvidenceRecord:
     return EvidenceRecord(
         segments=tuple(_recorded(each) for each in _bounded(evidence.segments, evidence.opened)),
         opened=evidence.opened,
-        canary=_tally(evidence.settled_canary, evidence.settled_canary_timed),
-        stable=_tally(evidence.settled_stable, evidence.settled_stable_timed),
+        canary=_tally(evidence.settled_canary, evidence.settled_canary_timed, evidence.settled_canary_given_up),
+        stable=_tally(evidence.settled_stable, evidence.settled_stable_timed, evidence.settled_stable_given_up),
         lost=evidence.settled_lost or None,
         reached=_time(evidence.reached),
         covered_to=_time(evidence.covered_to),
         seconds=evidence.observed,
         suspect=_mark(evidence.suspect),
         suspect_slow=_mark(evidence.suspect_slow),
+        suspect_given_up=_mark(evidence.suspect_given_up),
         queries=tuple(_row(each) for each in evidence.rows) or None,
     )
 

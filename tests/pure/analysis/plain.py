@@ -12,7 +12,7 @@ from canary_operator.analysis.counters import Interval, spacing, total
 from canary_operator.analysis.evidence import SPACINGS_ALIVE, start_step
 from canary_operator.analysis.folding import CONFIRMING, FIRST_SEGMENT, LARGEST_STRETCH, LONGEST_COVER, MAX_SEGMENTS
 from canary_operator.analysis.nobody import attributed
-from canary_operator.analysis.odds import RHO_WORSE, Counts, Segment
+from canary_operator.analysis.odds import NOTHING, RHO_WORSE, Counts, Segment
 from canary_operator.analysis.record import Blame, Evidence, Folded, Suspect
 from canary_operator.analysis.witnesses import FULL, LN_SUSPECT, Rules, Why, allowed_share, plainly_down, stable_of
 
@@ -26,12 +26,15 @@ def against(segments: Sequence[Segment], rules: Rules, weight: int, stable: Coun
     if rules.slowness is not None:
         timed = tuple(segment.timed for segment in segments)
         said[Why.SLOW] = beside(timed, stable_of(timed), rules.slowness.tolerance, rules.slowness.noise, weight)
+    if any(segment.canary_given_up for segment in segments):
+        left = tuple(segment.given_up for segment in segments)
+        said[Why.GIVEN_UP] = beside(left, stable_of(left), rules.tolerance, rules.given_up_noise, weight)
     return said
 
 
 def accused(said: dict[Why, float], rules: Rules) -> tuple[Why, ...]:
     """The witnesses whose odds are at or over the bar."""
-    return tuple(why for why, ln in said.items() if ln >= rules.ln_bar)
+    return tuple(why for why, ln in said.items() if ln >= (rules.ln_given_up_bar if why is Why.GIVEN_UP else rules.ln_bar))
 
 
 def beside(segments: Sequence[Segment], stable: Counts, tolerance: float, noise: float, weight: int) -> float:
@@ -135,7 +138,7 @@ def fold(  # noqa: PLR0913 - the facts of one look, each by its name
                 now = _with_counts(now, scrape, warm_at)
             else:
                 now = _covered(_counted(now, scrape, since, settled_at, warm_at), _covering(scrape, newest, weight, rules), since)
-            now = _suspected(now, scrape, rules, stable_of(now.segments) if stable is None else stable)
+            now = _suspected(now, scrape, newest, since, rules, stable_of(now.segments) if stable is None else stable)
         committed = now if until <= cut else committed
     return Folded(committed, now)
 
@@ -159,12 +162,13 @@ def _scrapes(intervals: Sequence[Interval]) -> Iterator[tuple[tuple[Interval, ..
         yield scrape, tuple(each for each in latest.values() if each.until > oldest)
 
 
-def _coming(newest: Sequence[Interval], since: float | None) -> float:
+def _coming(newest: Sequence[Interval], since: float | None, *, given_up: bool = False) -> float:
     """The canary's failures in these intervals, as if it had had its weight all the time: since its write, in seconds."""
     if since is None:
         return 0.0
     return sum(
-        each.canary.failures * min(LARGEST_STRETCH, each.length / min(each.length, each.until - since))
+        (each.canary_given_up if given_up else each.canary.failures)
+        * min(LARGEST_STRETCH, each.length / min(each.length, each.until - since))
         for each in newest
         if each.until > since
     )
@@ -193,6 +197,8 @@ def _counted(evidence: Evidence, scrape: Sequence[Interval], since: float, settl
         settled_lost=step.lost,
         settled_canary_timed=step.canary_timed,
         settled_stable_timed=step.stable_timed,
+        settled_canary_given_up=step.canary_given_up,
+        settled_stable_given_up=step.stable_given_up,
     )
     return _with_counts(evidence, scrape, warm_at)
 
@@ -201,8 +207,8 @@ def _sum(segment: Segment, scrape: Sequence[Interval], warm_at: float) -> Segmen
     """The segment with these intervals; answers are timed only in those that begin when the canary is warm."""
     for each in scrape:
         warm = each.since >= warm_at
-        timed = (each.canary_timed, each.stable_timed) if warm else ()
-        segment += Segment(segment.weight, each.canary, each.stable, each.lost, *timed)
+        timed = (each.canary_timed, each.stable_timed) if warm else (NOTHING, NOTHING)
+        segment += Segment(segment.weight, each.canary, each.stable, each.lost, *timed, each.canary_given_up, each.stable_given_up)
     return segment
 
 
@@ -231,14 +237,22 @@ def _covered(evidence: Evidence, covering: Sequence[Interval], since: float) -> 
     return replace(evidence, covered=covered, covered_to=until, observed=observed)
 
 
-def _suspected(evidence: Evidence, scrape: Sequence[Interval], rules: Rules, stable: Counts) -> Evidence:
+def _suspected(  # noqa: PLR0913 (the facts of one scrape)
+    evidence: Evidence, scrape: Sequence[Interval], newest: Sequence[Interval], since: float, rules: Rules, stable: Counts
+) -> Evidence:
     """Raises, confirms or drops the suspicion."""
     failures = sum(segment.canary.failures + segment.lost for segment in evidence.segments)
     slow = sum(segment.canary_timed.failures for segment in evidence.segments)
-    if evidence.blame is not None or not failures + slow:
+    given_up = sum(segment.canary_given_up for segment in evidence.segments)
+    if evidence.blame is not None or not failures + slow + given_up:
         return evidence
     said = against(evidence.segments, rules, evidence.weight, stable)
-    blame = _blame(evidence, scrape, accused(said, rules), rules, stable)
+    accusations, last, coming = accused(said, rules), evidence.last, evidence.coming
+    if Why.GIVEN_UP in accusations:
+        left = sum(each.canary_given_up for each in newest)
+        last, coming = last + Counts(left, left), coming + _coming(newest, since, given_up=True)
+    down = rules.same_scrape and plainly_down(last, coming)
+    blame = _blame(evidence, scrape, accusations, down, stable)
     if blame is not None:
         return replace(evidence, blame=Blame(scrape[0].until, blame))
     at = scrape[0].until
@@ -246,6 +260,7 @@ def _suspected(evidence: Evidence, scrape: Sequence[Interval], rules: Rules, sta
         evidence,
         suspect=_since(evidence.suspect, at, failures, [said[Why.ODDS], said.get(Why.LIMIT, -inf)]),
         suspect_slow=_since(evidence.suspect_slow, at, slow, [said.get(Why.SLOW, -inf)]),
+        suspect_given_up=_since(evidence.suspect_given_up, at, given_up, [said.get(Why.GIVEN_UP, -inf)]),
     )
 
 
@@ -255,16 +270,16 @@ def _since(known: Suspect | None, at: float, count: int, odds: Sequence[float]) 
     return Suspect(at, count) if known is None else known
 
 
-def _blame(evidence: Evidence, scrape: Sequence[Interval], accusations: Sequence[Why], rules: Rules, stable: Counts) -> Why | None:
+def _blame(evidence: Evidence, scrape: Sequence[Interval], accusations: Sequence[Why], down: bool, stable: Counts) -> Why | None:
     """What settles it at this scrape, if anything does."""
     full = evidence.weight == FULL
     incomparable = full and not stable.requests
-    if rules.same_scrape and plainly_down(evidence.last, evidence.coming) and (accusations or incomparable):
-        return Why.PLAINLY_DOWN
+    if down and (accusations or incomparable):
+        return Why.GIVEN_UP if tuple(accusations) == (Why.GIVEN_UP,) else Why.PLAINLY_DOWN
     if full and Why.LIMIT in accusations:
         return Why.LIMIT
     for why in accusations:
-        suspect = evidence.suspect_slow if why is Why.SLOW else evidence.suspect
+        suspect = {Why.SLOW: evidence.suspect_slow, Why.GIVEN_UP: evidence.suspect_given_up}.get(why, evidence.suspect)
         if suspect is not None:
             later = [interval for interval in scrape if interval.until - suspect.at >= CONFIRMING * interval.length]
             if _confirmed(why, later, evidence):
@@ -280,5 +295,7 @@ def _confirmed(why: Why, later: Sequence[Interval], evidence: Evidence) -> bool:
     """
     if why is Why.SLOW:
         return any(interval.canary_timed.failures for interval in later)
+    if why is Why.GIVEN_UP:
+        return any(interval.canary_given_up for interval in later)
     lost = bool(evidence.segments) and not attributed(evidence.segments[-1]).lost
     return any(interval.canary.failures or (lost and interval.lost) for interval in later)

@@ -32,6 +32,8 @@ segments = st.builds(
     st.sampled_from([0, 0, 0, 3, 40]),
     counts(),
     counts(),
+    st.sampled_from([0, 0, 1, 40]),
+    st.sampled_from([0, 0, 5, 400]),
 )
 rules = st.builds(
     Rules,
@@ -40,6 +42,7 @@ rules = st.builds(
     same_scrape=st.booleans(),
     slowness=st.sampled_from([None, Slowness(warmup=10.0)]),
     lost_before=st.sampled_from([0.0, 0.01]),
+    given_up_noise=st.sampled_from([1.0, 1.9]),
 )
 
 
@@ -69,8 +72,9 @@ def test_the_same_witnesses_say_the_same(found: list[Segment], judged: Rules, we
     st.sampled_from([None, 7.0, 31.0]),
     st.sampled_from([None, Counts(500, 2)]),
     st.booleans(),
+    st.sampled_from([0, 2, 5]),
 )
-def test_every_look_folds_to_the_same_evidence(world, times, judged, weight, since, settled, stable, timed) -> None:
+def test_every_look_folds_to_the_same_evidence(world, times, judged, weight, since, settled, stable, timed, given_up) -> None:
     """Looks at any times, each from what the one before stored, by the rules of its time: as the operator does from one checkpoint to the next."""
     started = None if since is None else EPOCH + since
     facts = {
@@ -89,6 +93,11 @@ def test_every_look_folds_to_the_same_evidence(world, times, judged, weight, sin
                     canary_timed=Counts(each.canary.requests, each.canary.requests // 3 if number % 3 else 0),
                     stable_timed=each.stable,
                 )
+                for number, each in enumerate(found)
+            )
+        if given_up:
+            found = tuple(
+                each._replace(canary_given_up=each.canary.requests // given_up * (number % 2), stable_given_up=each.stable.failures)
                 for number, each in enumerate(found)
             )
         quick = fold(evidence, found, rules=by, **facts)
