@@ -6,6 +6,7 @@ count keeps the time span it belongs to. Refuses to judge; knows nothing of weig
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
+from itertools import pairwise
 from math import isinf, nan
 from statistics import median
 from typing import NamedTuple
@@ -19,6 +20,10 @@ __all__ = ["TARGET_LABELS", "FailureCodes", "Interval", "intervals", "spacing"]
 
 TARGET_LABELS = ("cluster", "namespace", "job", "instance", "pod")
 """The labels that tell one scrape target (one proxy) from another; one that is missing counts as empty."""
+
+
+_PROXY = frozenset({"instance", "pod"})
+"""Series without either are sums over several proxies, such as a recording rule or a federation makes."""
 
 
 class Interval(NamedTuple):
@@ -69,7 +74,8 @@ def intervals(
 ) -> tuple[Interval, ...]:
     """All intervals in the samples, in order of time.
 
-    A falling counter is a reset: its new value is added. A series that vanishes keeps its last value. A series that
+    A falling counter is a reset: its new value is added. A sum over several proxies that falls is none: that interval
+    is left out. A series that vanishes keeps its last value. A series that
     appears after the first scrape of its target starts at 0; one that is there at the target's first scrape has that
     value as its baseline, so a gateway that comes back with yesterday's counters is no failure.
 
@@ -186,7 +192,10 @@ def _of_target(
                 _add_times(series, arm, scrapes, slow_above)
         elif workload != NOWHERE or FailureCodes.found_nobody(series.labels):
             _add(series, arm, scrapes, outcome)
+    torn = _torn(members, scrapes) if not (_PROXY & members[0].labels.keys()) else frozenset()
     for scrape in range(1, len(times)):  # The first scrape of a target is its baseline: what it adds is left out.
+        if scrape in torn:
+            continue
         yield Interval(
             target,
             since=times[scrape - 1],
@@ -201,6 +210,11 @@ def _of_target(
             canary_given_up=ours.given_up[scrape],
             stable_given_up=theirs.given_up[scrape],
         )
+
+
+def _torn(members: Sequence[Series], scrapes: Mapping[float, int]) -> frozenset[int]:
+    """Scrapes at which a sum over several proxies fell: one of them began anew, and nobody can tell what the others added meanwhile."""
+    return frozenset(scrapes[later.time] for each in members for earlier, later in pairwise(each.points) if later.value < earlier.value)
 
 
 def _increments(series: Series, scrapes: Mapping[float, int]) -> Iterable[tuple[int, int]]:

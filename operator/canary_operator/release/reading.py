@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from canary_operator.analysis.counters import Interval, counted_by, intervals, spacing, untold
+from canary_operator.analysis.duplicates import merged
 from canary_operator.analysis.failures import FailureCodes
 from canary_operator.analysis.incident import INCIDENT_WINDOW
 from canary_operator.analysis.latency import cannot_tell
@@ -97,7 +98,7 @@ class _Counted:
 
 @remembered(RECENT)
 def _counted(answer: Samples, how: _How) -> _Counted:
-    samples = counted_by(how.reporter, answer, how.stable)
+    samples = merged(counted_by(how.reporter, answer, how.stable))
     found = intervals(samples, canary=how.canary, stable=how.stable, failing=how.failing, slow_above=how.slow_above)
     newest = max((series.points[-1].time for series in samples.series if "destination_workload" in series.labels), default=0.0)
     workloads = frozenset(series.labels.get("destination_workload") for series in samples.series)
