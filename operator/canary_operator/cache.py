@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from canary_operator.analysis.samples import Answer
 from canary_operator.analysis.value import QueryAsk, ValueAnswer
 from canary_operator.clients.kinds import CANARY_RELEASE, ENDPOINT_SLICE, REPLICA_SET, Kind
+from canary_operator.indexes import Indexes
 from canary_operator.reverse import Reverse
 from canary_operator.trimming import REVISION, ROUTING, name_of, routing_content, service_of, trimmed, version_of, without_version
 
@@ -44,8 +45,9 @@ class Cache:
         self._graves: dict[tuple[Kind, _Name], tuple[int, float]] = {}
         self._seen: dict[tuple[Kind, _Name], float] = {}
         self._slices: dict[_Name, set[_Name]] = defaultdict(set)
-        self._sets: dict[str, set[_Name]] = defaultdict(set)
-        self._reverse = Reverse()
+        self.indexes = Indexes()
+        """Which objects can concern which, by name; `pick` has the documents."""
+        self._reverse = Reverse(self.indexes)
         self._marks: dict[Key, deque[str]] = {}
         self._reads: dict[Key, float] = {}
         self._answers: dict[Key, Answer] = {}
@@ -111,18 +113,22 @@ class Cache:
         """All documents of a kind, of one namespace or of all."""
         return tuple(document for name, document in self._objects[kind].items() if namespace in (None, name[0]))
 
+    def pick(self, kind: Kind, names: Iterable[_Name]) -> tuple[Document, ...]:
+        """The documents of these names that are there, ordered by name: what is made of them does not depend on which changed last."""
+        objects = self._objects[kind]
+        return tuple(objects[name] for name in sorted(names) if name in objects)
+
     def keys(self) -> frozenset[Key]:
         """All CanaryReleases."""
         return frozenset(Key(*name) for name in self._objects[CANARY_RELEASE])
 
     def replica_sets(self, namespace: str, selector: Mapping[str, str]) -> tuple[Document, ...]:
         """The ReplicaSets whose pods the selector matches. An empty selector matches nothing, as in a Service."""
-        sets = (self._objects[REPLICA_SET][name] for name in self._sets.get(namespace, ()))
-        return tuple(each for each in sets if selector and selector.items() <= each["spec"]["template"]["metadata"]["labels"].items())
+        return self.pick(REPLICA_SET, self.indexes.replica_sets_selected(namespace, selector))
 
     def endpoint_slices(self, namespace: str, service: str) -> tuple[Document, ...]:
         """The EndpointSlices of a Service."""
-        return tuple(self._objects[ENDPOINT_SLICE][name] for name in self._slices.get((namespace, service), ()))
+        return self.pick(ENDPOINT_SLICE, self._slices.get((namespace, service), ()))
 
     def since(self, kind: Kind, namespace: str, name: str) -> datetime:
         """When this process first saw the routing of this object as it stands now, or that it is absent."""
@@ -183,9 +189,9 @@ class Cache:
             self._seen[kind, name] = self._monotonic()
         if kind == ENDPOINT_SLICE:
             _index(self._slices, name, service_of(before), service_of(document))
-        if kind == REPLICA_SET:
-            _index(self._sets, name, before and name[0], document and name[0])
-        keys = self._reverse.affected(kind, name, before, document)
+        keys = self._reverse.concerned(kind, name, before, document)
+        self.indexes.change(kind, name, before, document)
+        keys = keys | self._reverse.concerned(kind, name, document, before)
         if kind == CANARY_RELEASE and document is None:
             for table in (self._marks, self._reads, self._answers, self._values):
                 table.pop(Key(*name), None)

@@ -1,6 +1,6 @@
 """What the preflight checks find, as reasons that a decision can name, and what they need to be read for it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +8,11 @@ from canary_operator.analysis import promql
 from canary_operator.api.status import State
 from canary_operator.cache import Cache, Document
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, REPLICA_SET, SERVICE, VIRTUAL_SERVICE
+from canary_operator.indexes import owner_of
 from canary_operator.preflight import Arm, Attachment, Facts, Finding, Peer, Severity, inspect, wanted
 from canary_operator.preflight.finding import OF_READS, ROUTE_MISSING, ROUTE_UNFIT
 from canary_operator.preflight.reading import Listing, Read
+from canary_operator.preflight.scope import MESH, full_gateway
 from canary_operator.release import reasons
 from canary_operator.release.model import Because
 from canary_operator.release.scene import version_of
@@ -41,7 +43,7 @@ def look(it: Subject, cache: Cache, around: Mapping[Read, Listing], trouble: str
         around: What was read beside it.
         trouble: Why reading failed; None: it did not.
     """
-    facts = _facts(it, cache, around)
+    facts = facts_of(it, cache, around)
     reads = wanted(facts)
     missing = [read for read in reads if read not in around]
     found = [each for each in inspect(facts) if each.reason not in _OF_ROUTES or _subsets_settled(it, cache)]
@@ -75,9 +77,17 @@ def _unread(missing: list[Read], trouble: str | None) -> Because | None:
     return Because(reasons.SURROUNDINGS_UNREAD, f"what surrounds the release cannot be read, and is tried again: {trouble}")
 
 
-def _facts(it: Subject, cache: Cache, around: Mapping[Read, Listing]) -> Facts:
+def facts_of(it: Subject, cache: Cache, around: Mapping[Read, Listing]) -> Facts:
+    """What the checks look at: of each watched kind the objects that can concern this CanaryRelease, ordered by name.
+
+    The checks find in them what they would find in all objects of the cluster. A check that asks for objects by another property than those
+    here needs an index for it.
+    """
     namespace, name = it.key.namespace, it.spec.service.name
-    service = cache.get(SERVICE, namespace, name)
+    service, attached = cache.get(SERVICE, namespace, name), attachments(it.document)
+    arms = tuple(_arms(it, service, cache))
+    pods = _replica_sets(it, service, arms, cache)
+    routes = cache.pick(VIRTUAL_SERVICE, _virtual_services(it, attached, cache))
     return Facts(
         release=it.key.name,
         namespace=namespace,
@@ -90,17 +100,55 @@ def _facts(it: Subject, cache: Cache, around: Mapping[Read, Listing]) -> Facts:
         reporters=promql.REPORTERS[it.spec.analysis.reporter],
         hosts=it.wanted.hosts,
         gateways=it.wanted.gateways,
-        attachments=attachments(it.document),
+        attachments=attached,
         delegate=it.wanted.delegate,
         service=service,
-        services=cache.all(SERVICE, namespace),
-        replica_sets=cache.all(REPLICA_SET, namespace),
-        arms=tuple(_arms(it, service, cache)),
-        virtual_services=cache.all(VIRTUAL_SERVICE),
-        destination_rules=cache.all(DESTINATION_RULE),
-        releases=tuple(_peer(each) for each in cache.all(CANARY_RELEASE, namespace)),
+        services=cache.pick(SERVICE, _services(it, pods, cache)),
+        replica_sets=pods,
+        arms=arms,
+        virtual_services=routes,
+        destination_rules=cache.pick(
+            DESTINATION_RULE, {it.key} | cache.indexes.rules_of(it.wanted.host) | cache.indexes.rules_covering(it.wanted.host)
+        ),
+        releases=tuple(_peer(each) for each in cache.pick(CANARY_RELEASE, _peers(it, attached, routes, cache))),
         around=around,
     )
+
+
+def _virtual_services(it: Subject, attached: Sequence[Attachment], cache: Cache) -> set[tuple[str, str]]:
+    """Those of our names, those that send to the Service, those that rule or cover our hosts, and the roots over our delegate."""
+    namespace, known = it.key.namespace, cache.indexes
+    gateways = {full_gateway(gateway, namespace) for gateway in it.wanted.gateways or (MESH,)}
+    return (
+        {it.key, *((namespace, each.virtual_service) for each in attached)}
+        | known.sending_to(it.wanted.host)
+        | known.ruling((it.wanted.host, *it.wanted.hosts), namespace, gateways)
+        | known.delegating_to(it.key)
+    )
+
+
+def _replica_sets(it: Subject, service: Document | None, arms: Sequence[Arm], cache: Cache) -> tuple[Document, ...]:
+    """Those whose pods the Service selects; when it selects none of the wanted version, also those that carry it and are no Service's."""
+    namespace, known = it.key.namespace, cache.indexes
+    names = known.replica_sets_selected(namespace, ((service or {}).get("spec") or {}).get("selector") or {})
+    if not any(arm.version == it.spec.version and arm.replica_sets for arm in arms):
+        names = names | known.strays(namespace, it.spec.version_label, it.spec.version)
+    return cache.pick(REPLICA_SET, names)
+
+
+def _services(it: Subject, pods: Sequence[Document], cache: Cache) -> set[tuple[str, str]]:
+    """The Service, and those that select pods of its own."""
+    labels = (each["spec"]["template"]["metadata"]["labels"] for each in pods if each["spec"].get("replicas"))
+    others = (cache.indexes.services_selecting(it.key.namespace, each) for each in labels)
+    return {(it.key.namespace, it.spec.service.name)}.union(*others)
+
+
+def _peers(it: Subject, attached: Sequence[Attachment], routes: Sequence[Document], cache: Cache) -> set[tuple[str, str]]:
+    """Itself, those of the namespace that want its Service or its routes, and those that own a VirtualService that concerns it."""
+    namespace, known = it.key.namespace, cache.indexes
+    owners = {owner for each in routes if (owner := owner_of(name_of(each)[0], each)) is not None and owner[0] == namespace}
+    rivals = (known.attaching((namespace, each.virtual_service)) for each in attached)
+    return {it.key, *owners}.union(known.releases_of((namespace, it.spec.service.name)), *rivals)
 
 
 def _arms(it: Subject, service: Document | None, cache: Cache) -> Iterator[Arm]:

@@ -110,8 +110,8 @@ def subsets_seen(it: Subject, cache: Cache) -> SubsetsSeen | None:
 def _named_by(it: Subject, cache: Cache) -> str | None:
     """A VirtualService that is not ours and sends to one of our subsets, the first by name; None: there is none."""
     ours = {(it.key.namespace, route.name) for route in it.routes if route.document is not None}
-    others = (each for each in cache.all(VIRTUAL_SERVICE) if name_of(each) not in ours and names_subsets(each, it.wanted.host))
-    return min((f"VirtualService {'/'.join(name_of(each))}" for each in others), default=None)
+    others = cache.pick(VIRTUAL_SERVICE, cache.indexes.sending_to(it.wanted.host) - ours)
+    return next((f"VirtualService {'/'.join(name_of(each))}" for each in others if names_subsets(each, it.wanted.host)), None)
 
 
 def _highest(it: Subject, documents: Sequence[Document]) -> Mark | None:

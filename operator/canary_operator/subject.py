@@ -13,7 +13,6 @@ from canary_operator.clients.errors import CanaryOperatorError
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, SERVICE, VIRTUAL_SERVICE
 from canary_operator.mesh.hosts import service_fqdn
 from canary_operator.mesh.left_behind import is_left_behind
-from canary_operator.mesh.routes import names_delegate
 from canary_operator.preflight.service import port_of
 from canary_operator.traffic import destination_rule, managed
 from canary_operator.traffic.managed import Attached, Reading, Wanted, Way
@@ -110,7 +109,7 @@ def subject(key: Key, cache: Cache) -> Subject | None:
     wanted = _wanted(key, spec, cache.get(SERVICE, key.namespace, spec.service.name), tuple(documents.values()))
     routes = tuple(Route(name, way or wanted, documents[name]) for name, way in _named(key, spec))
     rule, ours = _rule(cache, key, wanted.host)
-    named = wanted.delegate and any(names_delegate(each, *key) for each in cache.all(VIRTUAL_SERVICE))
+    named = wanted.delegate and bool(cache.indexes.delegating_to(key))
     return Subject(key, document, spec, status, wanted, routes, rule, ours, named)
 
 
@@ -135,7 +134,8 @@ def _rule(cache: Cache, key: Key, host: str) -> tuple[Document | None, bool]:
     named = cache.get(DESTINATION_RULE, *key)
     if named is not None and is_ours(named, key.name):
         return named, True
-    users = [each for each in cache.all(DESTINATION_RULE, key.namespace) if is_nobodys(each) and destination_rule.rules(each, host)]
+    mine = [name for name in cache.indexes.rules_of(host) if name[0] == key.namespace]
+    users = [each for each in cache.pick(DESTINATION_RULE, mine) if is_nobodys(each) and destination_rule.rules(each, host)]
     # Several are a finding. Until it is mended: the one in which our subsets stand, else the oldest, whose subsets Istio takes.
     rule = min(
         users,
