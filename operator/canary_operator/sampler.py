@@ -135,6 +135,7 @@ class Sampler:
         wake: Called when an answer says something new.
         wall: Unix seconds.
         count: Is told provider and outcome (`Samples`, `NoData`, `QueryFailed`) of every query.
+        matchers: The label matchers of a provider, as `promql.matchers` writes them.
     """
 
     def __init__(
@@ -145,12 +146,14 @@ class Sampler:
         *,
         wall: Callable[[], float] = time.time,
         count: Callable[[str, str], None] = lambda provider, outcome: None,
+        matchers: Callable[[str], str] = lambda provider: "",
     ) -> None:
         self._prometheus = prometheus
         self._cache = cache
         self._wake = wake
         self._wall = wall
         self._count = count
+        self._matchers = matchers
         self._lines: dict[Key, _Line] = {}
         self._due: asyncio.Queue[Key] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
@@ -213,7 +216,8 @@ class Sampler:
         workloads = tuple(sorted({*ask.canary, *ask.stable}))
         if not workloads:
             return QueryFailed("no workload is known to ask for")
-        subject = promql.Subject(question.reporter, question.service, key.namespace, workloads)
+        matchers = self._matchers(question.provider)
+        subject = promql.Subject(question.reporter, question.service, key.namespace, workloads, matchers)
         text = promql.counters(subject, window(ask.since, line.rhythm.spacing, self._wall(), line.first), question.threshold)
         answer = await self._prometheus.query(question.provider, text)
         if isinstance(answer, NoData):

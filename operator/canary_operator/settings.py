@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from canary_operator.analysis import promql
 from canary_operator.api.quantities import parse_duration
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_OWN_LABELS = frozenset({"reporter", "destination_service_name", "destination_service_namespace", "destination_workload", "le"})
+"""Labels that the operator's queries set themselves."""
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]*):([0-9]{1,5})")
 
 
@@ -36,6 +40,8 @@ class Provider:
     """The certificate that the operator shows; read anew when it changes, like the other certificates. None: it shows none."""
     key_file: str | None = None
     """Its key; None exactly when there is no certificate."""
+    matchers: Mapping[str, str] = field(default_factory=dict)
+    """Values of labels that the operator's own queries ask for, such as the cluster in a store of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,11 @@ class Settings:
     """json or text."""
     kubeconfig: str | None = None
     """As given on the command line."""
+
+    def matchers(self, provider: str) -> str:
+        """The label matchers of a provider, as a query writes them; empty: none, or there is no such provider."""
+        known = self.prometheus.get(provider)
+        return promql.matchers(known.matchers) if known else ""
 
 
 def load(text: str) -> Settings:
@@ -149,6 +160,7 @@ class _Reader:
             "headersFile": ("headers_file", _file),
             "certFile": ("cert_file", _file),
             "keyFile": ("key_file", _file),
+            "matchers": ("matchers", _matchers),
         }
         values = _read(document, f"{key}.", fields)
         if "url" not in values:
@@ -235,6 +247,17 @@ def _file(value: object, key: str) -> str | None:
     if value and not Path(value).is_file():
         raise SettingsError(f"{key}: no file at {value}")
     return value or None
+
+
+def _matchers(value: object, key: str) -> Mapping[str, str]:
+    found = {}
+    for label, wanted in _mapping(value, key).items():
+        if not isinstance(label, str) or not _LABEL.fullmatch(label) or label in _OWN_LABELS:
+            raise SettingsError(f"{key}.{label}: no label that may be chosen; write one that tells clusters apart, such as cluster")
+        if not isinstance(wanted, str) or not wanted:
+            raise SettingsError(f"{key}.{label}: must be the value that the series of this cluster have")
+        found[label] = wanted
+    return found
 
 
 def _url(value: object, key: str) -> str:

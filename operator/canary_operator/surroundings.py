@@ -49,9 +49,10 @@ class Asks(Protocol):
 class Reader:
     """Carries a read out."""
 
-    def __init__(self, cluster: Finds, prometheus: Asks) -> None:
+    def __init__(self, cluster: Finds, prometheus: Asks, matchers: Callable[[str], str] = lambda provider: "") -> None:
         self._cluster = cluster
         self._prometheus = prometheus
+        self._matchers = matchers
 
     async def read(self, read: Read) -> Listing:
         """What came back.
@@ -73,7 +74,8 @@ class Reader:
         return tuple(looked_up(kind, each) for each in found)
 
     async def _callers(self, read: Read) -> Listing:
-        answer = await self._prometheus.query(read.selector, promql.callers(read.name or "", read.namespace or "", WINDOW))
+        query = promql.callers(read.name or "", read.namespace or "", WINDOW, self._matchers(read.selector))
+        answer = await self._prometheus.query(read.selector, query)
         if isinstance(answer, QueryFailed):
             return Failed(answer.why)
         series = answer.series if isinstance(answer, Samples) else ()

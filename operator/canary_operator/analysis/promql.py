@@ -5,7 +5,7 @@ Raw counters are asked as a range vector, so that each sample has its own time a
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -83,6 +83,8 @@ class Subject:
     """Namespace of the Service and of the workloads."""
     workloads: tuple[str, ...]
     """Names of the workloads (Deployments) of both arms, at least one."""
+    matchers: str = ""
+    """Those of the provider, as `matchers` writes them; empty: none."""
 
     @property
     def selector(self) -> str:
@@ -94,8 +96,14 @@ class Subject:
                 f"destination_service_namespace={quote(self.namespace)}",
                 f"destination_workload_namespace=~{any_of((self.namespace, NOWHERE))}",
                 f"destination_workload=~{any_of((*self.workloads, NOWHERE))}",
+                *([self.matchers] if self.matchers else []),
             )
         )
+
+
+def matchers(wanted: Mapping[str, str]) -> str:
+    """Label matchers as a query writes them; empty when nothing is wanted."""
+    return ",".join(f"{label}={quote(value)}" for label, value in sorted(wanted.items()))
 
 
 def counters(subject: Subject, window: timedelta, threshold: timedelta | None = None) -> str:
@@ -138,14 +146,17 @@ def milliseconds(span: timedelta) -> str:
     return f"{span / timedelta(milliseconds=1):g}"
 
 
-def callers(service: str, namespace: str, window: timedelta) -> str:
+def callers(service: str, namespace: str, window: timedelta, matchers: str = "") -> str:
     """How many requests each workload sent to one service lately, as each reporter counted them. Answered as a range like all queries.
 
     Args:
         service: Name of the Service.
         namespace: Namespace of the Service.
         window: How far back to ask.
+        matchers: Those of the provider; empty: none.
     """
-    labels = f"destination_service_name={quote(service)},destination_service_namespace={quote(namespace)}"
+    labels = (
+        f"destination_service_name={quote(service)},destination_service_namespace={quote(namespace)}{',' if matchers else ''}{matchers}"
+    )
     counted = f"increase({REQUESTS}{{{labels}}}[{duration(window)}])"
     return f"sum by (reporter, source_workload, source_workload_namespace) ({counted})[60s:30s]"

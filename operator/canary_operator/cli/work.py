@@ -38,9 +38,10 @@ class Work:
 
     def start(self) -> None:
         """Looks at every CanaryRelease, and from then on at those that something happens to."""
-        self._sampler = Sampler(self._prometheus, self._cache, self.add, count=self._metrics.count_query)
+        matchers = self._settings.matchers
+        self._sampler = Sampler(self._prometheus, self._cache, self.add, count=self._metrics.count_query, matchers=matchers)
         self._asker = Asker(self._prometheus, self._cache, self.add, count=self._metrics.count_query)
-        self._surroundings = Surroundings(Reader(self._cluster, self._prometheus).read, self.add)
+        self._surroundings = Surroundings(Reader(self._cluster, self._prometheus, matchers).read, self.add)
         shell = Shell(self._cluster, self._cache, self._sampler, self._asker, self._surroundings, self._metrics, self._settings, self.add)
         look = self._make(shell)
         self._queue = WorkQueue(self._timed(look), known=self._known, failed=self._failed, workers=self._settings.workers)

@@ -1,5 +1,6 @@
 """What Prometheus is asked for, what its last answer says of both versions, and why it is not accepted when it is not."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -22,6 +23,7 @@ STALE_SPACINGS = 3
 STALE_AT_LEAST = timedelta(seconds=15)
 STALE_UNKNOWN = timedelta(seconds=90)
 """The same while the spacing is not known yet: longer than the longest usual scrape interval."""
+CLUSTER = "cluster"
 RECENT = 8
 """Answers whose counts are remembered: as many as are looked at at a time. An answer may be large, and what is remembered outlives it for a while."""
 SERVICE_SETTLES = timedelta(seconds=10)
@@ -92,6 +94,8 @@ class _Counted:
     """Time of the newest sample of the proxies, Unix seconds; 0: there is none."""
     workloads: frozenset[str | None]
     """All that have a series."""
+    clusters: tuple[str, ...]
+    """Values of the label `cluster`, which tells clusters apart in a store of several."""
     untold: frozenset[str]
     """Labels that are missing, so that nobody can tell how some requests to the two arms ended."""
 
@@ -102,7 +106,8 @@ def _counted(answer: Samples, how: _How) -> _Counted:
     found = intervals(samples, canary=how.canary, stable=how.stable, failing=how.failing, slow_above=how.slow_above)
     newest = max((series.points[-1].time for series in samples.series if "destination_workload" in series.labels), default=0.0)
     workloads = frozenset(series.labels.get("destination_workload") for series in samples.series)
-    return _Counted(samples, found, spacing(found), newest, workloads, untold(samples, how.canary | how.stable, how.failing))
+    clusters = tuple(sorted({series.labels[CLUSTER] for series in samples.series if CLUSTER in series.labels}))
+    return _Counted(samples, found, spacing(found), newest, workloads, clusters, untold(samples, how.canary | how.stable, how.failing))
 
 
 def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answer: Samples) -> Reading:
@@ -123,6 +128,8 @@ def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answ
     elif state.weight != FULL and not stable & counted.workloads:
         words = f"Prometheus has no series of stable, so the canary cannot be compared: {_of(stable)} is empty"
         missing = Because(reasons.METRICS_UNAVAILABLE, words)
+    elif len(counted.clusters) > 1:
+        missing = Because(reasons.METRICS_UNAVAILABLE, _several(counted.clusters, spec.analysis.prometheus))
     elif counted.untold:
         missing = Because(reasons.METRICS_UNAVAILABLE, _untold(counted.untold))
     elif latency and (unknown := cannot_tell(counted.samples, latency.threshold)):
@@ -132,6 +139,13 @@ def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answ
         unseen = f"Prometheus has no series of the canary: {_of(canary)} is empty"
     stale_in = None if missing else timedelta(seconds=allowed - age + 0.001)
     return _since_made(spec, seen, Reading(counted.found, missing, stale_in, counted.newest, unseen))
+
+
+def _several(clusters: Sequence[str], provider: str) -> str:
+    return (
+        f"the samples are of several clusters ({', '.join(clusters[:5])}), which may have a Service of this name each: write the one of this "
+        f"cluster into the operator's configuration, as `prometheus.{provider}.matchers: {{{CLUSTER}: {clusters[0]}}}`"
+    )
 
 
 def _untold(labels: frozenset[str]) -> str:
