@@ -9,7 +9,7 @@ from canary_operator.api.status import State
 from canary_operator.cache import Cache, Document
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, REPLICA_SET, SERVICE, VIRTUAL_SERVICE
 from canary_operator.indexes import owner_of
-from canary_operator.preflight import Arm, Attachment, Facts, Finding, Peer, Severity, inspect, wanted
+from canary_operator.preflight import Arm, Attachment, Facts, Finding, Peer, Severity, inspect, left_out, wanted
 from canary_operator.preflight.finding import OF_READS, ROUTE_MISSING, ROUTE_UNFIT
 from canary_operator.preflight.reading import Listing, Read
 from canary_operator.preflight.scope import MESH, full_gateway
@@ -32,6 +32,8 @@ class Inspection:
     """Why not everything could be looked at yet; None: it was."""
     reads: tuple[Read, ...]
     """All that is needed of what is not watched."""
+    left_out: frozenset[str] = frozenset()
+    """Namespaces whose callers see nothing of the weights or the subsets, by objects of their own: their requests are no evidence."""
 
 
 def look(it: Subject, cache: Cache, around: Mapping[Read, Listing], trouble: str | None = None) -> Inspection:
@@ -54,7 +56,7 @@ def look(it: Subject, cache: Cache, around: Mapping[Read, Listing], trouble: str
         watched = {each.reason for each in warnings}
         old = (Because(each.reason, each.message) for each in it.status.warnings if each.reason not in watched)
         warnings += [each for each in old if each.reason in OF_READS]
-    return Inspection((*errors, *_shadowed(it)), tuple(warnings), _unread(missing, trouble), reads)
+    return Inspection((*errors, *_shadowed(it)), tuple(warnings), _unread(missing, trouble), reads, left_out(facts))
 
 
 _OF_ROUTES = (ROUTE_MISSING, ROUTE_UNFIT)
@@ -96,6 +98,7 @@ def facts_of(it: Subject, cache: Cache, around: Mapping[Read, Listing]) -> Facts
         version_label=it.spec.version_label,
         host=it.wanted.host,
         version=it.spec.version,
+        adopted=it.status.stable is not None,
         provider=it.spec.analysis.prometheus,
         reporters=promql.REPORTERS[it.spec.analysis.reporter],
         hosts=it.wanted.hosts,

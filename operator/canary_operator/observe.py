@@ -47,6 +47,7 @@ def observe(it: Subject, cache: Cache, inspection: Inspection) -> Observation:
         findings=inspection.findings,
         warnings=inspection.warnings,
         unread=inspection.unread,
+        left_out=inspection.left_out,
         samples=cache.answer(it.key),
         queries=cache.values(it.key),
     )

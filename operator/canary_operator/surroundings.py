@@ -84,6 +84,8 @@ class Reader:
                 "reporter": each.labels.get("reporter", ""),
                 "workload": each.labels.get("source_workload", ""),
                 "namespace": each.labels.get("source_workload_namespace", ""),
+                "from_cluster": each.labels.get("source_cluster", ""),
+                "to_cluster": each.labels.get("destination_cluster", ""),
                 "requests": each.points[-1].value,
             }
             for each in series

@@ -335,6 +335,7 @@ MISTAKES = (
         _shadowed,
         lambda place, message: place.delete("networking.istio.io/v1", "DestinationRule", f"reviews-{place.namespace}", "clients"),
         "deleted it",
+        warns=True,
     ),
     Mistake(
         "A policy for all hosts of the namespace",

@@ -264,7 +264,13 @@ def test_of_a_pod_only_what_the_checks_go_by_is_kept() -> None:
 
 
 CALLERS = Read("Telemetry", "shop", "reviews", "default")
-LABELS = {"reporter": "source", "source_workload": "web", "source_workload_namespace": "clients"}
+LABELS = {
+    "reporter": "source",
+    "source_workload": "web",
+    "source_workload_namespace": "clients",
+    "source_cluster": "east",
+    "destination_cluster": "west",
+}
 
 
 @pytest.mark.parametrize(
@@ -276,7 +282,16 @@ LABELS = {"reporter": "source", "source_workload": "web", "source_workload_names
         ),
         pytest.param(
             Samples((Series(LABELS, (Point(1.0, 3.0), Point(31.0, 5.0))),)),
-            ({"reporter": "source", "workload": "web", "namespace": "clients", "requests": 5.0},),
+            (
+                {
+                    "reporter": "source",
+                    "workload": "web",
+                    "namespace": "clients",
+                    "from_cluster": "east",
+                    "to_cluster": "west",
+                    "requests": 5.0,
+                },
+            ),
             id="a caller",
         ),
     ],
@@ -291,7 +306,8 @@ def test_callers_are_asked_of_the_provider_that_the_release_names() -> None:
     assert prometheus.texts == [
         (
             "default",
-            "sum by (reporter, source_workload, source_workload_namespace) (increase(istio_requests_total{"
+            "sum by (reporter, source_workload, source_workload_namespace, source_cluster, destination_cluster) "
+            "(increase(istio_requests_total{"
             'destination_service_name="reviews",destination_service_namespace="shop"}[600s]))[60s:30s]',
         )
     ]

@@ -141,6 +141,13 @@ def counted_by(reporter: str, samples: Samples, stable: frozenset[str]) -> Sampl
     return Samples(tuple(series for series in samples.series if series.labels.get("reporter", chosen) == chosen))
 
 
+def called_from_elsewhere(samples: Samples, namespaces: frozenset[str]) -> Samples:
+    """The samples without the requests of callers in these namespaces; the very same samples when there are none."""
+    if not namespaces:
+        return samples
+    return Samples(tuple(series for series in samples.series if series.labels.get("source_workload_namespace") not in namespaces))
+
+
 def spacing(of: Sequence[Interval]) -> float | None:
     """Median seconds between two scrapes of a target; None without intervals."""
     return median(interval.length for interval in of) if of else None

@@ -159,4 +159,5 @@ def callers(service: str, namespace: str, window: timedelta, matchers: str = "")
         f"destination_service_name={quote(service)},destination_service_namespace={quote(namespace)}{',' if matchers else ''}{matchers}"
     )
     counted = f"increase({REQUESTS}{{{labels}}}[{duration(window)}])"
-    return f"sum by (reporter, source_workload, source_workload_namespace) ({counted})[60s:30s]"
+    told = "reporter, source_workload, source_workload_namespace, source_cluster, destination_cluster"
+    return f"sum by ({told}) ({counted})[60s:30s]"

@@ -10,6 +10,7 @@ from canary_operator.preflight import (
     routing,
     security,
     service,
+    shadowing,
     subsets,
     telemetry,
     visibility,
@@ -17,6 +18,7 @@ from canary_operator.preflight import (
 )
 from canary_operator.preflight.facts import Arm, Attachment, Check, Facts, Peer
 from canary_operator.preflight.finding import Finding, Severity
+from canary_operator.preflight.reach import left_out
 from canary_operator.preflight.reads import wanted
 
 CHECKS: tuple[Check, ...] = (
@@ -30,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     *routing.CHECKS,
     *gateways.CHECKS,
     *subsets.CHECKS,
+    *shadowing.CHECKS,
     *visibility.CHECKS,
     *security.CHECKS,
     *telemetry.CHECKS,
@@ -43,4 +46,4 @@ def inspect(facts: Facts) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))
 
 
-__all__ = ["CHECKS", "Arm", "Attachment", "Check", "Facts", "Finding", "Peer", "Severity", "inspect", "wanted"]
+__all__ = ["CHECKS", "Arm", "Attachment", "Check", "Facts", "Finding", "Peer", "Severity", "inspect", "left_out", "wanted"]

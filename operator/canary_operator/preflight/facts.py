@@ -67,6 +67,8 @@ class Facts:
     """Further hosts, as the spec names them."""
     gateways: tuple[str, ...] = ()
     """As the spec names them; none: the mesh alone."""
+    adopted: bool = False
+    """The route was taken over once: what stands in the subsets is the operator's, or was put over it."""
     attachments: tuple[Attachment, ...] = ()
     """The user's VirtualServices whose routes are managed; none: the operator has its own."""
     delegate: bool = False

@@ -44,6 +44,8 @@ GATEWAY_WITHOUT_PODS = "GatewayWithoutPods"
 GATEWAY_UNUSED = "GatewayUnused"
 MESH_BYPASSED = "MeshBypassed"
 SUBSET_MISSING = "SubsetMissing"
+SUBSET_TAKEN = "SubsetTaken"
+SEVERAL_CLUSTERS = "SeveralClusters"
 RULE_NOT_FOR_ALL = "RuleNotForAll"
 MTLS_CONFLICT = "MtlsConflict"
 NOT_EXPORTED = "NotExported"
@@ -68,6 +70,7 @@ OF_READS = frozenset(
         SIDECAR_HIDES_HOST,
         TELEMETRY_MISSING,
         CALLERS_OUTSIDE_MESH,
+        SEVERAL_CLUSTERS,
         WAYPOINT_ALPHA,
         NOT_PERMITTED,
     }

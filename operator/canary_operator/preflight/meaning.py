@@ -55,12 +55,21 @@ MEANING: dict[str, tuple[str, str, str]] = {
     finding.NAME_TAKEN: (BLOCKS, "An object of the user has the name that ours would have.", "Rename or delete it."),
     finding.HOST_TAKEN: (
         EITHER,
-        "Another VirtualService rules the host; it only warns when callers here do not see it.",
+        "Another VirtualService rules the host. One of another namespace only warns if it is younger than ours, or holds for its own callers alone.",
         "Delete it; write what is still needed into ours.",
     ),
     finding.HOST_COVERED: (WARNS, "A VirtualService with a wildcard loses the host to ours.", "Write what it does for the host into ours."),
     finding.ROUTE_BYPASSES_SUBSETS: (WARNS, "A route elsewhere goes past the weights.", "Write `subset: stable` into its destination."),
-    finding.SUBSET_MISSING: (BLOCKS, "A route names a subset of the host that no DestinationRule has.", "Correct the route."),
+    finding.SUBSET_MISSING: (
+        EITHER,
+        "A route names a subset of the host that no DestinationRule has; it only warns for a VirtualService of another namespace.",
+        "Correct the route.",
+    ),
+    finding.SUBSET_TAKEN: (
+        BLOCKS,
+        "The user's DestinationRule has a subset `stable` or `canary` with labels of its own, which routes may name.",
+        "Give the subset another name, or the labels that the message shows.",
+    ),
     finding.RULE_TAKEN: (
         BLOCKS,
         "Several DestinationRules of the namespace rule the host, or the one that does belongs to another CanaryRelease.",
@@ -88,11 +97,16 @@ MEANING: dict[str, tuple[str, str, str]] = {
     ),
     finding.POLICY_SHADOWED: (
         EITHER,
-        "A broader DestinationRule would be hidden by ours, or one in callers' namespace hides our subsets; "
-        "it only warns where no callers are known.",
+        "A broader DestinationRule would be hidden by ours; or one of another namespace hides our subsets from its own callers, which blocks "
+        "only before the first route, where callers are known, and at a gateway of the release.",
         "Write the policy into the release's DestinationRule, or narrow the broader one.",
     ),
-    finding.RULE_NOT_FOR_ALL: (WARNS, "The DestinationRule holds for some callers only.", "Take `workloadSelector` out."),
+    finding.RULE_NOT_FOR_ALL: (
+        EITHER,
+        "A DestinationRule with a `workloadSelector` rules the host for some callers of the namespace, who do not know the subsets; it blocks only "
+        "before the first route, where callers are known.",
+        "Take `workloadSelector` out.",
+    ),
     finding.EJECTION_OF_ALL: (WARNS, "Outlier detection may eject every pod of a version.", "Lower `maxEjectionPercent`."),
     finding.MTLS_CONFLICT: (
         BLOCKS,
@@ -107,6 +121,11 @@ MEANING: dict[str, tuple[str, str, str]] = {
     finding.NOT_EXPORTED: (WARNS, "Our route or subsets are not exported to callers.", "Take `exportTo` out."),
     finding.SIDECAR_HIDES_HOST: (WARNS, "A Sidecar hides the host from callers.", "Add the host to its egress."),
     finding.TELEMETRY_MISSING: (WARNS, "No request to the Service was counted lately.", "See whether it is called, and scraped."),
+    finding.SEVERAL_CLUSTERS: (
+        WARNS,
+        "Requests come from, or go to, other clusters, whose callers do not see our VirtualService.",
+        "Apply it there too, or compare what is seen of them.",
+    ),
     finding.CALLERS_OUTSIDE_MESH: (WARNS, "Requests from outside the mesh ignore the weights.", "Inject the callers."),
     finding.RETRIES_HIDE_FAILURES: (WARNS, "Retries hide failures from the callers' telemetry.", "Narrow `retries.retryOn`."),
 }

@@ -6,6 +6,7 @@ from typing import Any
 from canary_operator.api.names import CANARY, PREVIEW, ROUTE, STABLE
 from canary_operator.mesh.hosts import matches
 from canary_operator.mesh.routes import chosen
+from canary_operator.preflight import reads
 from canary_operator.preflight.facts import Check, Facts
 from canary_operator.preflight.finding import (
     HOST_COVERED,
@@ -16,8 +17,10 @@ from canary_operator.preflight.finding import (
     Finding,
     Severity,
 )
+from canary_operator.preflight.reach import gateways_reached, is_younger
 from canary_operator.preflight.scope import (
     MESH,
+    exported_to,
     full_gateway,
     full_host,
     gateways_of,
@@ -26,6 +29,8 @@ from canary_operator.preflight.scope import (
     is_ours,
     namespace_of,
     owner_of,
+    placed_destinations,
+    route_name,
     rules_of_our_host,
     spec_of,
     title,
@@ -47,24 +52,51 @@ def host_is_free(facts: Facts) -> Iterator[Finding]:
     """In the mesh Istio uses only the oldest VirtualService of a host; in a gateway it mixes the routes of all of them.
 
     Exact hosts win over wildcards, so only the same host collides (`separateVSHostsAndServices`, pilot/pkg/networking/core/route/route.go).
+    One of another namespace blocks only if it was there before ours and reaches callers elsewhere (`_effect`).
     """
     for document in _others(facts):
         shared, taken = _shared_gateways(document, facts), sorted(_hosts(document, facts) & _our_hosts(facts))
         if not shared or not taken or _yields_to_us(document, facts):
             continue
-        private = shared == {MESH} and not is_exported_to(document, facts.namespace)
+        effect = _effect(document, shared, facts)
+        if effect is None:
+            continue
+        blocks, why = effect
         where = " and ".join("the mesh" if gateway == MESH else f"gateway {gateway}" for gateway in sorted(shared))
-        why = (
-            "Its callers never see the canary"
-            if private
-            else "Istio uses only the oldest VirtualService of a host in the mesh, and mixes them in a gateway"
-        )
         yield Finding(
             HOST_TAKEN,
             f"{_title(document)} rules {', '.join(taken)} in {where}: delete it; routes that are still needed go before the route "
             f"{ROUTE} of VirtualService {facts.namespace}/{facts.release}, which the operator creates then. {why}",
-            Severity.WARNING if private else Severity.ERROR,
+            Severity.ERROR if blocks else Severity.WARNING,
         )
+
+
+_OLDEST = "Istio uses only the oldest VirtualService of a host in the mesh, and mixes them in a gateway"
+
+
+def _effect(document: Mapping[str, Any], shared: frozenset[str], facts: Facts) -> tuple[bool, str] | None:
+    """Whether another VirtualService of our host blocks, and what it does; None: no caller of ours sees it."""
+    namespace, targets = namespace_of(document), exported_to(document)
+    if namespace == facts.namespace:
+        return True, _OLDEST
+    elsewhere = None if targets is None else targets - {namespace}
+    gates, in_mesh = gateways_reached(document, shared, facts), MESH in shared
+    if not gates and not in_mesh:
+        return None
+    own = "Its callers never see the canary, and their requests are left out of the evidence"
+    if not gates and elsewhere == frozenset():
+        return False, own
+    if is_younger(document, facts):
+        if in_mesh and elsewhere:
+            return (
+                False,
+                f"Callers in {', '.join(sorted(elsewhere))} go by it: the weights do not hold for them, and their requests are left out",
+            )
+        return False, f"It is younger than VirtualService {facts.namespace}/{facts.release}, which comes first"
+    callers = reads.callers(facts)
+    if not gates and elsewhere is not None and callers is not None and not elsewhere & callers:
+        return False, f"No caller is known in {', '.join(sorted(elsewhere))}, where it holds"
+    return True, _OLDEST
 
 
 def host_is_not_covered(facts: Facts) -> Iterator[Finding]:
@@ -87,7 +119,7 @@ def no_route_bypasses_subsets(facts: Facts) -> Iterator[Finding]:
         at_our_name = is_at_our_name(document, facts) and not facts.attachments
         if not is_ours(document, facts) and (at_our_name or _takes_our_host(document, facts)):
             continue
-        for where, destination in _destinations(document):
+        for where, destination in placed_destinations(document):
             if full_host(str(destination.get("host")), namespace_of(document), facts) != facts.host or destination.get("subset") == STABLE:
                 continue
             if where in _managed(document, facts):
@@ -104,10 +136,10 @@ def no_route_bypasses_subsets(facts: Facts) -> Iterator[Finding]:
 
 
 def subsets_exist(facts: Facts) -> Iterator[Finding]:
-    """A route to a subset that no DestinationRule has is answered with 503."""
+    """A route to a subset that no DestinationRule has is answered with 503, now as during a release: of another namespace's that is told only."""
     known = _subsets(facts)
     for document in facts.virtual_services:
-        for where, destination in _destinations(document):
+        for where, destination in placed_destinations(document):
             subset = destination.get("subset")
             if not subset or subset in known or full_host(str(destination.get("host")), namespace_of(document), facts) != facts.host:
                 continue
@@ -115,6 +147,7 @@ def subsets_exist(facts: Facts) -> Iterator[Finding]:
                 SUBSET_MISSING,
                 f"{_title(document)}, {where}, sends to the subset {subset} of {facts.host}, which no DestinationRule has, so its requests "
                 f"get 503: write `subset: {STABLE}` into that destination, or add the subset {subset} to the DestinationRule of {facts.host}",
+                Severity.ERROR if namespace_of(document) == facts.namespace else Severity.WARNING,
             )
 
 
@@ -132,17 +165,14 @@ def _others(facts: Facts) -> Iterator[Mapping[str, Any]]:
 def _managed(document: Mapping[str, Any], facts: Facts) -> set[str]:
     """The routes of a VirtualService that the operator moves, as `_destinations` calls them."""
     if not facts.attachments:
-        return {_route_name(ROUTE), _route_name(PREVIEW)} if is_ours(document, facts) else set()
+        return {route_name(ROUTE), route_name(PREVIEW)} if is_ours(document, facts) else set()
     mine = (
         each
         for each in facts.attachments
         if (facts.namespace, each.virtual_service) == (namespace_of(document), document["metadata"]["name"])
     )
     return {
-        _route_name(name) if "[" not in name else name
-        for each in mine
-        for name, index in chosen(document, each.routes)
-        if index is not None
+        route_name(name) if "[" not in name else name for each in mine for name, index in chosen(document, each.routes) if index is not None
     }
 
 
@@ -175,19 +205,6 @@ def _yields_to_us(document: Mapping[str, Any], facts: Facts) -> bool:
     return any((peer.namespace, peer.name) == owner and facts.is_older_than(peer) for peer in facts.releases)
 
 
-def _destinations(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every destination of real traffic, with the place where it stands; mirrors carry copies only."""
-    for protocol in ("http", "tls", "tcp"):
-        for index, route in enumerate(spec_of(document).get(protocol) or []):
-            where = _route_name(route["name"]) if route.get("name") else f"{protocol}[{index}]"
-            for share in route.get("route") or []:
-                yield where, share.get("destination") or {}
-
-
 def _subsets(facts: Facts) -> set[Any]:
     """The subsets that routes to the host may name: those of its DestinationRules, and the two that the operator adds."""
     return {subset.get("name") for rule in rules_of_our_host(facts) for subset in spec_of(rule).get("subsets") or []} | {STABLE, CANARY}
-
-
-def _route_name(name: str) -> str:
-    return f"route {name}"

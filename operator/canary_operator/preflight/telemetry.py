@@ -4,7 +4,14 @@ from collections.abc import Iterator
 
 from canary_operator.preflight import reads
 from canary_operator.preflight.facts import Check, Facts
-from canary_operator.preflight.finding import CALLERS_OUTSIDE_MESH, RETRIES_HIDE_FAILURES, TELEMETRY_MISSING, Finding, Severity
+from canary_operator.preflight.finding import (
+    CALLERS_OUTSIDE_MESH,
+    RETRIES_HIDE_FAILURES,
+    SEVERAL_CLUSTERS,
+    TELEMETRY_MISSING,
+    Finding,
+    Severity,
+)
 from canary_operator.preflight.reading import Failed
 from canary_operator.preflight.scope import is_ours, spec_of, title
 
@@ -51,6 +58,22 @@ def callers_are_in_the_mesh(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def comes_from_one_cluster(facts: Facts) -> Iterator[Finding]:
+    """Callers in another cluster have its VirtualServices: they share their requests among all pods that they know, whatever ours says."""
+    rows = [row for row in facts.found(reads.telemetry(facts)) or () if row["requests"]]
+    seen = {str(row[end]) for row in rows for end in ("from_cluster", "to_cluster") if row.get(end)} - {"unknown"}
+    if len(seen) > 1:
+        listed = sorted(seen)
+        yield Finding(
+            SEVERAL_CLUSTERS,
+            f"Requests to Service {facts.namespace}/{facts.service_name} are counted from or to the clusters {', '.join(listed[:5])}: callers whose "
+            "control plane reads another cluster's objects do not see the weights. Apply the VirtualService and the DestinationRule of "
+            f"{facts.host} there too; or, if one Prometheus holds clusters that have nothing to do with each other, give the release a provider "
+            "of its own in spec.analysis.prometheus",
+            Severity.WARNING,
+        )
+
+
 def retries_hide_nothing(facts: Facts) -> Iterator[Finding]:
     """A failure that a retry makes good is not seen by the caller's telemetry, and the canary's pass for stable's."""
     for document in facts.virtual_services:
@@ -65,4 +88,4 @@ def retries_hide_nothing(facts: Facts) -> Iterator[Finding]:
                 )
 
 
-CHECKS: tuple[Check, ...] = (is_there, callers_are_in_the_mesh, retries_hide_nothing)
+CHECKS: tuple[Check, ...] = (is_there, callers_are_in_the_mesh, comes_from_one_cluster, retries_hide_nothing)

@@ -1,11 +1,11 @@
-"""Whether every caller sees the route and the subsets: exports, Sidecars, and what a DestinationRule is limited to."""
+"""Whether every caller sees the route and the subsets: exports and Sidecars."""
 
 from collections.abc import Iterator
 
 from canary_operator.mesh.hosts import matches
 from canary_operator.preflight import reads
 from canary_operator.preflight.facts import Check, Facts
-from canary_operator.preflight.finding import EJECTION_OF_ALL, NOT_EXPORTED, RULE_NOT_FOR_ALL, SIDECAR_HIDES_HOST, Finding, Severity
+from canary_operator.preflight.finding import EJECTION_OF_ALL, NOT_EXPORTED, SIDECAR_HIDES_HOST, Finding, Severity
 from canary_operator.preflight.scope import full_host, is_exported_to, is_ours, rules_of_our_host, spec_of, title
 
 
@@ -38,18 +38,6 @@ def no_sidecar_hides_the_host(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def holds_for_every_caller(facts: Facts) -> Iterator[Finding]:
-    """A DestinationRule with a workloadSelector knows the subsets for some callers only."""
-    for rule in rules_of_our_host(facts):
-        if spec_of(rule).get("workloadSelector"):
-            yield Finding(
-                RULE_NOT_FOR_ALL,
-                f"{title(rule, 'DestinationRule')} has a `workloadSelector`, so other callers of {facts.host} do not know the subsets and "
-                "would get 503: take it out",
-                Severity.WARNING,
-            )
-
-
 def ejects_not_all(facts: Facts) -> Iterator[Finding]:
     """Outlier detection that may eject every pod turns failures of the canary into 503s that belong to nobody."""
     for rule in rules_of_our_host(facts):
@@ -66,7 +54,7 @@ def ejects_not_all(facts: Facts) -> Iterator[Finding]:
             )
 
 
-CHECKS: tuple[Check, ...] = (is_exported, no_sidecar_hides_the_host, holds_for_every_caller, ejects_not_all)
+CHECKS: tuple[Check, ...] = (is_exported, no_sidecar_hides_the_host, ejects_not_all)
 
 
 def _imports(text: str, namespace: str, facts: Facts) -> bool:

@@ -169,6 +169,8 @@ class Observation:
     """What should be mended; the release goes on."""
     unread: Because | None = None
     """Why what surrounds the release (namespace, pods, gateways, policies) is not known yet; None: it is, and findings tell of it."""
+    left_out: frozenset[str] = frozenset()
+    """Namespaces that keep weights or subsets from their own callers: the requests of these are no evidence."""
     samples: Answer | None = None
     """What Prometheus answered to the last question; None: not asked yet."""
     queries: Mapping[QueryAsk, ValueAnswer] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from canary_operator.analysis.counters import Interval, counted_by, intervals, spacing, untold
+from canary_operator.analysis.counters import Interval, called_from_elsewhere, counted_by, intervals, spacing, untold
 from canary_operator.analysis.duplicates import merged
 from canary_operator.analysis.failures import FailureCodes
 from canary_operator.analysis.incident import INCIDENT_WINDOW
@@ -80,6 +80,8 @@ class _How:
     stable: frozenset[str]
     failing: FailureCodes
     slow_above: float | None
+    left_out: frozenset[str] = frozenset()
+    """Namespaces whose callers are not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +100,20 @@ class _Counted:
     """Values of the label `cluster`, which tells clusters apart in a store of several."""
     untold: frozenset[str]
     """Labels that are missing, so that nobody can tell how some requests to the two arms ended."""
+    others: bool
+    """There are series of callers that are left out."""
 
 
 @remembered(RECENT)
 def _counted(answer: Samples, how: _How) -> _Counted:
-    samples = merged(counted_by(how.reporter, answer, how.stable))
+    heard = called_from_elsewhere(answer, how.left_out)
+    samples = merged(counted_by(how.reporter, heard, how.stable))
     found = intervals(samples, canary=how.canary, stable=how.stable, failing=how.failing, slow_above=how.slow_above)
     newest = max((series.points[-1].time for series in samples.series if "destination_workload" in series.labels), default=0.0)
     workloads = frozenset(series.labels.get("destination_workload") for series in samples.series)
     clusters = tuple(sorted({series.labels[CLUSTER] for series in samples.series if CLUSTER in series.labels}))
-    return _Counted(samples, found, spacing(found), newest, workloads, clusters, untold(samples, how.canary | how.stable, how.failing))
+    told = untold(samples, how.canary | how.stable, how.failing)
+    return _Counted(samples, found, spacing(found), newest, workloads, clusters, told, len(heard.series) < len(answer.series))
 
 
 def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answer: Samples) -> Reading:
@@ -115,9 +121,10 @@ def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answ
     errors, latency = spec.analysis.errors, spec.analysis.latency
     failing = FailureCodes.from_names(errors.http, errors.grpc)
     slow_above = latency.threshold / timedelta(milliseconds=1) if latency else None
-    counted = _counted(answer, _How(spec.analysis.reporter, canary, stable, failing, slow_above))
+    counted = _counted(answer, _How(spec.analysis.reporter, canary, stable, failing, slow_above, seen.left_out))
     if not counted.newest:
-        words = f"no proxy has counted a request as reporter {spec.analysis.reporter}"
+        where = f", but in {', '.join(sorted(seen.left_out)[:5])}, whose requests are left out" if counted.others else ""
+        words = f"no proxy has counted a request as reporter {spec.analysis.reporter}{where}"
         return Reading(missing=Because(reasons.METRICS_UNAVAILABLE, words))
     age, usual = seen.now.timestamp() - counted.newest, counted.spacing
     allowed = STALE_UNKNOWN.total_seconds() if usual is None else max(STALE_AT_LEAST.total_seconds(), STALE_SPACINGS * usual)

@@ -20,7 +20,7 @@ def web(*http: Document, **spec: Any) -> Document:
     return named("shop/web", hosts=["web.example.com"], gateways=["infra/public"], http=list(http), **spec)
 
 
-RULE = named("shop/policies", host="reviews", subsets=[{"name": "stable"}, {"name": "canary"}])
+RULE = named("shop/policies", host="reviews", subsets=[{"name": name, "labels": {"version": "v1"}} for name in ("stable", "canary")])
 
 
 def attached(*documents: Document, by: Attachment = ATTACHED[0], **more: Any) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from canary_operator.preflight import inspect, reads
-from preflight.objects import HOST, Document, facts, named, told
+from preflight.objects import HOST, Document, facts, mesh, named, row, told
 
 POLICY = {"connectionPool": {"tcp": {"maxConnections": 9}}}
 NAMESPACE_WIDE, MESH_WIDE = "*.shop.svc.cluster.local", "*.local"
@@ -84,13 +84,15 @@ OURS_WITH_POLICY = rule("shop/reviews", HOST, "reviews", trafficPolicy=POLICY)
             [rule("istio-system/all", MESH_WIDE, trafficPolicy=POLICY, exportTo=["other"])], [], id="a root rule for another namespace"
         ),
         # A rule elsewhere comes before ours.
-        pytest.param([rule("client/x", HOST)], [SHADOWED], id="a rule in a client's namespace hides our subsets"),
+        pytest.param(
+            [rule("client/x", HOST)], [UNUSED], id="a rule in a client's namespace hides our subsets from callers that are not known"
+        ),
         pytest.param([rule("client/x", "reviews")], [], id="the short host there is another Service"),
         pytest.param([rule("client/x", MESH_WIDE, trafficPolicy=POLICY)], [UNUSED], id="a wildcard there warns while no callers are known"),
-        pytest.param([rule("client/x", HOST, exportTo=["."])], [SHADOWED], id="so does one that is private there"),
+        pytest.param([rule("client/x", HOST, exportTo=["."])], [UNUSED], id="so does one that is private there"),
         pytest.param([rule("client/x", HOST, exportTo=["third"])], [], id="one exported only elsewhere is used by nobody"),
         pytest.param(
-            [rule("istio-system/x", HOST, exportTo=["."])], [SHADOWED], id="one private to the root namespace holds for its gateways"
+            [rule("istio-system/x", HOST, exportTo=["."])], [UNUSED], id="one private to the root namespace holds for its own callers"
         ),
     ],
 )
@@ -127,5 +129,108 @@ def test_messages_name_the_object_and_what_to_write() -> None:
     )
     assert hidden.message == (
         f"DestinationRule client/x rules *.local for all callers in client and hides the subsets stable and canary of {HOST} from them, so "
-        f"callers there, of which none is known, would get 503: narrow its host so that it leaves {HOST} out, or delete it"
+        f"callers there would get 503: narrow its host so that it leaves {HOST} out, or delete it. Requests from client are left out of the "
+        "evidence, and the release goes on"
     )
+
+
+# ------------------------------------------------------------------------------------------------ names that the user has already
+
+ONE, OTHER = {"version": "v1"}, {"version": "v2"}
+NAMES_TAKEN = ("SubsetTaken", "Error")
+
+
+def subset(name: str, labels: Document | None) -> Document:
+    return {"name": name} | ({"labels": labels} if labels else {})
+
+
+@pytest.mark.parametrize(
+    ("subsets", "found"),
+    [
+        pytest.param([subset("stable", ONE), subset("canary", ONE)], 0, id="as the operator would write them"),
+        pytest.param([subset("stable", ONE), subset("canary", OTHER)], 1, id="a canary of the user's own"),
+        pytest.param([subset("canary", ONE)], 0, id="the canary alone, at the version that serves"),
+        pytest.param([subset("canary", OTHER)], 1, id="the canary alone, at another version"),
+        pytest.param([subset("stable", {**ONE, "tier": "web"}), subset("canary", ONE)], 1, id="stable by a further label"),
+        pytest.param([subset("stable", {"track": "stable"})], 1, id="stable by another label"),
+        pytest.param([subset("stable", None), subset("canary", ONE)], 1, id="stable without labels, which is every pod"),
+        pytest.param([subset("stable", {"track": "s"}), subset("canary", {"track": "c"})], 2, id="both by another label"),
+        pytest.param(
+            [subset("stable", OTHER), subset("canary", OTHER)], 0, id="both at one version: that is the one that serves requests now"
+        ),
+        pytest.param([subset("v1", ONE), subset("v2", OTHER)], 0, id="other names"),
+        pytest.param([subset("stable", ONE), subset("canary", ONE), subset("canary", OTHER)], 0, id="of two of one name the first counts"),
+    ],
+)
+def test_subsets_of_our_names(subsets: list[Document], found: int) -> None:
+    given = mesh(destination_rules=(rule("shop/mine", HOST, subsets=subsets),))
+    assert told(inspect(given)) == [NAMES_TAKEN] * found
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"adopted": True}, id="after the adoption they are the operator's, or drift"),
+        pytest.param({"mark": "mark.canary.rollouts.dev/reviews"}, id="with our mark they are the operator's"),
+    ],
+)
+def test_subsets_that_the_operator_wrote_are_not_taken(changes: dict[str, Any]) -> None:
+    document = rule("shop/mine", HOST, subsets=[subset("stable", ONE), subset("canary", OTHER)])
+    if mark := changes.pop("mark", None):
+        document["metadata"]["annotations"] = {mark: "uid/1/2/0/Adopting"}
+    assert told(inspect(mesh(destination_rules=(document,), **changes))) == []
+
+
+def test_what_is_taken_is_told_with_the_route_that_would_be_led_elsewhere() -> None:
+    edge = named("shop/edge", hosts=["edge.example.com"], http=[{"route": [{"destination": {"host": "reviews", "subset": "canary"}}]}])
+    mine = rule("shop/mine", HOST, subsets=[subset("stable", ONE), subset("canary", OTHER)])
+    first = inspect(mesh(destination_rules=(mine,), virtual_services=(edge,)))[0]
+    assert first.message == (
+        "DestinationRule shop/mine has a subset canary of its own with the labels {version: v2}, and the operator would write {version: v1} "
+        "into it, which leads VirtualService shop/edge elsewhere: give the subset another name, there and in the routes that name it, or write "
+        "`labels: {version: v1}` into it, if nothing but the release is to use it"
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- rules for some workloads
+
+FOR_SOME: dict[str, Any] = {"workloadSelector": {"matchLabels": {"app": "batch"}}}
+ERROR, WARNING = "Error", "Warning"
+ROUTE = named("shop/reviews", "reviews", hosts=[HOST])
+
+
+@pytest.mark.parametrize(
+    ("document", "callers", "routes", "found"),
+    [
+        pytest.param(
+            rule("shop/x", HOST, **FOR_SOME), ["shop"], (), [ERROR], id="its workloads call, and would get 503 by our first route"
+        ),
+        pytest.param(rule("shop/x", HOST, **FOR_SOME), ["web"], (), [WARNING], id="nobody of the namespace calls"),
+        pytest.param(rule("shop/x", HOST, **FOR_SOME), ["shop"], (ROUTE,), [WARNING], id="what is broken already is told"),
+        pytest.param(
+            rule("shop/x", HOST, subsets=[{"name": "stable"}, {"name": "canary"}], **FOR_SOME), ["shop"], (), [WARNING], id="subsets"
+        ),
+        pytest.param(
+            rule("shop/x", NAMESPACE_WIDE, trafficPolicy=POLICY, **FOR_SOME), ["shop"], (), [WARNING], id="a wildcard's policy is lost"
+        ),
+        pytest.param(rule("shop/x", NAMESPACE_WIDE, **FOR_SOME), ["shop"], (), [], id="a wildcard that says nothing"),
+        pytest.param(rule("shop/x", "ratings", **FOR_SOME), ["shop"], (), [], id="another host"),
+    ],
+)
+def test_a_rule_for_some_workloads(document: Document, callers: list[str], routes: tuple[Document, ...], found: list[str]) -> None:
+    given = mesh(destination_rules=(document,), virtual_services=routes)
+    given = replace(given, around={**given.around, reads.telemetry(given): tuple(row(each) for each in callers)})
+    assert told(inspect(given)) == [("RuleNotForAll", each) for each in found]
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param((), id="alone"),
+        pytest.param((OURS,), id="beside ours"),
+        pytest.param((rule("shop/mine", HOST),), id="beside the user's, which gets our subsets"),
+    ],
+)
+def test_a_rule_for_some_workloads_is_no_conflict(others: tuple[Document, ...]) -> None:
+    found = inspect(facts(destination_rules=(rule("shop/batch", HOST, **FOR_SOME), *others)))
+    assert told(found) == [("RuleNotForAll", WARNING)]

@@ -158,3 +158,29 @@ def test_an_answer_that_is_looked_at_again_is_not_counted_again() -> None:
     situation = release().at_step(1, since=60).healthy().observing(service_since=NOW - timedelta(days=3))
     first, again = (read(situation.spec, situation.state, situation.seen).found for _ in range(2))
     assert (bool(first), again is first) == (True, True)
+
+
+# ------------------------------------------------------------------------------------------------ callers that are left out
+def called_also_from(situation: Situation, namespace: str, failing: float) -> Situation:
+    """Another namespace calls as well, and these shares of the canary's requests to it fail."""
+    more = samples_of(situation.failing(failing, seconds=120))
+    theirs = tuple(
+        replace(each, labels={**each.labels, "instance": "tenant", "source_workload_namespace": namespace}) for each in more.series
+    )
+    return situation.observing(samples=Samples((*samples_of(situation).series, *theirs)))
+
+
+def test_what_a_namespace_does_to_its_own_callers_is_no_evidence() -> None:
+    given = called_also_from(PASSED, "tenant", 0.5)
+    assert weights(given.decide()) == [0]
+    assert weights(given.observing(left_out=frozenset({"tenant"})).decide()) == weights(PASSED.decide()) == [25]
+
+
+def test_where_all_callers_are_left_out_that_is_told() -> None:
+    only = called_also_from(PASSED, "tenant", 0.0)
+    theirs = tuple(each for each in samples_of(only).series if each.labels["instance"] == "tenant")
+    given = only.observing(samples=Samples(theirs), left_out=frozenset({"tenant"}))
+    decision = given.decide()
+    assert weights(decision) == []
+    assert decision.metrics is not None
+    assert decision.metrics.message == "no proxy has counted a request as reporter Source, but in tenant, whose requests are left out"
