@@ -13,8 +13,9 @@ from canary_operator.analysis.samples import Answer
 from canary_operator.analysis.value import QueryAsk, ValueAnswer
 from canary_operator.clients.kinds import CANARY_RELEASE, ENDPOINT_SLICE, REPLICA_SET, Kind
 from canary_operator.indexes import Indexes
+from canary_operator.known_pods import KnownPods
 from canary_operator.reverse import Reverse
-from canary_operator.trimming import REVISION, ROUTING, name_of, routing_content, service_of, trimmed, version_of, without_version
+from canary_operator.trimming import REVISION, ROUTING, name_of, pods_of, routing_content, service_of, trimmed, version_of, without_version
 
 __all__ = ["REVISION", "Cache", "Document", "Key"]
 
@@ -52,6 +53,8 @@ class Cache:
         self._reads: dict[Key, float] = {}
         self._answers: dict[Key, Answer] = {}
         self._values: dict[Key, Mapping[QueryAsk, ValueAnswer]] = {}
+        self.pods = KnownPods()
+        """What was read of pods that no name tells of."""
         self.synced = False
         """All first lists are in. Before, an object that is missing here is unknown, not gone."""
 
@@ -189,6 +192,7 @@ class Cache:
             self._seen[kind, name] = self._monotonic()
         if kind == ENDPOINT_SLICE:
             _index(self._slices, name, service_of(before), service_of(document))
+            self.pods.forget(name[0], pods_of(before) - pods_of(document))
         keys = self._reverse.concerned(kind, name, before, document)
         self.indexes.change(kind, name, before, document)
         keys = keys | self._reverse.concerned(kind, name, document, before)

@@ -12,12 +12,16 @@ from canary_operator.indexes import owner_of
 from canary_operator.preflight import Arm, Attachment, Facts, Finding, Peer, Severity, inspect, left_out, wanted
 from canary_operator.preflight.finding import OF_READS, ROUTE_MISSING, ROUTE_UNFIT
 from canary_operator.preflight.reading import Listing, Read
+from canary_operator.preflight.reads import pods_behind
 from canary_operator.preflight.scope import MESH, full_gateway
+from canary_operator.preflight.sets import as_sets
 from canary_operator.release import reasons
 from canary_operator.release.model import Because
 from canary_operator.release.scene import version_of
+from canary_operator.serving import survey
 from canary_operator.subject import Subject
 from canary_operator.trimming import name_of
+from canary_operator.workloads.model import Survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +36,15 @@ class Inspection:
     """Why not everything could be looked at yet; None: it was."""
     reads: tuple[Read, ...]
     """All that is needed of what is not watched."""
+    survey: Survey
+    """What serves behind the Service."""
     left_out: frozenset[str] = frozenset()
     """Namespaces whose callers see nothing of the weights or the subsets, by objects of their own: their requests are no evidence."""
 
 
-def look(it: Subject, cache: Cache, around: Mapping[Read, Listing], trouble: str | None = None) -> Inspection:
+def look(
+    it: Subject, cache: Cache, around: Mapping[Read, Listing], trouble: str | None = None, pods_trouble: str | None = None
+) -> Inspection:
     """Every check.
 
     Args:
@@ -44,8 +52,10 @@ def look(it: Subject, cache: Cache, around: Mapping[Read, Listing], trouble: str
         cache: What is watched.
         around: What was read beside it.
         trouble: Why reading failed; None: it did not.
+        pods_trouble: Why pods that no name tells of could not be read; None: nothing failed.
     """
-    facts = facts_of(it, cache, around)
+    found_behind = behind(it, cache, around)
+    facts = facts_of(it, cache, around, found_behind)
     reads = wanted(facts)
     missing = [read for read in reads if read not in around]
     found = [each for each in inspect(facts) if each.reason not in _OF_ROUTES or _subsets_settled(it, cache)]
@@ -56,7 +66,8 @@ def look(it: Subject, cache: Cache, around: Mapping[Read, Listing], trouble: str
         watched = {each.reason for each in warnings}
         old = (Because(each.reason, each.message) for each in it.status.warnings if each.reason not in watched)
         warnings += [each for each in old if each.reason in OF_READS]
-    return Inspection((*errors, *_shadowed(it)), tuple(warnings), _unread(missing, trouble), reads, left_out(facts))
+    unread = _unread(missing, trouble) or _untold(it, cache, found_behind, pods_trouble)
+    return Inspection((*errors, *_shadowed(it)), tuple(warnings), unread, reads, found_behind, left_out(facts))
 
 
 _OF_ROUTES = (ROUTE_MISSING, ROUTE_UNFIT)
@@ -79,7 +90,31 @@ def _unread(missing: list[Read], trouble: str | None) -> Because | None:
     return Because(reasons.SURROUNDINGS_UNREAD, f"what surrounds the release cannot be read, and is tried again: {trouble}")
 
 
-def facts_of(it: Subject, cache: Cache, around: Mapping[Read, Listing]) -> Facts:
+def _pods_read(it: Subject, service: Document | None, around: Mapping[Read, Listing]) -> tuple[Document, ...]:
+    """The pods that the Service selects, as they were read lately; none where they were not."""
+    read = pods_behind(it.key.namespace, service or {})
+    listing = around.get(read) if read is not None else None
+    return listing if isinstance(listing, tuple) else ()
+
+
+def _untold(it: Subject, cache: Cache, found: Survey, trouble: str | None) -> Because | None:
+    """Which pods nobody knows yet. One that may not be read is a finding: waiting is of no use."""
+    names = sorted(each.name for each in found.unknown if each.ready)
+    if not names or cache.pods.denied(it.key.namespace):
+        return None
+    words = f"Pod {it.key.namespace}/{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}"
+    if trouble is None:
+        return Because(reasons.INSPECTING, f"reading what surrounds the release: the labels of {words}")
+    return Because(reasons.SURROUNDINGS_UNREAD, f"the labels of {words} cannot be read, and are tried again: {trouble}")
+
+
+def behind(it: Subject, cache: Cache, around: Mapping[Read, Listing]) -> Survey:
+    """What serves behind the Service, by all that is known now."""
+    service = cache.get(SERVICE, it.key.namespace, it.spec.service.name)
+    return survey(it, service, cache, _pods_read(it, service, around))
+
+
+def facts_of(it: Subject, cache: Cache, around: Mapping[Read, Listing], found: Survey) -> Facts:
     """What the checks look at: of each watched kind the objects that can concern this CanaryRelease, ordered by name.
 
     The checks find in them what they would find in all objects of the cluster. A check that asks for objects by another property than those
@@ -87,7 +122,8 @@ def facts_of(it: Subject, cache: Cache, around: Mapping[Read, Listing]) -> Facts
     """
     namespace, name = it.key.namespace, it.spec.service.name
     service, attached = cache.get(SERVICE, namespace, name), attachments(it.document)
-    arms = tuple(_arms(it, service, cache))
+    arms = tuple(_arms(it, service, cache, found, around))
+    release = it.status.release
     pods = _replica_sets(it, service, arms, cache)
     routes = cache.pick(VIRTUAL_SERVICE, _virtual_services(it, attached, cache))
     return Facts(
@@ -109,6 +145,9 @@ def facts_of(it: Subject, cache: Cache, around: Mapping[Read, Listing]) -> Facts
         services=cache.pick(SERVICE, _services(it, pods, cache)),
         replica_sets=pods,
         arms=arms,
+        strangers=found.strangers,
+        unreadable=found.unknown if cache.pods.denied(namespace) else (),
+        under_way=release is not None and release.weight > 0,
         virtual_services=routes,
         destination_rules=cache.pick(
             DESTINATION_RULE, {it.key} | cache.indexes.rules_of(it.wanted.host) | cache.indexes.rules_covering(it.wanted.host)
@@ -134,7 +173,7 @@ def _replica_sets(it: Subject, service: Document | None, arms: Sequence[Arm], ca
     """Those whose pods the Service selects; when it selects none of the wanted version, also those that carry it and are no Service's."""
     namespace, known = it.key.namespace, cache.indexes
     names = known.replica_sets_selected(namespace, ((service or {}).get("spec") or {}).get("selector") or {})
-    if not any(arm.version == it.spec.version and arm.replica_sets for arm in arms):
+    if not any(arm.version == it.spec.version and arm.sets for arm in arms):
         names = names | known.strays(namespace, it.spec.version_label, it.spec.version)
     return cache.pick(REPLICA_SET, names)
 
@@ -154,9 +193,11 @@ def _peers(it: Subject, attached: Sequence[Attachment], routes: Sequence[Documen
     return {it.key, *owners}.union(known.releases_of((namespace, it.spec.service.name)), *rivals)
 
 
-def _arms(it: Subject, service: Document | None, cache: Cache) -> Iterator[Arm]:
+def _arms(it: Subject, service: Document | None, cache: Cache, found: Survey, around: Mapping[Read, Listing]) -> Iterator[Arm]:
     """Stable, and the version that is to follow it. Before the adoption stable is what alone serves, if one does."""
     sets: dict[str, list[Document]] = {}
+    for version, pods in found.pods.items():
+        sets[version] = list(as_sets(it.key.namespace, pods, _pods_read(it, service, around)))
     for each in cache.replica_sets(it.key.namespace, ((service or {}).get("spec") or {}).get("selector") or {}):
         version = each["spec"]["template"]["metadata"]["labels"].get(it.spec.version_label)
         if version and each["spec"].get("replicas"):

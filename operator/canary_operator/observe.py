@@ -9,7 +9,7 @@ from canary_operator.clients.kinds import DESTINATION_RULE, SERVICE, VIRTUAL_SER
 from canary_operator.findings import Inspection
 from canary_operator.mesh.routes import names_subsets
 from canary_operator.release.model import Extras, Mark, Observation, RouteSeen, SubsetsSeen
-from canary_operator.serving import made, versions
+from canary_operator.serving import made
 from canary_operator.subject import Subject
 from canary_operator.traffic import destination_rule
 from canary_operator.traffic.mark import mark_text
@@ -37,7 +37,9 @@ def observe(it: Subject, cache: Cache, inspection: Inspection) -> Observation:
         last_action=it.status.last_action,
         last_release=it.status.last_release,
         stable=it.status.stable,
-        versions=None if service is None else dict(versions(it, service, cache)),
+        versions=None if service is None else inspection.survey.versions,
+        unknown=inspection.survey.unknown_ready,
+        strangers=len(inspection.survey.strangers),
         service_since=None if service is None else made(it, service, cache),
         route=route,
         route_gone_since=_gone_since(it, cache) if route is None else None,

@@ -15,7 +15,7 @@ from canary_operator.api.status import CanaryReleaseStatus, ReleaseRecord
 from canary_operator.apply import apply, record, reread_rule
 from canary_operator.cache import Key
 from canary_operator.clients.errors import ClusterError, Conflict
-from canary_operator.clients.kinds import CANARY_RELEASE
+from canary_operator.clients.kinds import CANARY_RELEASE, SERVICE
 from canary_operator.findings import look as inspected
 from canary_operator.hands import Hands, read_again
 from canary_operator.observe import observe, route_seen
@@ -24,6 +24,7 @@ from canary_operator.release.model import BARE, Announce, Decision, EnsureSubset
 from canary_operator.release.report import status_of, told, worth_writing
 from canary_operator.routing import Stale
 from canary_operator.sampler import Question
+from canary_operator.serving import wish
 from canary_operator.shell import Shell
 from canary_operator.subject import Subject, subject
 from canary_operator.workqueue import Pass
@@ -61,13 +62,17 @@ def reconciler(shell: Shell) -> Pass:
             shell.sampler.want(key, None)
             shell.asker.want(key, "", ())
             shell.surroundings.want(key, ())
+            shell.lister.want(key, None)
             return None
-        inspection = inspected(it, shell.cache, shell.surroundings.known(key), shell.surroundings.trouble(key))
+        around = shell.surroundings
+        inspection = inspected(it, shell.cache, around.known(key), around.trouble(key), shell.lister.trouble(key))
         seen = observe(it, shell.cache, inspection)
         decision = decide(it.spec, it.status.release or ReleaseRecord(), seen)
         shell.sampler.want(key, _question(it, decision))
         shell.asker.want(key, it.spec.analysis.prometheus, decision.queries)
         shell.surroundings.want(key, inspection.reads if decision.inspect else ())
+        service = shell.cache.get(SERVICE, key.namespace, it.spec.service.name)
+        shell.lister.want(key, wish(inspection.survey, service, urgent=decision.inspect))
         if _rises(decision, seen) and (await reread_rule(it, hands) or _moved(it, subject(key, shell.cache))):
             # What the decision rests on has changed: no traffic moves to a subset, or against a wish, that was not looked at.
             return AT_ONCE

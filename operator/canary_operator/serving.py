@@ -1,43 +1,52 @@
-"""What serves each version of a Service: ReplicaSets and their ready endpoints.
+"""What stands behind the Service of a CanaryRelease, as the cache has it, and what `workloads` makes of it."""
 
-Pods are not watched: a pod is named after its ReplicaSet, and the ReplicaSet's template carries the version label.
-"""
-
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from canary_operator.cache import REVISION, Cache, Document
-from canary_operator.mesh.pods import base_of_pod, base_of_pods
-from canary_operator.release.model import Serving
+from canary_operator.cache import Cache, Document
+from canary_operator.known_pods import Wish
+from canary_operator.preflight.reading import selector_text
 from canary_operator.subject import Subject
+from canary_operator.workloads.model import Pod, Survey
+from canary_operator.workloads.reading import pod_of
+from canary_operator.workloads.source import Behind, Identity
+from canary_operator.workloads.version_label import ByVersionLabel
 
 
-def versions(it: Subject, service: Document, cache: Cache) -> Iterator[tuple[str, Serving]]:
-    """What serves each version: ReplicaSets that the Service selects, and their ready endpoints."""
-    sets: dict[str, list[Document]] = defaultdict(list)
-    for each in cache.replica_sets(it.key.namespace, (service.get("spec") or {}).get("selector") or {}):
-        version = each["spec"]["template"]["metadata"]["labels"].get(it.spec.version_label)
-        if version:
-            sets[version].append(each)
-    ready = Counter(base_of_pod(pod) for pod in _ready_pods(it, cache))
-    bases = {version: {_base(each) for each in members} for version, members in sets.items()}
-    claims = Counter(base for each in bases.values() for base in each)
-    for version, members in sets.items():
-        # A base that two versions share says of no pod whose it is; preflight says what to do.
-        counts = {base: ready[base] for base in bases[version] if claims[base] == 1}
-        alive = [each for each in members if each["spec"].get("replicas") or counts.get(_base(each))] or [max(members, key=_age)]
-        newest = max((each for each in members if each["spec"].get("replicas")), key=_age, default=max(alive, key=_age))
-        yield (
-            version,
-            Serving(
-                version=version,
-                revision=f"{version}@{_hash(newest)}",
-                workloads=tuple(sorted({_workload(each) for each in alive})),
-                ready=sum(counts.values()),
-                desired=sum(each["spec"].get("replicas") or 0 for each in members),
-            ),
+def survey(it: Subject, service: Document | None, cache: Cache, pods: Iterable[Document] = ()) -> Survey:
+    """What serves each version behind the Service.
+
+    Args:
+        it: The CanaryRelease.
+        service: Its Service; None: it does not exist.
+        cache: What is watched, and what was read of pods.
+        pods: Pods that were read as a whole within the last minute. What they say counts, whatever their names are.
+    """
+    if service is None:
+        return Survey()
+    namespace = it.key.namespace
+    read: dict[Identity, Pod | None] = {(pod.name, uid): pod for pod in map(pod_of, pods) for uid in (pod.uid, "")}
+    return ByVersionLabel(it.spec.version_label).survey(
+        Behind(
+            endpoints=[each for found in cache.endpoint_slices(namespace, it.spec.service.name) for each in found["endpoints"]],
+            replica_sets=cache.replica_sets(namespace, _selector(service)),
+            pods=ChainMap(read, cache.pods.of(namespace)),
         )
+    )
+
+
+def wish(found: Survey, service: Document | None, *, urgent: bool) -> Wish | None:
+    """The pods that must be read to know more; None: none.
+
+    Args:
+        found: What is known.
+        service: The Service; None: it does not exist.
+        urgent: A release waits for it.
+    """
+    if not found.unknown or service is None:
+        return None
+    return Wish(selector_text(_selector(service)), frozenset((each.name, each.uid) for each in found.unknown), urgent)
 
 
 def made(it: Subject, service: Document, cache: Cache) -> datetime | None:
@@ -56,32 +65,5 @@ def _created(document: Document) -> datetime | None:
     return datetime.fromisoformat(text) + timedelta(seconds=1) if text else None
 
 
-def _ready_pods(it: Subject, cache: Cache) -> set[str]:
-    """Names of the pods behind the Service's ready endpoints."""
-    return {
-        endpoint["targetRef"]["name"]
-        for each in cache.endpoint_slices(it.key.namespace, it.spec.service.name)
-        for endpoint in each.get("endpoints") or ()
-        # An absent `ready` counts as ready: kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1
-        if (endpoint.get("conditions") or {}).get("ready") is not False and endpoint["targetRef"]["name"]  # None: written by hand, no pod
-    }
-
-
-def _base(replica_set: Document) -> str:
-    return base_of_pods(replica_set["metadata"]["name"])
-
-
-def _age(replica_set: Document) -> tuple[int, str, str]:
-    metadata = replica_set["metadata"]
-    number = (metadata.get("annotations") or {}).get(REVISION, "0")
-    return int(number) if number.isdecimal() else 0, metadata.get("creationTimestamp") or "", metadata["name"]
-
-
-def _hash(replica_set: Document) -> str:
-    metadata = replica_set["metadata"]
-    return str((metadata.get("labels") or {}).get("pod-template-hash") or metadata["name"])
-
-
-def _workload(replica_set: Document) -> str:
-    owners = replica_set["metadata"].get("ownerReferences") or ()
-    return next((str(owner["name"]) for owner in owners if owner.get("controller")), str(replica_set["metadata"]["name"]))
+def _selector(service: Document) -> Mapping[str, str]:
+    return (service.get("spec") or {}).get("selector") or {}

@@ -7,6 +7,7 @@ from canary_operator.asker import Asker
 from canary_operator.cache import Cache, Key
 from canary_operator.clients.kubernetes import Cluster
 from canary_operator.instrumentation import Metrics
+from canary_operator.lister import Lister
 from canary_operator.sampler import Sampler
 from canary_operator.settings import Settings
 from canary_operator.surroundings import Surroundings
@@ -22,6 +23,7 @@ class Shell:
     sampler: Sampler
     asker: Asker
     surroundings: Surroundings
+    lister: Lister
     metrics: Metrics
     settings: Settings
     wake: Callable[[Key], None]

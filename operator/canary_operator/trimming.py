@@ -6,8 +6,13 @@ from typing import Any
 from canary_operator.api.names import MANAGER
 from canary_operator.clients.kinds import DESTINATION_RULE, ENDPOINT_SLICE, POD, REPLICA_SET, SERVICE, VIRTUAL_SERVICE, Kind
 from canary_operator.traffic.mark import marks
+from canary_operator.workloads.model import Endpoint
+from canary_operator.workloads.reading import endpoint_of
+from canary_operator.workloads.revision import ROLLOUT_NUMBER
 
-REVISION = "deployment.kubernetes.io/revision"
+REVISION = ROLLOUT_NUMBER
+ROLLOUTS_REVISION = "rollout.argoproj.io/revision"
+"""The same of Argo's Rollouts, whose ReplicaSets serve like any other."""
 SERVICE_NAME = "kubernetes.io/service-name"
 TOUCHED_BY = "touchedBy"
 """Where a trimmed routing object keeps the one name that is left of its managed fields."""
@@ -63,7 +68,8 @@ def routing_content(document: Document | None) -> tuple[object, object] | None:
 
 def _replica_set(document: Document) -> dict[str, Any]:
     metadata, spec = document["metadata"], document.get("spec") or {}
-    revision = (metadata.get("annotations") or {}).get(REVISION)
+    annotations = metadata.get("annotations") or {}
+    revision = annotations.get(REVISION) or annotations.get(ROLLOUTS_REVISION)
     owners = [{key: owner.get(key) for key in ("kind", "name", "uid", "controller")} for owner in metadata.get("ownerReferences") or ()]
     return {
         "metadata": {
@@ -102,7 +108,7 @@ def looked_up(kind: Kind, document: Document) -> dict[str, Any]:
     if kind != POD:
         return {**document, "metadata": metadata}
     conditions = [each for each in (document.get("status") or {}).get("conditions") or () if each.get("type") == "Ready"]
-    kept = ("name", "namespace", "labels", "ownerReferences", "deletionTimestamp")
+    kept = ("name", "namespace", "uid", "labels", "ownerReferences", "creationTimestamp", "generateName", "deletionTimestamp")
     template = _template(document)
     annotations = {"annotations": found} if (found := template["metadata"].get("annotations")) else {}
     return {
@@ -121,10 +127,9 @@ def _endpoint_slice(document: Document) -> dict[str, Any]:
             "creationTimestamp": metadata.get("creationTimestamp"),
             "labels": {SERVICE_NAME: service} if service else {},
         },
-        "endpoints": [
-            {"targetRef": {"name": (endpoint.get("targetRef") or {}).get("name")}, "conditions": endpoint.get("conditions") or {}}
-            for endpoint in document.get("endpoints") or ()
-        ],
+        "endpoints": tuple(
+            endpoint if isinstance(endpoint, Endpoint) else endpoint_of(endpoint) for endpoint in document.get("endpoints") or ()
+        ),
     }
 
 
@@ -142,6 +147,11 @@ def service_of(endpoint_slice: Document | None) -> tuple[str, str] | None:
     """The Service that an EndpointSlice belongs to; None: none."""
     service = endpoint_slice["metadata"]["labels"].get(SERVICE_NAME) if endpoint_slice else None
     return (endpoint_slice["metadata"]["namespace"], service) if endpoint_slice and service else None
+
+
+def pods_of(endpoint_slice: Document | None) -> set[tuple[str, str]]:
+    """Name and uid of each pod that a trimmed EndpointSlice names."""
+    return {(each.name, each.uid) for each in endpoint_slice["endpoints"] if each.is_pod} if endpoint_slice else set()
 
 
 def version_of(document: Document) -> int | None:

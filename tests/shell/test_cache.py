@@ -16,6 +16,7 @@ from canary_operator.clients.kinds import (
     SERVICE,
     VIRTUAL_SERVICE,
 )
+from canary_operator.workloads.model import Endpoint
 
 REVIEWS = Key("shop", "reviews")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -254,7 +255,7 @@ def test_replica_sets_and_slices_are_found_by_service(cache: Cache) -> None:
     assert [each["metadata"]["name"] for each in cache.replica_sets("shop", {"app": "reviews"})] == ["reviews-v1-abc"]
     assert cache.replica_sets("shop", {"app": "ratings"}) == () and cache.replica_sets("shop", {}) == ()
     (found,) = cache.endpoint_slices("shop", "reviews")
-    assert found["endpoints"] == [{"targetRef": {"name": "p"}, "conditions": {"ready": True}}]
+    assert found["endpoints"] == (Endpoint("Pod", "p", "", "10.0.0.1", ready=True),)
     cache.remove(ENDPOINT_SLICE, document("reviews-x", 2))
     assert cache.endpoint_slices("shop", "reviews") == ()
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from canary_operator.api.names import OWNER
 from canary_operator.cache import Cache, Key
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, REPLICA_SET, SERVICE, VIRTUAL_SERVICE, Kind
-from canary_operator.findings import attachments, facts_of, look
+from canary_operator.findings import attachments, behind, facts_of, look
 from canary_operator.mesh.routes import names_delegate, names_subsets
 from canary_operator.observe import observe
 from canary_operator.preflight import Facts, Peer, inspect
@@ -158,7 +158,8 @@ def looked_at(cache: Cache) -> Iterator[Facts]:
     for key in sorted(cache.keys()):
         it = subject(key, cache)
         assert it is not None
-        yield facts_of(it, cache, around(key.namespace, it.spec.service.name))
+        known = around(key.namespace, it.spec.service.name)
+        yield facts_of(it, cache, known, behind(it, cache, known))
 
 
 @settings(max_examples=120, deadline=None)

@@ -7,7 +7,7 @@ import pytest
 
 from canary_operator.cache import Cache, Key
 from canary_operator.clients.kinds import CANARY_RELEASE, ENDPOINT_SLICE, REPLICA_SET, SERVICE
-from canary_operator.serving import made, versions
+from canary_operator.serving import made, survey
 from canary_operator.subject import subject
 
 KEY = Key("shop", "reviews")
@@ -39,7 +39,7 @@ def ready(sets: list[dict[str, Any]], endpoints: list[dict[str, Any]]) -> dict[s
     cache.store(ENDPOINT_SLICE, named("reviews-1", metadata=slices, endpoints=endpoints))
     it = subject(KEY, cache)
     assert it is not None
-    return {version: each.ready for version, each in versions(it, service, cache)}
+    return {version: each.ready for version, each in survey(it, service, cache).versions.items()}
 
 
 @pytest.mark.parametrize("length", [20, 57, 58, 59, 80])

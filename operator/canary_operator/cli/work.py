@@ -12,6 +12,7 @@ from canary_operator.cache import Cache, Key
 from canary_operator.clients.kinds import CANARY_RELEASE
 from canary_operator.clients.kubernetes import Cluster
 from canary_operator.instrumentation import Metrics, log
+from canary_operator.lister import Lister
 from canary_operator.sampler import Sampler
 from canary_operator.settings import Settings
 from canary_operator.shell import Reconciler, Shell
@@ -35,6 +36,7 @@ class Work:
         self._sampler: Sampler | None = None
         self._asker: Asker | None = None
         self._surroundings: Surroundings | None = None
+        self._lister: Lister | None = None
 
     def start(self) -> None:
         """Looks at every CanaryRelease, and from then on at those that something happens to."""
@@ -42,7 +44,18 @@ class Work:
         self._sampler = Sampler(self._prometheus, self._cache, self.add, count=self._metrics.count_query, matchers=matchers)
         self._asker = Asker(self._prometheus, self._cache, self.add, count=self._metrics.count_query)
         self._surroundings = Surroundings(Reader(self._cluster, self._prometheus, matchers).read, self.add)
-        shell = Shell(self._cluster, self._cache, self._sampler, self._asker, self._surroundings, self._metrics, self._settings, self.add)
+        self._lister = Lister(self._cluster, self._cache, self.add)
+        shell = Shell(
+            self._cluster,
+            self._cache,
+            self._sampler,
+            self._asker,
+            self._surroundings,
+            self._lister,
+            self._metrics,
+            self._settings,
+            self.add,
+        )
         look = self._make(shell)
         self._queue = WorkQueue(self._timed(look), known=self._known, failed=self._failed, workers=self._settings.workers)
         for key in sorted(self._cache.keys()):
@@ -53,10 +66,10 @@ class Work:
 
     async def stop(self, grace: float) -> None:
         """Ends passes and questions; those in work have so many seconds."""
-        parts = (self._sampler, self._asker, self._surroundings)
+        parts = (self._sampler, self._asker, self._surroundings, self._lister)
         if self._queue is not None:
             await asyncio.gather(self._queue.stop(grace), *(part.stop() for part in parts if part is not None))
-        self._queue = self._sampler = self._asker = self._surroundings = None
+        self._queue = self._sampler = self._asker = self._surroundings = self._lister = None
 
     def add(self, key: Key) -> None:
         """Something happened to this CanaryRelease."""

@@ -18,6 +18,8 @@ PAGE = 500
 """Objects per page of a list."""
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""Asks the API server for nothing but the metadata. Source: kubernetes.io/docs/reference/using-api/api-concepts, "Metadata-only fetches"."""
 _WRITES = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -81,6 +83,10 @@ class Cluster:
         except NotFound:
             return []
 
+    async def find_metadata(self, kind: Kind, namespace: str, *, labels: str = "", fields: str = "") -> list[dict[str, Any]]:
+        """The metadata of all objects of a namespace with these labels and fields, as the API writes selectors; empty: all."""
+        return (await self._list(kind, namespace, labels, fields=fields, accept=METADATA_LIST))[0]
+
     async def create(self, kind: Kind, document: Mapping[str, Any]) -> dict[str, Any]:
         """Creates an object, and answers it as stored.
 
@@ -119,13 +125,15 @@ class Cluster:
         body: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         await self._call("DELETE", kind, namespace, name, body=body | ({"preconditions": conditions} if conditions else {}))
 
-    async def _list(self, kind: Kind, namespace: str | None, selector: str = "") -> tuple[list[dict[str, Any]], str]:
+    async def _list(
+        self, kind: Kind, namespace: str | None, selector: str = "", *, fields: str = "", accept: str = "application/json"
+    ) -> tuple[list[dict[str, Any]], str]:
         items: list[dict[str, Any]] = []
-        chosen = {"labelSelector": selector} if selector else {}
+        chosen = {key: text for key, text in (("labelSelector", selector), ("fieldSelector", fields)) if text}
         query: dict[str, str] = {"limit": str(PAGE), **chosen}
         while True:
             try:
-                page = await self._call("GET", kind, namespace, None, query=query)
+                page = await self._call("GET", kind, namespace, None, query=query, accept=accept)
             except Conflict:  # 410: the pages have expired meanwhile; then all at once
                 if "limit" not in query:
                     raise
@@ -148,13 +156,14 @@ class Cluster:
         subresource: str | None = None,
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
+        accept: str = "application/json",
     ) -> dict[str, Any]:
         verb = _WRITES.get(method, "get" if name else "list")
         what = f"{verb} {kind.kind} {'/'.join(part for part in (namespace, name) if part)}".rstrip()
         path = kind.path(namespace, None if method == "POST" else name, subresource)
         asked = dict(query or {}) | ({"fieldManager": MANAGER} if method in ("POST", "PATCH") else {})
         try:
-            answer = await self._send(what, method, path + (f"?{urlencode(asked)}" if asked else ""), body, content_type)
+            answer = await self._send(what, method, path + (f"?{urlencode(asked)}" if asked else ""), body, content_type, accept)
         except ClusterError as error:
             if method in _WRITES:
                 self._count(kind.kind, verb, type(error).__name__)
@@ -163,8 +172,8 @@ class Cluster:
             self._count(kind.kind, verb, "ok")
         return answer
 
-    async def _send(self, what: str, method: str, path: str, body: object, content_type: str) -> dict[str, Any]:
-        headers = {"Accept": "application/json", "Content-Type": content_type, "User-Agent": self._agent}
+    async def _send(self, what: str, method: str, path: str, body: object, content_type: str, accept: str) -> dict[str, Any]:
+        headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": self._agent}
         timeout = min(self._timeout, self._gate()) if method in _WRITES else self._timeout
         if timeout <= 0:
             raise NotLeading(f"{what}: not sent, another replica may be leading by now")

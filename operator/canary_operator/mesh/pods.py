@@ -1,5 +1,8 @@
 """How pods are named: after their ReplicaSet, cut where the name would grow too long. Source: k8s.io/apiserver pkg/storage/names/generate.go."""
 
+PROXY = "istio-proxy"
+"""The container that the injector adds."""
+
 _RANDOM = 5
 LONGEST_BASE = 63 - _RANDOM
 """Characters of a pod's name before its random ones."""

@@ -2,6 +2,7 @@
 
 from canary_operator.preflight import (
     ambient,
+    endpoints,
     gateways,
     injection,
     istio,
@@ -25,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     *releases.CHECKS,
     *service.CHECKS,
     *workloads.CHECKS,
+    *endpoints.CHECKS,
     *istio.CHECKS,
     *injection.CHECKS,
     *ambient.CHECKS,

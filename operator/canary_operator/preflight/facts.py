@@ -6,6 +6,7 @@ from typing import Any
 
 from canary_operator.preflight.finding import Finding
 from canary_operator.preflight.reading import Document, Listing, Read
+from canary_operator.workloads.model import Endpoint, Stranger
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,9 @@ class Arm:
     """`stable` or `canary`."""
     version: str
     """Value of the version label."""
-    replica_sets: tuple[Document, ...]
-    """Those that the Service selects, that carry the version and that want pods."""
+    sets: tuple[Document, ...]
+    """What makes its pods, in the shape of a ReplicaSet: those that the Service selects, that carry the version and that want pods. Other
+    owners and pods that nobody owns are given that shape by `preflight/sets.py`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,12 @@ class Facts:
     """All of the namespace."""
     arms: tuple[Arm, ...] = ()
     """The versions that serve or are to serve, stable first."""
+    strangers: tuple[Stranger, ...] = ()
+    """Ready endpoints of the Service that belong to no version."""
+    unreadable: tuple[Endpoint, ...] = ()
+    """Endpoints of pods whose labels the operator may not read."""
+    under_way: bool = False
+    """A release runs, and traffic has moved already."""
     virtual_services: tuple[Mapping[str, Any], ...] = ()
     """Of all namespaces, ours among them."""
     destination_rules: tuple[Mapping[str, Any], ...] = ()

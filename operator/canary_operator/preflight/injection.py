@@ -6,6 +6,7 @@ Source: the webhooks' selectors as installed; `injectRequired` and the host-netw
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from canary_operator.mesh.pods import PROXY
 from canary_operator.preflight import reads
 from canary_operator.preflight.ambient import is_ambient
 from canary_operator.preflight.facts import Arm, Check, Facts
@@ -20,8 +21,8 @@ from canary_operator.preflight.finding import (
 )
 from canary_operator.preflight.labels import annotations_of, labels_of, matches, owner_name
 from canary_operator.preflight.reading import Document
+from canary_operator.preflight.sets import restart, title_of
 
-PROXY = "istio-proxy"
 INJECTION, REVISION, MODE = "istio-injection", "istio.io/rev", "istio.io/dataplane-mode"
 INJECT = "sidecar.istio.io/inject"
 _NEVER = ("kube-system", "kube-public", "kube-node-lease", "local-path-storage")
@@ -33,7 +34,7 @@ def no_host_network(facts: Facts) -> Iterator[Finding]:
         if _template(replica_set)["spec"].get("hostNetwork"):
             yield Finding(
                 HOST_NETWORK,
-                f"{_workload(replica_set, facts)} ({arm.role} {arm.version}) runs on the node's network, where pods get no sidecar: "
+                f"{title_of(replica_set, facts.namespace)} ({arm.role} {arm.version}) runs on the node's network, where pods get no sidecar: "
                 "take `hostNetwork: true` out of its spec.template.spec",
             )
 
@@ -47,20 +48,20 @@ def is_injected(facts: Facts) -> Iterator[Finding]:
         template = _template(replica_set)
         if template["spec"].get("hostNetwork") or has_proxy(template):
             continue  # told already; or injected by hand
-        why_not = _refusal(facts, namespace, template, _workload(replica_set, facts))
+        why_not = _refusal(facts, namespace, template, title_of(replica_set, facts.namespace))
         pods = _pods(facts, replica_set)
         bare = sorted(pod["metadata"]["name"] for pod in pods if not has_proxy(pod))
         if why_not is not None:
             severity = Severity.WARNING if pods and not bare else Severity.ERROR
             restarted = severity is Severity.WARNING or "spec.template" in why_not  # a changed template makes new pods by itself
-            then = "" if restarted else f"; then: {_restart(replica_set, facts)}"
+            then = "" if restarted else f"; then: {restart(replica_set, facts.namespace)}"
             lead = "The next pods" if severity is Severity.WARNING else "Pods"
-            yield Finding(NOT_INJECTED, f"{lead} of {_workload(replica_set, facts)} get no sidecar: {why_not}{then}", severity)
+            yield Finding(NOT_INJECTED, f"{lead} of {title_of(replica_set, facts.namespace)} get no sidecar: {why_not}{then}", severity)
         elif bare:
             yield Finding(
                 SIDECAR_MISSING,
                 f"Pod {facts.namespace}/{bare[0]}{f' and {len(bare) - 1} more' if len(bare) > 1 else ''} of {arm.role} {arm.version} "
-                f"has no {PROXY}, though a new one would get it: restart it: {_restart(replica_set, facts)}",
+                f"has no {PROXY}, though a new one would get it: restart it: {restart(replica_set, facts.namespace)}",
             )
 
 
@@ -158,7 +159,7 @@ def _namespace(facts: Facts) -> Document | None:
 
 
 def _sets(facts: Facts) -> Iterator[tuple[Arm, Document]]:
-    return ((arm, replica_set) for arm in facts.arms for replica_set in arm.replica_sets)
+    return ((arm, replica_set) for arm in facts.arms for replica_set in arm.sets)
 
 
 def _template(replica_set: Document) -> dict[str, Any]:
@@ -170,12 +171,6 @@ def _pods(facts: Facts, replica_set: Document) -> list[Document]:
     """Its pods that run and stay; empty when pods may not be read."""
     read = reads.pods(facts)
     found = (facts.found(read) if read else None) or ()
-    return [pod for pod in found if owner_name(pod) == replica_set["metadata"]["name"] and not pod["metadata"].get("deletionTimestamp")]
-
-
-def _workload(replica_set: Document, facts: Facts) -> str:
-    return f"Deployment {facts.namespace}/{owner_name(replica_set) or replica_set['metadata']['name']}"
-
-
-def _restart(replica_set: Document, facts: Facts) -> str:
-    return f"kubectl rollout restart deployment/{owner_name(replica_set) or replica_set['metadata']['name']} -n {facts.namespace}"
+    name = replica_set["metadata"]["name"]
+    own = [pod for pod in found if (owner_name(pod) or pod["metadata"]["name"]) == name]
+    return [pod for pod in own if not pod["metadata"].get("deletionTimestamp")]

@@ -26,11 +26,20 @@ MEANING: dict[str, tuple[str, str, str]] = {
     finding.GRPC_PORT_NOT_NAMED: (BLOCKS, "The pods speak gRPC on a port that the Service calls http.", "Write `appProtocol: grpc`."),
     finding.TARGET_PORT_UNKNOWN: (BLOCKS, "The Service's target port is a name that the pods do not have.", "Correct `targetPort`."),
     finding.TARGET_PORT_UNDECLARED: (WARNS, "No container declares the target port.", "Correct `targetPort` if nothing listens there."),
-    finding.VERSION_LABEL_MISSING: (BLOCKS, "Pods of the Service carry no version label, so no subset has them.", "Label the pods."),
+    finding.VERSION_LABEL_MISSING: (
+        EITHER,
+        "Pods of the Service carry no version label, so no subset has them; it only warns once traffic moves.",
+        "Label the pods.",
+    ),
+    finding.ENDPOINT_WITHOUT_VERSION: (
+        EITHER,
+        "A ready endpoint of the Service belongs to no version, or nobody may know; it only warns once traffic moves.",
+        "Label the pod, or take it out of the Service, or grant `list pods`, as the message says.",
+    ),
     finding.APP_LABEL_MISSING: (WARNS, "Pods carry no `app` label.", "Label the pods."),
     finding.WORKLOAD_SHARED: (
         BLOCKS,
-        "One Deployment runs both versions, so telemetry cannot tell them apart.",
+        "One Deployment, or another workload, runs both versions, so telemetry cannot tell them apart.",
         "Deploy the new version as a Deployment of its own.",
     ),
     finding.POD_NAMES_ALIKE: (

@@ -1,6 +1,7 @@
 """Which objects the checks need beside the watched kinds. What one read brings may lead to the next: a Gateway to its pods."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from canary_operator.preflight.facts import Facts
 from canary_operator.preflight.reading import Read, selector_text
@@ -19,8 +20,13 @@ def namespace(facts: Facts) -> Read:
 
 def pods(facts: Facts) -> Read | None:
     """The pods behind the Service; None: it selects none."""
-    selector = spec_of(facts.service or {}).get("selector") or {}
-    return Read("Pod", facts.namespace, selector=selector_text(selector)) if selector else None
+    return pods_behind(facts.namespace, facts.service or {})
+
+
+def pods_behind(namespace: str, service: Mapping[str, Any]) -> Read | None:
+    """The pods behind a Service; None: it selects none."""
+    selector = spec_of(service).get("selector") or {}
+    return Read("Pod", namespace, selector=selector_text(selector)) if selector else None
 
 
 def policies(facts: Facts) -> tuple[Read, ...]:

@@ -45,7 +45,7 @@ CHECKS: tuple[Check, ...] = (agrees,)
 
 def _taken(facts: Facts, arm: Arm) -> tuple[str | None, str]:
     """The mode of the pods on our port, and who says so: for these pods, else for the namespace, else for the mesh."""
-    labels = labels_of(arm.replica_sets[0]["spec"]["template"]) if arm.replica_sets else {}
+    labels = labels_of(arm.sets[0]["spec"]["template"]) if arm.sets else {}
     port = _target_port(facts)
     for document in _policies(facts, labels):
         spec = spec_of(document)

@@ -18,10 +18,11 @@ from canary_operator.preflight.finding import (
     Finding,
     Severity,
 )
-from canary_operator.preflight.labels import labels_of, owner_name
+from canary_operator.preflight.labels import labels_of
 from canary_operator.preflight.reading import Document
 from canary_operator.preflight.scope import spec_of
 from canary_operator.preflight.service import port_of, protocol_of
+from canary_operator.preflight.sets import labels_place, title_of, workload_behind
 
 # Istio's canonical service: istio.io/latest/docs/ops/deployment/application-requirements
 _APP = ("app", "app.kubernetes.io/name", "service.istio.io/canonical-name")
@@ -30,7 +31,7 @@ _APP = ("app", "app.kubernetes.io/name", "service.istio.io/canonical-name")
 def selects_the_version(facts: Facts) -> Iterator[Finding]:
     """The wanted version's pods are the Service's. Pods of another Service may carry the same version: only pods of none are told."""
     selector = _selector(facts.service)
-    if not selector or facts.version_label in selector or any(arm.version == facts.version and arm.replica_sets for arm in facts.arms):
+    if not selector or facts.version_label in selector or any(arm.version == facts.version and arm.sets for arm in facts.arms):
         return
     others = [found for each in facts.services if (found := _selector(each))]
     for replica_set in facts.replica_sets:
@@ -43,7 +44,7 @@ def selects_the_version(facts: Facts) -> Iterator[Finding]:
         asked = ", ".join(f"{key}={value}" for key, value in wrong.items())
         yield Finding(
             SERVICE_SELECTS_NO_POD,
-            f"Service {facts.namespace}/{facts.service_name} selects {asked}, and the pods of {_workload(replica_set, facts)} "
+            f"Service {facts.namespace}/{facts.service_name} selects {asked}, and the pods of {_title(replica_set, facts)} "
             f"({facts.version_label}={facts.version}) carry {carried}: write `{_yaml(wrong)}` into its spec.template.metadata.labels, "
             f"or correct spec.selector of the Service",
         )
@@ -56,21 +57,22 @@ def carries_the_version(facts: Facts) -> Iterator[Finding]:
         if not labels_of(replica_set["spec"]["template"]).get(facts.version_label):
             yield Finding(
                 VERSION_LABEL_MISSING,
-                f"Service {facts.namespace}/{facts.service_name} selects the pods of {_workload(replica_set, facts)}, which carry no label "
+                f"Service {facts.namespace}/{facts.service_name} selects the pods of {_title(replica_set, facts)}, which carry no label "
                 f"`{facts.version_label}`, so neither subset would have them: write `{facts.version_label}: {facts.version}` "
-                "(or whichever version they are) into its spec.template.metadata.labels",
+                f"(or whichever version they are) into its {labels_place(replica_set)}",
+                _unless_under_way(facts),
             )
 
 
 def is_a_workload_of_its_own(facts: Facts) -> Iterator[Finding]:
     """Telemetry tells versions apart by their workload: one Deployment for both would mix their failures."""
-    names = [{owner_name(each) for each in arm.replica_sets} - {None} for arm in facts.arms]
-    for shared in sorted(str(name) for name in (names[0] & names[1] if len(names) == 2 else ())):
+    owners = [dict.fromkeys(workload_behind(each) for each in arm.sets) for arm in facts.arms]
+    for shared in (each for each in owners[0] if each in owners[1]) if len(owners) == 2 else ():
         stable, canary = facts.arms[0].version, facts.arms[1].version
         yield Finding(
             WORKLOAD_SHARED,
-            f"Deployment {facts.namespace}/{shared} runs {stable} and {canary}, so their requests cannot be told apart: "
-            f"leave {stable} in it, and deploy {canary} as a Deployment of its own, such as {facts.service_name}-{canary}",
+            f"{shared.title(facts.namespace)} runs {stable} and {canary}, so their requests cannot be told apart: "
+            f"leave {stable} in it, and deploy {canary} as a {shared.kind} of its own, such as {facts.service_name}-{canary}",
         )
 
 
@@ -78,12 +80,12 @@ def has_names_of_its_own(facts: Facts) -> Iterator[Finding]:
     """A pod is counted for a version by its name, which Kubernetes cuts where its ReplicaSet's is too long."""
     known: dict[str, tuple[Arm, Document]] = {}
     for arm in facts.arms:
-        for replica_set in arm.replica_sets:
+        for replica_set in arm.sets:
             other, namesake = known.setdefault(base_of_pods(replica_set["metadata"]["name"]), (arm, replica_set))
             if other.version != arm.version:
                 yield Finding(
                     POD_NAMES_ALIKE,
-                    f"{_workload(namesake, facts)} ({other.version}) and {_workload(replica_set, facts)} ({arm.version}) have names so long that "
+                    f"{_title(namesake, facts)} ({other.version}) and {_title(replica_set, facts)} ({arm.version}) have names so long that "
                     "Kubernetes cuts the version off their pods' names, so nobody can count the ready ones: "
                     "name one of them with at most 46 characters",
                 )
@@ -93,12 +95,12 @@ def has_names_of_its_own(facts: Facts) -> Iterator[Finding]:
 def carries_an_app(facts: Facts) -> Iterator[Finding]:
     """Telemetry and tracing name the service by this label."""
     for arm in facts.arms:
-        for replica_set in arm.replica_sets:
+        for replica_set in arm.sets:
             if not any(key in labels_of(replica_set["spec"]["template"]) for key in _APP):
                 yield Finding(
                     APP_LABEL_MISSING,
-                    f"Pods of {_workload(replica_set, facts)} carry no label `app`, so telemetry names them by their Deployment: "
-                    f"write `app: {facts.service_name}` into its spec.template.metadata.labels",
+                    f"Pods of {_title(replica_set, facts)} carry no label `app`, so telemetry names them by their owner: "
+                    f"write `app: {facts.service_name}` into its {labels_place(replica_set)}",
                     Severity.WARNING,
                 )
 
@@ -127,7 +129,9 @@ def target_port_fits(facts: Facts) -> Iterator[Finding]:
     target = entry.get("targetPort") or entry.get("port")
     where = f"Port {entry['port']} of Service {facts.namespace}/{facts.service_name}"
     for arm in facts.arms:
-        for replica_set in arm.replica_sets:
+        for replica_set in arm.sets:
+            if not _shows_containers(replica_set):
+                continue
             ports = _container_ports(replica_set)
             known = ", ".join(str(each.get("name") or each.get("containerPort")) for each in ports) or "none"
             if isinstance(target, str) and target not in {each.get("name") for each in ports}:
@@ -136,13 +140,13 @@ def target_port_fits(facts: Facts) -> Iterator[Finding]:
                 place = "into that port of the Service" if numbers else "into its container"
                 yield Finding(
                     TARGET_PORT_UNKNOWN,
-                    f"{where} leads to the container port {target}, which {_workload(replica_set, facts)} ({arm.role}) does not have "
+                    f"{where} leads to the container port {target}, which {_title(replica_set, facts)} ({arm.role}) does not have "
                     f"(it has: {known}): write `{write}` {place}",
                 )
             elif isinstance(target, int) and ports and target not in {each.get("containerPort") for each in ports}:
                 yield Finding(
                     TARGET_PORT_UNDECLARED,
-                    f"{where} leads to container port {target}, which no container of {_workload(replica_set, facts)} declares "
+                    f"{where} leads to container port {target}, which no container of {_title(replica_set, facts)} declares "
                     f"(declared: {known}): if nothing listens there, write `targetPort: {ports[0]['containerPort']}` into the Service",
                     Severity.WARNING,
                 )
@@ -155,15 +159,20 @@ def grpc_is_named(facts: Facts) -> Iterator[Finding]:
         return
     target = entry.get("targetPort")
     for arm in facts.arms:
-        for replica_set in arm.replica_sets:
+        for replica_set in arm.sets:
             names = {str(each["name"]) for each in _container_ports(replica_set) if each.get("name") and target in _spellings(each)}
             if any(name == "grpc" or name.startswith("grpc-") and not name.startswith("grpc-web") for name in names):
                 yield Finding(
                     GRPC_PORT_NOT_NAMED,
-                    f"Port {entry['port']} of Service {facts.namespace}/{facts.service_name} is http, and {_workload(replica_set, facts)} calls "
+                    f"Port {entry['port']} of Service {facts.namespace}/{facts.service_name} is http, and {_title(replica_set, facts)} calls "
                     "it grpc: write `appProtocol: grpc` on that port of the Service, or proxies speak HTTP/1.1 to it and every call fails",
                 )
                 return
+
+
+def _unless_under_way(facts: Facts) -> Severity:
+    """Before traffic moves it must be mended. Afterwards the release goes on: what no subset has gets no requests."""
+    return Severity.WARNING if facts.under_way else Severity.ERROR
 
 
 CHECKS: tuple[Check, ...] = (
@@ -197,6 +206,11 @@ def _entry(facts: Facts) -> Mapping[str, Any] | None:
     return next((each for each in entries if each.get("protocol", "TCP") == "TCP"), None)
 
 
+def _shows_containers(replica_set: Document) -> bool:
+    """Of pods that are known by their metadata alone nobody knows the containers."""
+    return "containers" in (replica_set["spec"]["template"].get("spec") or {})
+
+
 def _container_ports(replica_set: Document) -> list[Mapping[str, Any]]:
     spec = replica_set["spec"]["template"].get("spec") or {}
     return [port for container in spec.get("containers") or () for port in container.get("ports") or ()]
@@ -210,5 +224,5 @@ def _yaml(labels: Mapping[str, str]) -> str:
     return ", ".join(f"{key}: {value}" for key, value in labels.items())
 
 
-def _workload(replica_set: Document, facts: Facts) -> str:
-    return f"Deployment {facts.namespace}/{owner_name(replica_set) or replica_set['metadata']['name']}"
+def _title(replica_set: Document, facts: Facts) -> str:
+    return title_of(replica_set, facts.namespace)

@@ -22,8 +22,8 @@ def delete(scene: Scene) -> Decision:
         return scene.answer(because, phase=reasons.DELETING, effects=(ReleaseFinalizer(),))
     if seen.attached or (seen.route is not None and seen.route.stays):
         return _pin(scene, because) if _home(scene) else _give_back(scene, because, "nothing was taken over yet")
-    present = [serving for serving in (seen.versions or {}).values() if serving.ready or serving.desired]
-    if len(present) <= 1 or not _home(scene):
+    present = [serving for serving in (seen.versions or {}).values() if serving.endpoints or serving.desired]
+    if (len(present) <= 1 and not seen.strangers and not seen.unknown) or not _home(scene):
         return _remove(scene, because)
     return _pin(scene, because)
 
@@ -61,7 +61,7 @@ def _pin_subsets(scene: Scene, because: Because, subsets: SubsetsSeen) -> Decisi
 
 def _pin(scene: Scene, because: Because) -> Decision:
     home = _home(scene)
-    only_canary = scene.ready(scene.state.to) and not scene.ready(scene.stable)  # where nothing serves, nothing is lost
+    only_canary = scene.serves(scene.state.to) and not scene.serves(scene.stable)  # where nothing serves, nothing is lost
     if scene.weight > 0 and not scene.promoted and only_canary and scene.state.state is not State.STABLE:
         return scene.stable_gone("the CanaryRelease is being deleted; but ")
     state = scene.counted()

@@ -39,7 +39,7 @@ def go_home(scene: Scene, ending: Ending, revision: str | None) -> Decision:
     """One write nearer to "every request goes to this revision"; the record of the release once that is so."""
     spec, home = scene.spec, version_of(revision)
     because = Because(reasons.FINISHING if ending.outcome is Outcome.PROMOTED else ending.reason, ending.message)
-    if scene.weight > 0 and ending.outcome is not Outcome.PROMOTED and scene.seen.versions is not None and not scene.ready(revision):
+    if scene.weight > 0 and ending.outcome is not Outcome.PROMOTED and scene.seen.versions is not None and not scene.serves(revision):
         return scene.stable_gone(f"{ending.message}; but ")
     match homeward(scene.seen, home, spec.settle, spec.drain):
         case Wait(time):

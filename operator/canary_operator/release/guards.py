@@ -35,7 +35,7 @@ def stable_gone(scene: Scene) -> Decision | None:
     """Stable has no ready pod while a release runs: nothing moves, in either direction."""
     if scene.state.state is not State.PROGRESSING or scene.seen.versions is None:
         return None
-    return None if scene.ready(scene.state.from_) else scene.stable_gone()
+    return None if scene.serves(scene.state.from_) else scene.stable_gone()
 
 
 def canary_failed(scene: Scene) -> Decision | None:
@@ -43,7 +43,7 @@ def canary_failed(scene: Scene) -> Decision | None:
     state = scene.state
     if state.state not in (State.PROGRESSING, State.PROMOTING) or scene.promoted or scene.seen.versions is None:
         return None
-    if scene.weight > 0 and not scene.ready(state.to) and not scene.is_stables:
+    if scene.weight > 0 and not scene.serves(state.to) and not scene.is_stables:
         words = f"canary {state.to} has no ready pod behind Service {scene.spec.service.name} at {scene.weight} %"
         if state.lost or state.state is State.PROMOTING:
             return scene.end(reasons.CANARY_UNAVAILABLE, words + (", for the second time" if state.lost else ""))
@@ -76,7 +76,7 @@ def _hold(scene: Scene, reason: str, words: str) -> Decision:
 
 def lose(scene: Scene, reason: str, words: str, *, lost: bool) -> Decision:
     """Takes the weight away inside a release: the canary rises again from step 1."""
-    if scene.weight > 0 and not scene.ready(scene.state.from_):
+    if scene.weight > 0 and not scene.serves(scene.state.from_):
         return scene.stable_gone(f"{words}; but nothing can go back: ")
     if reason == reasons.DRIFT and (decision := give_way(scene, words)):
         return decision

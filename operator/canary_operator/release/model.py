@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from canary_operator.analysis.samples import Answer
 from canary_operator.analysis.value import QueryAsk, ValueAnswer
 from canary_operator.api.status import PastRelease, ReleaseRecord
+from canary_operator.workloads.model import Serving as Serving  # seen by decisions, told by `workloads`
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +53,6 @@ class Mark:
 
 
 # ---------------------------------------------------------------------------------------------------------------- what is seen
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """What serves one version behind the Service."""
-
-    version: str
-    """Value of the version label."""
-    revision: str
-    """version @ pod-template hash of the newest ReplicaSet of that version."""
-    workloads: tuple[str, ...]
-    """Names of the workloads, as Istio's telemetry calls them; sorted."""
-    ready: int
-    """Ready endpoints of the Service that belong to this version."""
-    desired: int = 0
-    """Pods that its ReplicaSets are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +136,10 @@ class Observation:
     """The stable revision as recorded; None before the adoption."""
     versions: Mapping[str, Serving] | None = None
     """Per version, what serves behind the Service; None when the Service is missing."""
+    unknown: int = 0
+    """Ready endpoints whose version is not known yet: they may be of any."""
+    strangers: int = 0
+    """Ready endpoints of no version: no subset has them, and without subsets they are sent requests like any other."""
     service_since: datetime | None = None
     """When the Service, or its endpoints, were made. Proxies knew of no endpoint before. None: nobody knows, or long ago."""
     route: RouteSeen | None = None

@@ -12,6 +12,7 @@ RELEASE_STARTED = "ReleaseStarted"
 PREPARING = "Preparing"
 SETTLING = "Settling"
 CANARY_NOT_READY = "CanaryNotReady"
+OLD_PODS_SERVE = "OldPodsServe"
 APPROVAL_REQUIRED = "ApprovalRequired"
 SUSPENDED = "Suspended"
 PAUSED = "Paused"
@@ -68,7 +69,7 @@ MEANING: dict[str, tuple[str, str]] = {
     ),
     AT_REST: ("The wanted version serves everything.", "Nothing."),
     CANARY_NOT_DEPLOYED: (
-        "`spec.version` names a version that no ReplicaSet behind the Service runs.",
+        "`spec.version` names a version of which no pod is behind the Service, nor a ReplicaSet that would make one.",
         "Deploy it, or correct `spec.version` or its pod label.",
     ),
     RELEASE_STARTED: ("A release has started; no traffic has moved yet.", "Wait."),
@@ -80,6 +81,10 @@ MEANING: dict[str, tuple[str, str]] = {
     CANARY_NOT_READY: (
         "The canary has too few ready pods for the next weight.",
         "Look at the canary's pods; scale it up, or lower `spec.capacity`.",
+    ),
+    OLD_PODS_SERVE: (
+        "Pods of an older template of the canary's or stable's version still serve; the weight waits, since requests reach both templates.",
+        "Wait for the rollout; `kubectl rollout status` shows it, `kubectl rollout resume` ends a pause.",
     ),
     APPROVAL_REQUIRED: (
         "The next weight needs a person's approval; all else speaks for it.",

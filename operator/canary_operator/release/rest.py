@@ -48,7 +48,7 @@ def adopt(scene: Scene) -> Decision:
 def _first_stable(scene: Scene) -> Serving | Because:
     """Which version is stable before anything was recorded, or why nobody knows."""
     versions, spec, subsets = scene.seen.versions or {}, scene.spec, scene.seen.subsets
-    serving = {version: each for version, each in versions.items() if each.ready}
+    serving = {version: each for version, each in versions.items() if each.endpoints}
     # What the subsets select comes first: requests go there now. If it serves no more, the spec may name another.
     named = [version for version in (subsets.stable if subsets else None, spec.stable_version) if version]
     if known := next((version for version in named if version in serving), None):
@@ -131,16 +131,16 @@ def _wanted(scene: Scene, move: Move | Wait | None) -> Decision:
         if seen.versions is None:
             words = f"Service {spec.service.name} does not exist; create it, or delete this CanaryRelease"
             return scene.answer(next(iter(seen.findings), Because(reasons.NOTHING_SERVES, words)), phase="Blocked")
-        if not scene.ready(seen.stable):
+        if not scene.serves(seen.stable):
             return scene.stable_gone()
         # A retry that was not taken up is over: of the version that failed nothing is wanted any more.
         state = replace(scene.state, asked=replace(scene.state.asked, retry=False))
         return scene.answer(Because(reasons.AT_REST, f"{seen.stable} serves everything"), state=state)
     canary = scene.serving(spec.version + "@")
-    if canary is None or not (canary.ready or canary.desired):
+    if canary is None or not (canary.endpoints or canary.desired):
         if seen.findings:  # such as a selector that leaves its pods out
             return scene.answer(seen.findings[0], phase="Blocked")
-        words = f"no ReplicaSet behind Service {spec.service.name} runs pods with label {spec.version_label}={spec.version}; deploy that version"
+        words = f"no pod behind Service {spec.service.name} carries the label {spec.version_label}={spec.version}; deploy that version"
         return scene.answer(Because(reasons.CANARY_NOT_DEPLOYED, words), phase="Waiting")
     if past and past.revision == canary.revision and _stands_in_the_way(past) and not scene.state.asked.retry:
         return scene.answer(Because(past.reason, past.message))
@@ -155,7 +155,7 @@ def _wanted(scene: Scene, move: Move | Wait | None) -> Decision:
 def _set_out(scene: Scene, canary: Serving, move: Move | Wait | None) -> Decision:
     """Starts the release once the routes are home and stable serves."""
     spec = scene.spec
-    if not scene.ready(scene.seen.stable):
+    if not scene.serves(scene.seen.stable):
         return scene.stable_gone()
     if move is not None:
         return scene.answer(Because(reasons.SETTLING, "the routing is settling before the release starts"), again=spec.settle)

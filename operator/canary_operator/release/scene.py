@@ -100,9 +100,14 @@ class Scene:
         return (self.seen.versions or {}).get(version_of(revision))
 
     def ready(self, revision: str | None) -> int:
-        """Ready endpoints of the version of a revision."""
+        """Ready endpoints of the newest template of the version of a revision."""
         serving = self.serving(revision)
         return serving.ready if serving else 0
+
+    def serves(self, revision: str | None) -> bool:
+        """Some ready endpoint answers for the version of a revision, of whatever template; one whose version is not known yet may."""
+        serving = self.serving(revision)
+        return bool(self.seen.unknown or (serving and serving.endpoints))
 
     @property
     def weight(self) -> int:
@@ -259,7 +264,7 @@ class Scene:
 
         One thing stands in the way: a stable version without a ready pod. Then traffic stays where it is.
         """
-        if self.weight > 0 and not self.ready(self.state.from_):
+        if self.weight > 0 and not self.serves(self.state.from_):
             return self.stable_gone(f"{message}; but nothing can go back: ")
         outcome = reasons.OUTCOMES[reason]
         state = replace(

@@ -15,7 +15,7 @@ from canary_operator.release.pace import reasoning
 from canary_operator.release.plan import FULL, risen, rungs
 from canary_operator.release.record import record_of
 from canary_operator.release.scene import Scene, anew, clocked, version_of
-from canary_operator.release.wants import HANDBRAKES, Hold, Promote, Rise, capacity_missing, first, wants
+from canary_operator.release.wants import HANDBRAKES, Hold, Promote, Rise, capacity_missing, first, old_pods, wants
 
 
 def progress(scene: Scene) -> Decision:
@@ -142,7 +142,7 @@ def unserved(scene: Scene) -> Decision | None:
         return held(scene, hold)
     if decision := too_soon(scene) or _unsettled(scene):
         return decision
-    if short := capacity_missing(scene, state.weight):
+    if short := old_pods(scene) or capacity_missing(scene, state.weight):
         return scene.answer(short)
     again = scene
     if route.touched_by:  # it looks as if it had never been written, but somebody else has written there

@@ -126,6 +126,12 @@ def too_small(scene: Scene) -> Hold | None:
     return Hold(short, "Waiting") if short else None
 
 
+def mixed(scene: Scene) -> Hold | None:
+    """Older pods of a version serve beside its newest template: nobody could say which of them the evidence is about."""
+    short = old_pods(scene)
+    return Hold(short, "Waiting") if short else None
+
+
 def mirroring(scene: Scene) -> Hold | None:
     """Requests are copied to the canary first, for `mirror.hold`."""
     mirror, state = scene.spec.mirror, scene.state
@@ -178,6 +184,7 @@ BRAKES: tuple[Brake, ...] = (
     unproven,
     too_dear,
     too_early,
+    mixed,
     too_small,
     mirroring,
     blind,
@@ -202,9 +209,23 @@ def _stands(scene: Scene) -> str:
     return f"the canary stays at {scene.weight} %"
 
 
+def old_pods(scene: Scene) -> Because | None:
+    """Why a version does not serve by its newest template alone; None: both versions do."""
+    for role, revision in (("canary", scene.state.to), ("stable", scene.state.from_)):
+        serving = scene.serving(revision)
+        if serving is not None and serving.old:
+            words = (
+                f"{serving.old} ready pods of {role} {serving.version} are of an older template than {serving.revision}, which has "
+                f"{serving.ready}; the weight does not rise before its rollout is done"
+            )
+            return Because(reasons.OLD_PODS_SERVE, words)
+    return None
+
+
 def capacity_missing(scene: Scene, weight: int) -> Because | None:
     """Why the canary's ready pods are too few for a weight; None: they are enough."""
-    stable, ready = scene.ready(scene.state.from_), scene.ready(scene.state.to)
+    serving, ready = scene.serving(scene.state.from_), scene.ready(scene.state.to)
+    stable = serving.endpoints if serving else 0
     needed = pods_needed(scene.spec.capacity, weight, stable)
     if ready >= needed:
         return None
