@@ -103,7 +103,9 @@ class Workload:
             labelSelector=f"kubernetes.io/service-name={self.service.name}",
         )
         endpoints = [endpoint for found in slices for endpoint in found.get("endpoints") or ()]
-        return {endpoint["targetRef"]["name"] for endpoint in endpoints if endpoint["conditions"].get("ready")}
+        # One that was written by hand may name no pod, and say nothing of itself.
+        ready = [endpoint for endpoint in endpoints if (endpoint.get("conditions") or {}).get("ready") is not False]
+        return {endpoint["targetRef"]["name"] for endpoint in ready if (endpoint.get("targetRef") or {}).get("name")}
 
 
 def service_document(service: Service, port_name: str) -> Document:

@@ -11,6 +11,7 @@ from lab.parts.api_server import ApiServer
 
 CONTROLLERS = (
     "clusterrole-aggregation-controller",
+    "daemonset-controller",
     "deployment-controller",
     "endpoints-controller",
     "endpointslice-controller",
@@ -19,6 +20,7 @@ CONTROLLERS = (
     "namespace-controller",
     "replicaset-controller",
     "serviceaccount-controller",
+    "statefulset-controller",
     "validatingadmissionpolicy-status-controller",
 )
 

@@ -69,6 +69,11 @@ class Lister:
         line = self._lines.get(key)
         return line.trouble if line is not None else None
 
+    @property
+    def waiting(self) -> int:
+        """Reads that are due later."""
+        return sum(line.timer is not None for line in self._lines.values())
+
     def want(self, key: Key, wish: Wish | None) -> None:
         """What the CanaryRelease does not know, from now on. None: nothing."""
         line = self._lines.get(key)
