@@ -61,6 +61,11 @@ class Stored:
         return {share["destination"].get("subset", ""): share.get("weight", 0) for share in route.get("route") or ()}
 
     @property
+    def unsplit(self) -> bool:
+        """Our VirtualService stands, and its managed route names the host without a subset."""
+        return self.shares.keys() == {""}
+
+    @property
     def canary(self) -> int:
         """The canary's weight; 0 without a route."""
         weight: int = self.shares.get(CANARY, 0)

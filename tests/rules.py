@@ -7,8 +7,9 @@ What these cannot see: pods (rule 4), samples (rule 9), requests that changed no
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from canary_operator.api.names import CANARY, KIND, STABLE
-from canary_operator.release.reasons import OUTCOMES
+from canary_operator.api.names import CANARY, KIND, MARK, STABLE
+from canary_operator.release.model import Mark
+from canary_operator.release.reasons import DELETING, OUTCOMES
 from tests.history import Document, Moment, Revision, Stored, foreign, histories, owned
 
 JITTER = 0.15
@@ -32,11 +33,14 @@ def weights(moments: Sequence[Moment]) -> Iterator[str]:
     for moment in moments:
         if not moment.routing or moment.kind != "VirtualService":
             continue
+        if moment.after.unsplit:
+            yield from _unsplit(moment)
+            continue
         found = list(moment.after.shares.values())
         if not all(isinstance(weight, int) and 0 <= weight <= 100 for weight in found) or sum(found) != 100:
             yield f"rule 1: {moment.what} has the weights {found}"
         old, new, record = moment.before.canary, moment.after.canary, moment.before.record
-        if new <= old:
+        if new <= old or _to_what_serves(moment):
             continue
         plan = [0, *(step["weight"] for step in record.get("plan") or () if step["weight"] < 100), 100]
         by_hand = record.get("state") == "Promoting" and new == 100 and old == plan[record.get("step", 0)]
@@ -46,13 +50,26 @@ def weights(moments: Sequence[Moment]) -> Iterator[str]:
             yield f"rule 1: {moment.what} rises to {new} while the record says {record.get('state')} of release {record.get('number')}"
 
 
+def _unsplit(moment: Moment) -> Iterator[str]:
+    """12: only a deletion lets a route name the host without a subset, in our own VirtualService."""
+    if not moment.before.deleting or moment.before.attached:
+        yield f"rule 12: {moment.what} names no subset, though nothing is being deleted"
+
+
+def _to_what_serves(moment: Moment) -> bool:
+    """12: where stable has no ready pod, a deletion ends at what serves: everything goes there at once, and the record knows the write."""
+    mark, record = moment.mark, moment.before.record
+    known = mark is not None and _rank(record) == mark.rank and mark.decision == DELETING if record else False
+    return known and moment.before.deleting and moment.after.canary == 100
+
+
 def ends(moments: Sequence[Moment]) -> Iterator[str]:
     """2: after a rollback or withdrawal the canary's weight never rises again in that release. A namesake counts its releases anew."""
     ended: dict[tuple[str, int], int] = {}
     for moment in moments:
         mark, record, weight = moment.mark, moment.after.record, moment.after.canary
         release = (mark.uid, mark.release) if mark else ("", 0)
-        if moment.routing and weight > moment.before.canary and release in ended:
+        if moment.routing and weight > moment.before.canary and release in ended and not _to_what_serves(moment):
             yield f"rule 2: {moment.what} rises to {weight}, but revision {ended[release]} ended release {release[1]}"
         if moment.kind == KIND and record.get("state") in ENDING:
             ended.setdefault((moment.revision.object["metadata"]["uid"], record["number"]), moment.revision.number)
@@ -135,7 +152,7 @@ def records(moments: Sequence[Moment]) -> Iterator[str]:
     for moment in moments:
         before, after = moment.before.record, moment.after.record
         risen = moment.routing and moment.after.canary > moment.before.canary
-        if risen and before.get("weight") != moment.after.canary:
+        if risen and before.get("weight") != moment.after.canary and not _to_what_serves(moment):
             yield f"rule 7: {moment.what} rises to {moment.after.canary} while the record says {before.get('weight')}"
         if moment.kind != KIND or not (before and after):
             continue
@@ -188,11 +205,11 @@ def finalizers(moments: Sequence[Moment]) -> Iterator[str]:
             yield f"rule 12: {moment.what} was written without the finalizer on the CanaryRelease"
         if moment.kind == KIND and moment.ours and before.guarded and not after.guarded and (owned(before.route) or owned(before.rule)):
             yield f"rule 12: {moment.what} lost its finalizer while objects of it were left"
-        if moment.kind == "VirtualService" and before.route and not after.route:
+        if moment.kind == "VirtualService" and before.route and (not after.route or (after.unsplit and not before.unsplit)):
             gone = moment.revision.received
         if moment.kind == "DestinationRule" and moment.ours and before.ours and not after.ours:
             since = moment.revision.received - gone
-            if owned(before.route):
+            if owned(before.route) and not before.unsplit:
                 yield f"rule 12: {moment.what} went before the VirtualService"
             elif _early(since, before.settle):
                 yield f"rule 12: {moment.what} went {since:.2f} s after the VirtualService"
@@ -204,15 +221,18 @@ def gifts(moments: Sequence[Moment]) -> Iterator[str]:
         before, after = moment.before, moment.after
         given_away = moment.kind == "VirtualService" and moment.ours and owned(before.route) and after.route and not owned(after.route)
         let_go = moment.kind == KIND and moment.ours and before.guarded and not after.guarded and after.route and not owned(after.route)
-        home = len(after.versions) == 1 and after.versions <= _homes(before)
+        home = after.unsplit or len(after.versions) == 1 and after.versions <= _homes(before)
         if (given_away or (let_go and after.versions)) and not home:
             yield f"rule 12: {moment.what} was given away while it serves {sorted(after.versions)}, not one of {sorted(_homes(before))}"
 
 
 def _homes(before: Stored) -> set[str]:
-    """The versions at which the traffic may end: stable, or the one that is being promoted."""
+    """The versions at which the traffic may end: stable, or the one that is being promoted; where stable has no pods, the wanted one."""
     status, record = (before.release or {}).get("status") or {}, before.record
     homes = [status.get("stable"), record.get("to") if record.get("state") == "Promoting" else None]
+    gone = Mark.parse(((before.rule or {}).get("metadata", {}).get("annotations") or {}).get(MARK))
+    if gone is not None and gone.decision == DELETING:
+        homes += [((before.release or {}).get("spec") or {}).get("version")]
     return {str(revision).partition("@")[0] for revision in homes if revision}
 
 

@@ -18,6 +18,7 @@ from canary_operator.release.model import (
     Effect,
     EnsureFinalizer,
     EnsureSubsets,
+    EnsureUnsplit,
     EnsureWeights,
     ReadAgain,
     RecordState,
@@ -26,7 +27,7 @@ from canary_operator.release.model import (
     RemoveSubsets,
 )
 from canary_operator.removal import disown, remove, remove_subsets
-from canary_operator.routing import ensure_subsets, ensure_weights
+from canary_operator.routing import ensure_subsets, ensure_unsplit, ensure_weights
 from canary_operator.subject import Subject
 from canary_operator.trimming import name_of
 
@@ -60,6 +61,8 @@ async def apply(  # noqa: C901 (one arm per effect)
         case RemoveRoute():
             for route in it.routes if not it.attached else ():
                 await remove(VIRTUAL_SERVICE, route.document, hands)
+        case EnsureUnsplit(mark):
+            await ensure_unsplit(it, hands, mark)
         case RemoveSubsets():
             await remove_subsets(it, hands)
         case Disown():

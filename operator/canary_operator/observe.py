@@ -12,7 +12,8 @@ from canary_operator.release.model import Extras, Mark, Observation, RouteSeen, 
 from canary_operator.serving import made
 from canary_operator.subject import Subject
 from canary_operator.traffic import destination_rule
-from canary_operator.traffic.mark import mark_text
+from canary_operator.traffic.mark import is_ours, mark_text
+from canary_operator.traffic.unsplit import is_needed, is_unsplit, user_route_to_subsets
 from canary_operator.trimming import name_of, touched_by
 
 _QUIET = timedelta(seconds=5)
@@ -68,10 +69,16 @@ def route_seen(it: Subject, cache: Cache) -> RouteSeen | None:
         _highest(it, [route.document for route in standing if route.document is not None]),
         max(since.values()),
         extras=Extras(reading.preview, reading.mirror),
-        stays=it.attached or it.named_by_root,
+        stays=it.attached or any(not _is_needless(it, route.document) for route in standing),
+        unsplit=not it.attached and all(is_unsplit(route.document, it.wanted.host) for route in standing if route.document is not None),
         touched_by=next((by for route in newest if (by := touched_by(route.document))), None),
         unfinished=not reading.intact and _unfinished(it, cache.now() - max(since.values())),
     )
+
+
+def _is_needless(it: Subject, document: Document | None) -> bool:
+    """Ours, and nothing that a caller would notice the loss of."""
+    return document is not None and is_ours(document, it.key.name) and not is_needed(document, it.wanted.host)
 
 
 def _unfinished(it: Subject, unchanged: timedelta) -> bool:
@@ -106,12 +113,16 @@ def subsets_seen(it: Subject, cache: Cache) -> SubsetsSeen | None:
         since,
         stays=not it.rule_is_ours,
         named_by=_named_by(it, cache) if it.deleting else None,
+        policies=destination_rule.has_subset_policies(it.rule),
         touched_by=touched_by(it.rule),
     )
 
 
 def _named_by(it: Subject, cache: Cache) -> str | None:
-    """A VirtualService that is not ours and sends to one of our subsets, the first by name; None: there is none."""
+    """A route that is not ours and sends to one of our subsets, the first by name; None: there is none."""
+    for route in it.routes if not it.attached else ():
+        if route.document is not None and (added := user_route_to_subsets(route.document, it.wanted.host)):
+            return f"{added} of VirtualService {'/'.join(name_of(route.document))}"
     ours = {(it.key.namespace, route.name) for route in it.routes if route.document is not None}
     others = cache.pick(VIRTUAL_SERVICE, cache.indexes.sending_to(it.wanted.host) - ours)
     return next((f"VirtualService {'/'.join(name_of(each))}" for each in others if names_subsets(each, it.wanted.host)), None)

@@ -13,8 +13,8 @@ from canary_operator.trimming import name_of
 
 
 async def remove_subsets(it: Subject, hands: Hands) -> None:
-    """Takes our subsets away: with the DestinationRule if it is ours, out of the user's if not."""
-    if it.rule is None or it.rule_is_ours:
+    """Takes our subsets away: with the DestinationRule if it is ours alone, out of it if it is the user's or somebody added to it."""
+    if it.rule is None or (it.rule_is_ours and not destination_rule.holds_more(it.rule)):
         await remove(DESTINATION_RULE, it.rule, hands)
         return
     body = _released(it.rule, it.key.name)

@@ -13,6 +13,7 @@ from canary_operator.subject import Subject
 from canary_operator.traffic import attached, destination_rule, virtual_service
 from canary_operator.traffic.managed import Attached, Wanted
 from canary_operator.traffic.mark import is_ours, mark_text, users_mark, with_mark
+from canary_operator.traffic.unsplit import unsplit
 from canary_operator.trimming import name_of
 
 
@@ -37,6 +38,14 @@ async def ensure_weights(it: Subject, hands: Hands, canary: int, mark: Mark, ext
             failed = failed or error
     if failed is not None:
         raise failed
+
+
+async def ensure_unsplit(it: Subject, hands: Hands, mark: Mark) -> None:
+    """Lets the managed routes of our VirtualService name the host without a subset. One that is not there is not created."""
+    for route in it.routes:
+        if isinstance(route.way, Wanted) and route.document is not None:
+            changed = unsplit(route.document, route.way.host, route.way.port)
+            await _ensure(VIRTUAL_SERVICE, it, hands, mark, route.document, changed)
 
 
 async def ensure_subsets(it: Subject, hands: Hands, stable: str, canary: str, mark: Mark) -> None:

@@ -61,8 +61,6 @@ class Subject:
     """The DestinationRule with our subsets, or in which they are to stand; None: it is to be created."""
     rule_is_ours: bool
     """It belongs to this CanaryRelease; False: it is the user's, or there is none."""
-    named_by_root: bool
-    """A user's root delegates to our VirtualService."""
 
     @property
     def uid(self) -> str:
@@ -109,8 +107,7 @@ def subject(key: Key, cache: Cache) -> Subject | None:
     wanted = _wanted(key, spec, cache.get(SERVICE, key.namespace, spec.service.name), tuple(documents.values()))
     routes = tuple(Route(name, way or wanted, documents[name]) for name, way in _named(key, spec))
     rule, ours = _rule(cache, key, wanted.host)
-    named = wanted.delegate and bool(cache.indexes.delegating_to(key))
-    return Subject(key, document, spec, status, wanted, routes, rule, ours, named)
+    return Subject(key, document, spec, status, wanted, routes, rule, ours)
 
 
 def _named(key: Key, spec: CanaryReleaseSpec) -> Iterator[tuple[str, Attached | None]]:

@@ -152,7 +152,7 @@ DECISIONS = (
         "M41",
         "the DestinationRule goes at once after the VirtualService",
         "release/deletion.py",
-        "    left = remaining(seen.route_gone_since or seen.now, scene.spec.settle, seen.now)\n",
+        "    left = remaining(route.since if route else seen.route_gone_since or seen.now, scene.spec.settle, seen.now)\n",
         "    left = None\n",
         ("tests/pure/release/test_deletion.py::test_the_next_step_of_a_deletion",),
     ),

@@ -165,7 +165,26 @@ def given_back(weight: int = 0, canary: str = "v1") -> Story:
     return story.release(20, 1, spec=ATTACH, metadata={"deletionTimestamp": "now"}, finalizers=[])
 
 
-@pytest.mark.parametrize("story", [promoted, rolled_back, removed, edited, attached, given_back, paced, paced_through])
+def unsplit(story: Story, mark: str = "0/4/0/Deleting", **metadata: Any) -> Story:
+    """Our VirtualService names the host without a subset."""
+    spec = {"hosts": [HOST], "http": [{"name": "canary-release", "route": [{"destination": {"host": HOST}}]}]}
+    return story.write("VirtualService", {"metadata": metadata or _ours(mark), "spec": spec})
+
+
+def left_at_a_gateway(after: float = 1.0) -> Story:
+    story = unsplit(deleting(adopted())).delete("DestinationRule", after=after)
+    return unsplit(story, labels={}).release(metadata={"deletionTimestamp": "now"}, finalizers=[]).delete("CanaryRelease")
+
+
+def to_what_serves(seq: int = 5) -> Story:
+    """Stable is gone, and the CanaryRelease is deleted at 20 percent."""
+    story = deleting(at_20()).release(20, 1, seq=seq, metadata={"deletionTimestamp": "now"})
+    return story.route("1/5/100/Deleting", 100)
+
+
+@pytest.mark.parametrize(
+    "story", [left_at_a_gateway, to_what_serves, promoted, rolled_back, removed, edited, attached, given_back, paced, paced_through]
+)
 def test_nothing_is_wrong_with(story: Callable[[], Story]) -> None:
     assert rules.check(story().revisions) == []
 
@@ -223,6 +242,10 @@ BROKEN: dict[str, tuple[Callable[[], Story], str]] = {
         lambda: deleting(adopted()).delete("VirtualService").delete("DestinationRule", after=0.3),
         "rule 12: .* went 0.30 s after the VirtualService",
     ),
+    "no subset, though nothing is deleted": (lambda: unsplit(adopted()), "rule 12: .* names no subset, though nothing is being deleted"),
+    "the rule gone as soon as no route names it": (lambda: left_at_a_gateway(0.3), "rule 12: .* went 0.30 s after"),
+    "a deletion raises unrecorded": (lambda: to_what_serves(4), "rule 7: .* rises to 100"),
+    "a deletion raises a little": (lambda: deleting(at_20()).route("1/5/40/Deleting", 40), "rule 7: .* rises to 40"),
     "given away half-way": (lambda: deleting(at_20()).route("", 20, metadata={}), "rule 12: .* serves .'v1', 'v2'."),
     "a further field of a user's": (
         lambda: attach(attached(), "1/3/0/Aborted", 0, 0, 0, gateways=["mesh"]),

@@ -5,7 +5,16 @@ import pytest
 from canary_operator.clients.errors import Conflict
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, VIRTUAL_SERVICE, Kind
 from canary_operator.observe import route_seen, subsets_seen
-from canary_operator.release.model import BARE, Disown, EnsureSubsets, EnsureWeights, RemoveRoute, RemoveSubsets, SubsetsSeen
+from canary_operator.release.model import (
+    BARE,
+    Disown,
+    EnsureSubsets,
+    EnsureUnsplit,
+    EnsureWeights,
+    RemoveRoute,
+    RemoveSubsets,
+    SubsetsSeen,
+)
 from canary_operator.routing import Stale
 from tests.shell.applying import HOST, KEY, MARK, USERS_MARK, World, attached, named, split
 
@@ -187,10 +196,61 @@ async def test_what_was_left_behind_is_taken_over_by_a_namesake() -> None:
     await first.reach(EnsureSubsets("v1", "v1", first.mark(1)), EnsureWeights(0, first.mark(2)), Disown())
     again = world.process()
     seen = route_seen(again.it, again.cache)
-    assert seen is not None and not seen.intact and not seen.stays, "it is to be written once, so that it is ours"
+    assert seen is not None and not seen.intact and seen.stays, "it is to be written once, so that it is ours; until then it is not removed"
     await again.reach(EnsureWeights(0, again.mark(1)))
     assert world.metadata("VirtualService", "reviews")["labels"]["canary.rollouts.dev/release"] == "reviews"
     assert (seen := route_seen(again.it, again.cache)) is not None and seen.intact
+
+
+async def test_at_a_gateway_the_route_stays_without_a_subset_and_a_namesake_takes_it_back() -> None:
+    world = World(owned={"hosts": ["shop.example.com"], "gateways": ["infra/public"]})
+    first = world.process()
+    await first.reach(EnsureSubsets("v1", "v1", first.mark(1)), EnsureWeights(0, first.mark(2)))
+    seen = route_seen(first.it, first.cache)
+    assert seen is not None and (seen.stays, seen.unsplit) == (True, False)
+
+    await first.reach(EnsureUnsplit(first.mark(3)))
+
+    whole = {"destination": {"host": HOST, "port": {"number": 9080}}}
+    spec = {"hosts": [HOST, "shop.example.com"], "gateways": ["infra/public"], "http": [{"name": "canary-release", "route": [whole]}]}
+    assert world.spec("VirtualService", "reviews") == spec
+    seen = route_seen(first.it, first.cache)
+    assert seen is not None and (seen.stays, seen.unsplit, seen.weight) == (True, True, 0)
+    requests = len(world.memory.requests)
+    await first.reach(EnsureUnsplit(first.mark(3)))
+    assert len(world.memory.requests) == requests, "twice is once"
+    with pytest.raises(Stale):
+        await first.reach(EnsureUnsplit(first.mark(2)))
+    await first.reach(RemoveSubsets(), Disown())
+    assert ("DestinationRule", *KEY) not in world.memory.objects
+    assert not world.metadata("VirtualService", "reviews").get("labels") and world.spec("VirtualService", "reviews") == spec
+
+    again = world.process()
+    seen = route_seen(again.it, again.cache)
+    assert seen is not None and not seen.intact, "it is known, and to be written"
+    await again.reach(EnsureSubsets("v1", "v1", again.mark(1)), EnsureWeights(0, again.mark(2)))
+    assert (seen := route_seen(again.it, again.cache)) is not None and seen.intact and not seen.unsplit
+
+
+async def test_what_was_added_to_our_objects_outlives_them() -> None:
+    world = World()
+    process = world.process()
+    await process.reach(EnsureSubsets("v1", "v1", process.mark(1)), EnsureWeights(0, process.mark(2)))
+    rule, route = (world.memory.objects[kind, *KEY] for kind in ("DestinationRule", "VirtualService"))
+    world.memory.put(DESTINATION_RULE, {**rule, "spec": {**rule["spec"], "trafficPolicy": POLICY}})
+    old = {"name": "old", "match": [{"uri": {"prefix": "/old"}}], "route": [{"destination": {"host": HOST, "subset": "stable"}}]}
+    world.memory.put(VIRTUAL_SERVICE, {**route, "spec": {**route["spec"], "http": [old, *route["spec"]["http"]]}})
+    release = world.memory.objects["CanaryRelease", *KEY]
+    world.memory.put(CANARY_RELEASE, {**release, "metadata": {**release["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    process = world.process()
+
+    seen, subsets = route_seen(process.it, process.cache), subsets_seen(process.it, process.cache)
+    assert seen is not None and seen.stays
+    assert subsets is not None and subsets.named_by == "route `old` of VirtualService shop/reviews"
+
+    await process.reach(RemoveSubsets())
+    assert world.spec("DestinationRule", "reviews") == {"host": HOST, "trafficPolicy": POLICY}
+    assert not world.metadata("DestinationRule", "reviews").get("labels")
 
 
 async def test_an_object_of_our_name_that_somebody_else_made_meanwhile_is_not_taken_over() -> None:

@@ -1,6 +1,6 @@
-"""What a CanaryRelease left behind when it was deleted while several versions served: its namesake takes it back."""
+"""What a CanaryRelease left behind when it was deleted: pinned to one version, or at a gateway without subsets. Its namesake takes it back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from canary_operator.api.names import CANARY, OWNER, ROUTE, STABLE
@@ -17,7 +17,11 @@ def is_left_behind(document: Mapping[str, Any], host: str) -> bool:
     if "host" in spec:
         subsets = [subset.get("name") for subset in spec.get("subsets") or ()]
         return spec.keys() == {"host", "subsets"} and spec["host"] == host and sorted(subsets) == sorted((STABLE, CANARY))
-    shares = [
-        share.get("destination") or {} for http in spec.get("http") or () if http.get("name") == ROUTE for share in http.get("route") or ()
-    ]
-    return [share.get("subset") for share in shares if share.get("host") == host] == [STABLE, CANARY]
+    ours = [http.get("route") or () for http in spec.get("http") or () if http.get("name") == ROUTE]
+    return bool(ours) and all(_split(route, host) in ([STABLE, CANARY], [None]) for route in ours)
+
+
+def _split(route: Sequence[Mapping[str, Any]], host: str) -> list[str | None]:
+    """The subsets of the host that a route names, in its order; None for the host alone."""
+    destinations = [share.get("destination") or {} for share in route]
+    return [each.get("subset") for each in destinations if each.get("host") == host]

@@ -84,7 +84,10 @@ class RouteSeen:
     extras: Extras = BARE
     """What the routes carry beside their weights."""
     stays: bool = False
-    """Somebody else needs it: it is the user's, or a user's root delegates to it. It is given back, never removed."""
+    """Somebody needs it: it is the user's, a root delegates to it, or it reaches callers, or says something, that no default of Istio's would. It
+    is given back, never removed."""
+    unsplit: bool = False
+    """No managed route names a subset: every request goes to the host, as after a deletion. False: some do."""
     touched_by: str | None = None
     """Field manager that wrote it last, when that was somebody else; None: we did, or nobody knows."""
     unfinished: bool = False
@@ -106,7 +109,9 @@ class SubsetsSeen:
     stays: bool = False
     """The DestinationRule is the user's: our subsets are taken out of it, the rest stays."""
     named_by: str | None = None
-    """A VirtualService that is not ours and sends to one of our subsets, as a message names it. Looked for in a deletion only; None: none."""
+    """A route that is not ours and sends to one of our subsets, as a message names it. Looked for in a deletion only; None: none."""
+    policies: bool = False
+    """Somebody gave one of the two subsets a policy of its own: requests that do not go through the subset would be treated differently."""
     touched_by: str | None = None
     """Field manager that wrote it last, when that was somebody else; None: we did, or nobody knows."""
 
@@ -214,8 +219,15 @@ class RemoveRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class EnsureUnsplit:
+    """The managed routes of our VirtualService name the host without a subset; everything else in them stays as it is."""
+
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveSubsets:
-    """Our subsets are gone, with the DestinationRule if it is ours. Only after the route has been gone for a settle time."""
+    """Our subsets are gone, with the DestinationRule if nothing else stands in it. Only when no route has named them for a settle time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +251,7 @@ Effect = (
     | EnsureWeights
     | RecordState
     | RemoveRoute
+    | EnsureUnsplit
     | RemoveSubsets
     | Disown
     | Announce

@@ -26,6 +26,9 @@ def adopt(scene: Scene) -> Decision:
     move = homeward(seen, stable.version, spec.settle, spec.drain)
     if seen.attached and isinstance(move, Shift) and harmless(seen, stable.version):
         move = None
+    if (move is None or isinstance(move, Shift)) and _subsets_are_nobodys(scene):
+        # They are right already. They are written all the same, so that they bear our mark: it says whose they are, to a deletion and an uninstall.
+        move = Relabel(stable.version, stable.version)
     match move:
         case Wait(time):
             return scene.answer(because, again=time)
@@ -43,6 +46,12 @@ def adopt(scene: Scene) -> Decision:
             effects = (*finalizer, RecordState(), adopted)
             decision = scene.answer(Because(reasons.AT_REST, words), state=rest, effects=effects, again=spec.settle * 0)
             return replace(decision, stable=stable.revision)
+
+
+def _subsets_are_nobodys(scene: Scene) -> bool:
+    """No write of this CanaryRelease is on the subsets: an earlier one of its name left them, or a user wrote them."""
+    subsets = scene.seen.subsets
+    return subsets is not None and (subsets.mark is None or subsets.mark.uid != scene.seen.uid)
 
 
 def _first_stable(scene: Scene) -> Serving | Because:

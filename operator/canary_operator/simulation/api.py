@@ -76,11 +76,23 @@ class Api:
         attached = self.cluster.attached
         if attached and present is None:
             raise AssertionError("a route of the user's is never created")
-        wanted = (canary, extras, True, True)
-        if present and present.mark and (present.weight, present.extras, present.intact, present.owned or attached) == wanted:
+        wanted = (canary, extras, True, True, True)
+        found = present and (present.weight, present.extras, present.intact, present.split, present.owned or attached)
+        if present and present.mark and found == wanted:
             return
         route = Route(canary, extras=extras, mark=mark, owned=not attached)
         self._write("route", lambda: self.cluster.put(OPERATOR, "route", route, mark.decision))
+
+    def unsplit(self, mark: Mark) -> None:
+        """Reads our route afresh and lets it name the host without a subset, if it is there."""
+        self.reads += 1
+        present = self.cluster.now.route
+        if present is None or self.cluster.attached:
+            return
+        _refuse_stale(present.mark, mark)
+        if present.split or present.mark != mark:
+            route = Route(0, intact=False, split=False, mark=mark)
+            self._write("route", lambda: self.cluster.put(OPERATOR, "route", route, mark.decision))
 
     def subsets(self, stable: str, canary: str, mark: Mark) -> None:
         """Reads the subsets afresh and lets them select these versions."""

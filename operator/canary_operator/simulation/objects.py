@@ -34,6 +34,8 @@ class Route:
     """The canary's weight, percent."""
     intact: bool = True
     """Hosts, gateways and destinations are as the spec wants them."""
+    split: bool = True
+    """It names the two subsets; False: the host alone."""
     extras: Extras = BARE
     """What it carries beside the weights."""
     mark: Mark | None = None
@@ -103,9 +105,11 @@ class Stored:
 class Cluster:
     """The API server: the present revision, and all that were."""
 
-    def __init__(self, time: float, *, attached: bool = False) -> None:
+    def __init__(self, time: float, *, attached: bool = False, gateway: bool = False) -> None:
         self.attached = attached
         """The route is the user's."""
+        self.gateway = gateway
+        """Requests come through a gateway, which answers 404 when the operator's route is gone."""
         self.now = Stored(0, time, CLUSTER, "nothing")
         self.log = [self.now]
         self.time = time

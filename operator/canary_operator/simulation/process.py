@@ -17,6 +17,7 @@ from canary_operator.release.model import (
     Effect,
     EnsureFinalizer,
     EnsureSubsets,
+    EnsureUnsplit,
     EnsureWeights,
     Mark,
     Observation,
@@ -30,9 +31,10 @@ from canary_operator.release.model import (
 )
 from canary_operator.release.report import status_of, worth_writing
 from canary_operator.simulation.api import Api, Failed
-from canary_operator.simulation.objects import UID, Resource, Route, Stored, Subsets, moment, tick
+from canary_operator.simulation.objects import UID, Cluster, Resource, Route, Stored, Subsets, moment, tick
 from canary_operator.simulation.questions import Questions
 
+_Routing = EnsureWeights | EnsureSubsets | EnsureUnsplit | RemoveRoute | RemoveSubsets | Disown
 BACK_OFF = timedelta(seconds=1)
 """After a pass that failed."""
 
@@ -82,7 +84,7 @@ class Process:
         if stored.resource is None:
             self.due = None
             return None
-        seen = self._observe(stored, stored.resource, now, attached=api.cluster.attached)
+        seen = self._observe(stored, stored.resource, now, api.cluster)
         resource, before = stored.resource, stored.resource.status or CanaryReleaseStatus()
         decision = decide(resource.spec, resource.record, seen)
         self.due = None if decision.look_again_in is None else tick(now + decision.look_again_in.total_seconds())
@@ -102,7 +104,8 @@ class Process:
 
     # ---------------------------------------------------------------------------------------------------------------- observing
 
-    def _observe(self, stored: Stored, resource: Resource, now: float, *, attached: bool) -> Observation:
+    def _observe(self, stored: Stored, resource: Resource, now: float, cluster: Cluster) -> Observation:
+        attached = cluster.attached
         route, subsets = _ours(stored, attached=attached)
         route_since, subsets_since = self._seen(route, subsets, now)
         status = resource.status or CanaryReleaseStatus()
@@ -119,7 +122,7 @@ class Process:
             stable=status.stable,
             versions=stored.versions,
             service_since=None if stored.service_since is None else moment(stored.service_since),
-            route=_route_seen(route, route_since, attached=attached) if route else None,
+            route=_route_seen(route, route_since, cluster) if route else None,
             route_gone_since=None if route else moment(route_since),
             subsets=_subsets_seen(subsets, subsets_since) if subsets else None,
             attached=attached,
@@ -142,7 +145,7 @@ class Process:
 
     def _seen(self, route: Route | None, subsets: Subsets | None, now: float) -> tuple[float, float]:
         """When this process first saw route and subsets as they are."""
-        route_since = self._since("route", route and (route.weight, route.intact, route.extras), now)
+        route_since = self._since("route", route and (route.weight, route.intact, route.split, route.extras), now)
         return route_since, self._since("subsets", subsets and (subsets.stable, subsets.canary), now)
 
     def _since(self, what: str, content: Hashable, now: float) -> float:
@@ -172,19 +175,22 @@ class Process:
                 self.read_at, self.due = api.cluster.now.number, now
             case Announce(because):
                 self.events.append(because)
-            case EnsureWeights() | EnsureSubsets() | RemoveRoute() | RemoveSubsets() | Disown():
+            case EnsureWeights() | EnsureSubsets() | EnsureUnsplit() | RemoveRoute() | RemoveSubsets() | Disown():
                 self._route(effect, api)
             case _:
                 assert_never(effect)
         return known
 
-    def _route(self, effect: EnsureWeights | EnsureSubsets | RemoveRoute | RemoveSubsets | Disown, api: Api) -> None:
+    def _route(self, effect: _Routing, api: Api) -> None:
         match effect:
             case EnsureWeights(canary, mark, extras):
                 api.weights(canary, mark, extras)
                 self.own.add(str(mark))
             case EnsureSubsets(stable, canary, mark):
                 api.subsets(stable, canary, mark)
+                self.own.add(str(mark))
+            case EnsureUnsplit(mark):
+                api.unsplit(mark)
                 self.own.add(str(mark))
             case RemoveRoute():
                 api.remove("route")
@@ -203,9 +209,16 @@ def _ours(stored: Stored, *, attached: bool) -> tuple[Route | None, Subsets | No
     return (route if route and (route.owned or attached) else None), (subsets if subsets and subsets.owned else None)
 
 
-def _route_seen(route: Route, since: float, *, attached: bool) -> RouteSeen:
+def _route_seen(route: Route, since: float, cluster: Cluster) -> RouteSeen:
     return RouteSeen(
-        route.weight, route.intact, route.mark, moment(since), extras=route.extras, stays=attached, touched_by=route.touched_by
+        route.weight,
+        route.intact,
+        route.mark,
+        moment(since),
+        extras=route.extras,
+        stays=cluster.attached or cluster.gateway,
+        unsplit=not route.split,
+        touched_by=route.touched_by,
     )
 
 

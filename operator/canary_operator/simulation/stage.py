@@ -33,12 +33,21 @@ class Stage:
         draw: What is left to chance; expected values when left out.
         targets: Number of proxies that count.
         attached: The canary's weight in the user's own route, to which the release is attached, percent; None: the operator owns the route.
+        gateway: Requests come through a gateway, so that the operator's route is never to go.
     """
 
     def __init__(  # noqa: PLR0913 (what makes a stage, each by its name)
-        self, spec: CanaryReleaseSpec, *, rate: float, spacing: float, draw: Draw | None, targets: int, attached: int | None
+        self,
+        spec: CanaryReleaseSpec,
+        *,
+        rate: float,
+        spacing: float,
+        draw: Draw | None,
+        targets: int,
+        attached: int | None,
+        gateway: bool,
     ) -> None:
-        self.cluster = Cluster(EPOCH, attached=attached is not None)
+        self.cluster = Cluster(EPOCH, attached=attached is not None, gateway=gateway)
         self.traffic = Traffic(draw or expected(), rate, tuple(f"gateway-{number}" for number in range(targets)))
         self.prometheus = Prometheus(spacing, EPOCH + spacing / 2)
         self.values: dict[str, Answers] = {}

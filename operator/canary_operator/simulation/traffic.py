@@ -123,7 +123,7 @@ _NOBODY = Serving(version="", revision="", workloads=("nobody",), ready=0)
 def _shares(stored: Stored) -> Iterator[tuple[Serving | None, float]]:
     """Who gets which share (0 to 1) of the requests; None: a subset that does not exist."""
     versions: Mapping[str, Serving] = stored.versions or {}
-    if stored.route is None:
+    if stored.route is None or not stored.route.split:
         ready = sum(serving.ready for serving in versions.values())
         if not ready:
             yield _NOBODY, 1.0

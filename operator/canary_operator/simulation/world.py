@@ -36,6 +36,7 @@ class World(Stage):
         targets: Number of proxies that count.
         restart: Seconds until a dead process is replaced.
         attached: The canary's weight in the user's own route, percent; None: the operator owns the route.
+        gateway: Requests come through a gateway, so that the operator's route is never to go.
     """
 
     def __init__(
@@ -48,8 +49,9 @@ class World(Stage):
         targets: int = 1,
         restart: float = 2.0,
         attached: int | None = None,
+        gateway: bool = False,
     ) -> None:
-        super().__init__(spec, rate=rate, spacing=spacing, draw=draw, targets=targets, attached=attached)
+        super().__init__(spec, rate=rate, spacing=spacing, draw=draw, targets=targets, attached=attached, gateway=gateway)
         self.api = Api(self.cluster)
         self.process: Process | None = Process(EPOCH)
         self.passes: list[Pass] = []

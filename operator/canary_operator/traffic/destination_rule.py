@@ -74,6 +74,19 @@ def without_subsets(document: Mapping[str, Any]) -> dict[str, Any]:
     return changed
 
 
+def holds_more(document: Mapping[str, Any]) -> bool:
+    """Whether somebody added to a DestinationRule of ours what callers go by: it then stays without our subsets, instead of going with them."""
+    spec = document.get("spec") or {}
+    subsets = [subset.get("name") for subset in spec.get("subsets") or []]
+    return bool(set(spec) - {"host", "subsets", "exportTo"}) or any(name not in (STABLE, CANARY) for name in subsets)
+
+
+def has_subset_policies(document: Mapping[str, Any]) -> bool:
+    """Whether one of our two subsets says more than which pods it selects: that is lost for requests that do not go through it."""
+    subsets = (document.get("spec") or {}).get("subsets") or []
+    return any(set(subset) - {"name", "labels"} for subset in subsets if subset.get("name") in (STABLE, CANARY))
+
+
 def rules(document: Mapping[str, Any], host: str) -> bool:
     """Whether it is the rule of this very host for all clients, however the host is spelled."""
     spec = document.get("spec") or {}

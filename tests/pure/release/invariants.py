@@ -24,6 +24,8 @@ def version(revision: str | None) -> str:
 
 def share(stored: Stored, subset: str) -> int:
     """Percent that a subset gets; what is shown or copied to the canary counts as one."""
+    if stored.route and not stored.route.split:
+        return 0
     weight = stored.route.weight if stored.route else 0
     if subset == "canary" and not weight and stored.route and stored.route.extras != BARE:
         return 1
@@ -41,7 +43,7 @@ def ready(stored: Stored, revision: str | None) -> int:
 
 def broken(stored: Stored) -> bool:
     """The route names a subset that is missing."""
-    return stored.route is not None and any(label(stored, subset) is None for subset in ("stable", "canary"))
+    return stored.route is not None and stored.route.split and any(label(stored, subset) is None for subset in ("stable", "canary"))
 
 
 def by_hand(before: Stored, after: Stored) -> set[str]:
@@ -86,8 +88,10 @@ class Watcher:
 
     def _revision(self, before: Stored, after: Stored) -> None:
         if after.by == OPERATOR:
-            if after.what == "route" and after.route is not None:
-                self._weights(before, after)
+            if after.what == "route":
+                self._ends(before, after)
+                if after.route is not None and after.route.split:
+                    self._weights(before, after)
             if after.what in ("route", "subsets"):
                 self._names(before, after)
                 self._marks(after)
@@ -109,6 +113,9 @@ class Watcher:
         if new <= old:
             return
         assert after.resource, "rule 1: a rise without a resource"
+        if after.resource.deleting:
+            self._to_what_serves(after)
+            return
         record, mark, at = after.resource.record, after.route.mark, f"at {after.time:.1f} from {old} to {new}"
         assert record.state in RUNNING and record.weight == new, f"rule 7: rise {at} was not recorded: {record.state} {record.weight}"
         assert mark and mark.release == record.number, f"rule 1: rise {at} for another release"
@@ -125,6 +132,26 @@ class Watcher:
         pods, stable = ready(after, record.to), ready(after, record.from_)
         needed = max(1, ceil(round(after.resource.spec.capacity * new / 100 * stable, 9)))
         assert pods >= needed, f"rule 4: rise {at} with {pods} ready pods of {needed}"
+
+    def _ends(self, before: Stored, after: Stored) -> None:
+        """Rule 12: what a deletion does to the route as such, its weights aside."""
+        if after.route is None:
+            assert not self.world.cluster.gateway, f"rule 12: at {after.time:.1f} the route went, though a gateway needs it"
+        elif before.route and before.route.split and not after.route.split:
+            assert after.resource and after.resource.deleting, f"rule 12: at {after.time:.1f} the route lost its subsets"
+            serving = [name for name, each in (after.versions or {}).items() if each.ready]
+            assert len(serving) <= 1 or self.woken == after.time, f"rule 12: at {after.time:.1f} {serving} share the traffic by their pods"
+
+    def _to_what_serves(self, after: Stored) -> None:
+        """Rule 12: a deletion gives a version weight only when stable has no ready pod, once that is recorded, and all of it."""
+        assert after.resource and after.route and after.route.mark
+        record, mark, target = after.resource.record, after.route.mark, label(after, "canary")
+        text = f"rule 12: at {after.time:.1f} a deletion gives {target} {after.route.weight} %"
+        assert mark.decision == reasons.DELETING and after.route.weight == 100, text
+        assert (record.number, record.seq) == mark.rank, f"{text}, which is not recorded"
+        assert ready(after, f"{target}@") or self.woken == after.time, f"{text}, which has no ready pod"
+        stable = ready(after, f"{label(after, 'stable')}@")
+        assert not stable or self.woken == after.time, f"{text}, though {label(after, 'stable')} has ready pods"
 
     def _names(self, before: Stored, after: Stored) -> None:
         assert not broken(after) or broken(before), f"rule 3: at {after.time:.1f} the route names a missing subset: {after.subsets}"

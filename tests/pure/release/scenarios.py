@@ -24,9 +24,11 @@ SPEC = CanaryReleaseSpec(
 Script = Callable[[World], None]
 
 
-def begin(faults: dict[int, Fault] | None = None, fails: float = 0.0, attached: int | None = None, **spec: Any) -> World:
+def begin(
+    faults: dict[int, Fault] | None = None, fails: float = 0.0, attached: int | None = None, gateway: bool = False, **spec: Any
+) -> World:
     """A world with v1 in service and v2 deployed beside it; the first write of the adoption is number 0."""
-    world = World(replace(SPEC, **spec), attached=attached)
+    world = World(replace(SPEC, **spec), attached=attached, gateway=gateway)
     world.api.faults = dict(faults or {})
     world.deploy("v1")
     if attached is not None:  # whoever has a route of his own to these subsets has the subsets, too
@@ -190,6 +192,46 @@ def deleted_at_rest(faults: dict[int, Fault] | None = None) -> World:
     return world
 
 
+def deleted_at_a_gateway(faults: dict[int, Fault] | None = None) -> World:
+    world = begin(faults, gateway=True)
+    reaches(world, 100)
+    world.run(200)
+    world.undeploy("v1")
+    world.run(30)
+    world.delete()
+    world.run(60)
+    return world
+
+
+def deleted_at_a_gateway_with_two(faults: dict[int, Fault] | None = None) -> World:
+    world = begin(faults, gateway=True)
+    reaches(world, 40)
+    world.delete()
+    world.run(200)
+    return world
+
+
+def deleted_without_stable(faults: dict[int, Fault] | None = None) -> World:
+    """Stable is wanted, and has no ready pod: the traffic ends at the canary."""
+    world = begin(faults, gateway=True)
+    reaches(world, 40)
+    world.scale("v1", 0, desired=4)
+    world.delete()
+    world.run(200)
+    return world
+
+
+def detached_at_rest_without_stable(faults: dict[int, Fault] | None = None) -> World:
+    """The user's routes, at rest, and only a version that was never tried serves."""
+    world = begin(faults, attached=20)
+    world.edit(version="v1")
+    world.run(60)
+    world.scale("v1", 0, desired=0)
+    world.delete()
+    world.run(200)
+    return world
+
+
 SCRIPTS: dict[str, Callable[[dict[int, Fault] | None], World]] = {
     "good": good,
     "bad": bad,
@@ -206,4 +248,8 @@ SCRIPTS: dict[str, Callable[[dict[int, Fault] | None], World]] = {
     "pace edited": pace_edited,
     "deleted": deleted,
     "deleted at rest": deleted_at_rest,
+    "deleted at a gateway": deleted_at_a_gateway,
+    "deleted at a gateway, with two versions": deleted_at_a_gateway_with_two,
+    "deleted without stable": deleted_without_stable,
+    "detached at rest without stable": detached_at_rest_without_stable,
 }

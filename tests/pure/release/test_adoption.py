@@ -1,10 +1,12 @@
 """Which version is taken for stable when a service is taken over, and what is said when nobody knows."""
 
+from dataclasses import replace
+
 import pytest
 
 from canary_operator.release import reasons
 from canary_operator.release.model import Mark, RouteSeen, SubsetsSeen
-from tests.builders import LONG_AGO, Situation, labels, release, serving, weights
+from tests.builders import LONG_AGO, UID, Situation, labels, release, serving, weights
 
 BOTH = release().deployed("v2")
 LATER = release().observing(versions={"v2": serving("v2")})
@@ -32,8 +34,11 @@ def test_a_route_that_was_left_behind_is_pointed_at_what_serves() -> None:
 
 
 def test_what_the_subsets_select_and_serves_is_stable_whatever_the_spec_says() -> None:
-    """Requests go there now, and taking over moves none."""
+    """Requests go there now, and taking over moves none. The subsets are marked as ours, so that a deletion and an uninstall know them."""
     decision = BOTH.observing(subsets=LEFT).having(stable_version="v2").decide()
+    assert (decision.because.reason, labels(decision), weights(decision)) == (reasons.ADOPTING, [("v1", "v1")], [])
+    ours = replace(LEFT, mark=Mark(UID, 0, 1, 0, reasons.ADOPTING))
+    decision = BOTH.observing(subsets=ours).having(stable_version="v2").decide()
     assert (decision.because.reason, labels(decision), weights(decision)) == (reasons.ADOPTING, [], [0])
 
 

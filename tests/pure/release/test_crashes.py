@@ -16,6 +16,8 @@ from tests.pure.release.scenarios import SCRIPTS
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 WHOLE = ("good", "by hand")
 """Stories that are crashed at every write each time; of the others a sample."""
+LOSING = ("deleted without stable", "detached at rest without stable")
+"""Stories in which stable has no pods: what its share loses until another version serves it depends on how long the operator is away."""
 SEED = os.environ.get("SEED") or str(SystemRandom().randrange(10**6))
 T = TypeVar("T")
 CRASHES = (Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REPLY_LOST)
@@ -32,7 +34,7 @@ def ending(world: World) -> dict[str, Any]:
         "stable": status and status.stable,
         "release": past and (past.number, past.revision, past.outcome, past.reason),
         "releases": status and [each.number for each in status.history],
-        "route": stored.route and (stored.route.weight, stored.route.intact, stored.route.owned),
+        "route": stored.route and (stored.route.weight, stored.route.intact, stored.route.split, stored.route.owned),
         "subsets": stored.subsets and (stored.subsets.stable, stored.subsets.canary, stored.subsets.owned),
         "weights served": [weight for weight, _ in groupby(weights)],
         "lost": (world.traffic.lost.no_subset, world.traffic.lost.no_pods),
@@ -58,9 +60,14 @@ def spread(points: Iterable[T], most: int) -> list[T]:
 def test_a_crash_at_any_write_changes_nothing_in_the_end(name: str) -> None:
     untroubled = play(name, {})
     expected, writes = ending(untroubled), len(untroubled.api.writes)
-    assert expected["lost"] == (0, 0), "a request found nobody"
+    compared = [*expected]
+    if name in LOSING:
+        compared.remove("lost")
+    else:
+        assert expected["lost"] == (0, 0), "a request found nobody"
     for number, fault in spread(product(range(writes), Fault), 1000 if name in WHOLE else 24):
-        assert ending(play(name, {number: fault})) == expected, f"{fault} at write {number}"
+        found = ending(play(name, {number: fault}))
+        assert {key: found[key] for key in compared} == {key: expected[key] for key in compared}, f"{fault} at write {number}"
 
 
 def test_two_crashes_in_a_row_change_nothing_in_the_end() -> None:

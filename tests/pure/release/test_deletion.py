@@ -5,14 +5,26 @@ from datetime import timedelta
 import pytest
 
 from canary_operator.release import reasons
-from canary_operator.release.model import Disown, EnsureSubsets, EnsureWeights, ReleaseFinalizer, RemoveRoute, RemoveSubsets, RouteSeen
-from tests.builders import LONG_AGO, NOW, Situation, release, weights
+from canary_operator.release.model import (
+    Disown,
+    EnsureSubsets,
+    EnsureUnsplit,
+    EnsureWeights,
+    RecordState,
+    ReleaseFinalizer,
+    RemoveRoute,
+    RemoveSubsets,
+    RouteSeen,
+)
+from tests.builders import LONG_AGO, NOW, Situation, release, serving, weights
 
 ALONE = release().at_rest().observing(deleting=True)
 BOTH = release().at_step(2, since=60).observing(deleting=True)
 ATTACHED = {"attached": True}
 GONE = {"route": None, "route_gone_since": NOW - timedelta(seconds=10)}
 NAMED = ALONE.selecting(named_by="VirtualService edge/shop")
+GATEWAY = ALONE.routing(stays=True)
+UNSPLIT = GATEWAY.routing(unsplit=True, intact=False)
 THEIRS = BOTH.routing(stays=True).observing(**ATTACHED)
 
 
@@ -41,11 +53,34 @@ GIVEN_BACK: list[object] = [Disown, "Announce", ReleaseFinalizer]
         pytest.param(BOTH, [EnsureWeights], id="two versions serve: traffic to stable first"),
         pytest.param(BOTH.routing(weight=0, since=NOW - timedelta(hours=1)), [EnsureSubsets], id="drained: both subsets select stable"),
         pytest.param(ALONE.deployed("v2"), [Disown, "Announce", ReleaseFinalizer], id="home, two versions: pinned and given away"),
-        pytest.param(BOTH.pods("v1", 0), [], id="stable has no pods: traffic stays"),
+        pytest.param(
+            BOTH.pods("v1", 0), [RecordState, EnsureWeights], id="stable has no pods: traffic goes to what serves, recorded first"
+        ),
+        pytest.param(GATEWAY, [EnsureUnsplit], id="at a gateway the route stays, and names the host without a subset"),
+        pytest.param(GATEWAY.observing(subsets=None), [EnsureUnsplit], id="at a gateway, and the subsets are missing"),
+        pytest.param(GATEWAY.observing(versions=None), [EnsureUnsplit], id="at a gateway, and the Service is gone"),
+        pytest.param(GATEWAY.deployed("v2"), GIVEN_BACK, id="at a gateway, and several versions serve: pinned"),
+        pytest.param(
+            GATEWAY.observing(strangers=1), GIVEN_BACK, id="at a gateway, beside pods of no version: pinned, or they would get traffic"
+        ),
+        pytest.param(GATEWAY.observing(unknown=1), GIVEN_BACK, id="at a gateway, beside pods that are not known yet: pinned"),
+        pytest.param(GATEWAY.observing(versions={}, strangers=1), [EnsureUnsplit], id="at a gateway, and only pods of no version serve"),
+        pytest.param(BOTH.pods("v1", 0).observing(unknown=1), [EnsureWeights], id="pods that are not known yet may be stable's: home"),
+        pytest.param(GATEWAY.selecting(policies=True), GIVEN_BACK, id="at a gateway, and a subset has a policy of its own: pinned"),
+        pytest.param(ALONE.selecting(policies=True), GIVEN_BACK, id="a subset has a policy of its own: pinned, in the mesh too"),
+        pytest.param(UNSPLIT.routing(since=NOW - timedelta(seconds=1)), [], id="without a subset, not everywhere yet: wait"),
+        pytest.param(UNSPLIT, [RemoveSubsets, *GIVEN_BACK], id="without a subset, settled: the subsets go, the route is given back"),
+        pytest.param(UNSPLIT.observing(subsets=None), [RemoveSubsets, *GIVEN_BACK], id="without a subset, and the subsets are gone"),
+        pytest.param(UNSPLIT.selecting(named_by="route `old` of VirtualService shop/reviews"), GIVEN_BACK, id="a users' route names them"),
+        pytest.param(
+            BOTH.routing(stays=True, weight=25).observing(versions={"v2": serving("v2")}), [EnsureUnsplit], id="only the canary is left"
+        ),
         pytest.param(ALONE.deployed("v2", pods=0), [RemoveRoute], id="the other version is scaled to nothing"),
         pytest.param(ALONE.routing(stays=True).observing(**ATTACHED), GIVEN_BACK, id="the user's routes stay, though one version serves"),
         pytest.param(BOTH.routing(stays=True).observing(**ATTACHED), [EnsureWeights], id="the user's routes at a weight: to stable first"),
-        pytest.param(THEIRS.pods("v1", 0), [], id="the user's routes at a weight, and only the canary serves: traffic stays"),
+        pytest.param(
+            THEIRS.pods("v1", 0), [RecordState, EnsureWeights], id="the user's routes at a weight, and only the canary serves: all to it"
+        ),
         pytest.param(THEIRS.observing(versions=None), [EnsureWeights], id="the user's routes at a weight, and the Service is gone"),
         pytest.param(THEIRS.observing(versions={}), [EnsureWeights], id="the user's routes at a weight, and nothing serves"),
         pytest.param(
@@ -58,7 +93,6 @@ GIVEN_BACK: list[object] = [Disown, "Announce", ReleaseFinalizer]
             [EnsureSubsets],
             id="the user's routes: pinned, then given back",
         ),
-        pytest.param(ALONE.routing(stays=True), GIVEN_BACK, id="a user's root delegates to ours: it stays"),
         pytest.param(ALONE.observing(**GONE, **ATTACHED), GIVEN_BACK, id="the user's routes are gone: none is created"),
         pytest.param(
             release().observing(deleting=True, finalizer=True, route=RouteSeen(50, True, None, LONG_AGO, stays=True), **ATTACHED),

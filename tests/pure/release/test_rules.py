@@ -66,6 +66,7 @@ class Rules(RuleBasedStateMachine):
         reached=st.sampled_from([10, 40, 100]),
         gated=st.sampled_from([False, False, True]),
         attached=st.sampled_from([None, None, 0, 30]),
+        gateway=st.booleans(),
         on_failure=st.sampled_from(["RollBack", "RollBack", "Hold"]),
         extras=st.booleans(),
         paced=st.sampled_from([None, None, 20, 100_000]),
@@ -81,6 +82,7 @@ class Rules(RuleBasedStateMachine):
         reached: int,
         gated: bool,
         attached: int | None,
+        gateway: bool,
         on_failure: str,
         extras: bool,
         paced: int | None,
@@ -92,7 +94,7 @@ class Rules(RuleBasedStateMachine):
             spec = replace(spec, preview=PREVIEW, mirror=Mirror(percent=50, hold=timedelta(seconds=15)))
         if paced:
             spec = replace(spec, steps=None, pace=pace(paced, gated=gated))
-        self.world = World(spec, rate=rate, targets=proxies, attached=attached)
+        self.world = World(spec, rate=rate, targets=proxies, attached=attached, gateway=gateway)
         self.watcher = Watcher(self.world)
         self.hanging: Process | None = None
         self.n = 0
