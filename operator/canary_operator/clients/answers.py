@@ -14,8 +14,11 @@ from canary_operator.clients.errors import (
     TooManyRequests,
     Unauthorized,
     Unavailable,
+    WebhookUnavailable,
 )
 
+WEBHOOK_AWAY = "failed calling webhook"
+"""How the API server begins to say that a webhook with `failurePolicy: Fail` did not answer (its webhook errors)."""
 MOST_PATIENCE = 60.0
 """Seconds that an answer may ask for before the next try."""
 
@@ -51,7 +54,7 @@ def refusal(what: str, status: int, document: dict[str, Any] | None, headers: Ma
         case 429:
             return TooManyRequests(message, _seconds(headers.get("Retry-After")))
         case _:
-            return Unavailable(message)
+            return WebhookUnavailable(message) if WEBHOOK_AWAY in message else Unavailable(message)
 
 
 def _seconds(text: str | None) -> float:

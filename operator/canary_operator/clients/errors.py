@@ -37,6 +37,10 @@ class Invalid(ClusterError):
     """Schema, webhook or policy refuse the document; sending it again is of no use."""
 
 
+class WebhookUnavailable(ClusterError):
+    """An admission webhook that must be asked did not answer, so the write was not done. Of Istio's kinds it is istiod's own."""
+
+
 class TooManyRequests(ClusterError):
     """The API asks for patience."""
 

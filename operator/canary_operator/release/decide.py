@@ -15,7 +15,7 @@ from canary_operator.release.model import Announce, Because, Decision, Observati
 from canary_operator.release.plan import edited
 from canary_operator.release.queries import with_findings
 from canary_operator.release.rest import adopt, rest
-from canary_operator.release.scene import Scene
+from canary_operator.release.scene import Scene, running
 from canary_operator.release.steps import progress
 
 
@@ -34,12 +34,22 @@ def decide(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> 
     heard = heed(spec, believed, seen)
     scene = Scene(spec, heard.state, with_findings(spec, heard.state, heard.seen), look(spec, heard.state, seen))
     answers = (answer for guard in GUARDS if (answer := guard(scene)))
-    return _tell(next(answers, None) or _follow(scene), (*told, *heard.told))
+    decision = next(answers, None) or _follow(scene)
+    return _tell(replace(decision, standing=_standing(scene, decision)), (*told, *heard.told))
+
+
+def _standing(scene: Scene, decision: Decision) -> ReleaseRecord:
+    """What is recorded even when every effect is refused: the wish of a person, and the end of a release. No later look takes that end back."""
+    if decision.state.ending is not None and scene.state.ending is None:
+        return decision.state
+    return scene.checked() if running(scene.state) else scene.state
 
 
 def _tell(decision: Decision, announcements: tuple[Announce, ...]) -> Decision:
     """The decision with what else is to be said: after it is recorded, so that it is said once."""
-    return replace(decision, effects=(*decision.effects, RecordState(), *announcements)) if announcements else decision
+    if not announcements:
+        return decision
+    return replace(decision, effects=(*decision.effects, RecordState(), *announcements), told=announcements)
 
 
 def _follow(scene: Scene) -> Decision:

@@ -304,3 +304,7 @@ class Decision:
     """What should be mended in the spec; the release goes on."""
     metrics: Because | None = None
     """Why no samples were accepted; None: they were, or none are needed."""
+    standing: ReleaseRecord | None = None
+    """The record that holds though every effect is refused: what marks, spec and people say, and an end that is decided. None: that in status."""
+    told: tuple[Announce, ...] = ()
+    """What is to be said of it; the last of the effects, too."""

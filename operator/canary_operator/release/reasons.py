@@ -55,6 +55,7 @@ ACTION_IGNORED = "ActionIgnored"
 INSPECTING = "Inspecting"
 SURROUNDINGS_UNREAD = "SurroundingsUnread"
 BUDGET_TOO_SMALL = "BudgetTooSmall"
+WRITE_REFUSED = "WriteRefused"
 
 MEANING: dict[str, tuple[str, str]] = {
     ADOPTING: ("The route is being taken over; no traffic moves.", "Wait."),
@@ -183,6 +184,12 @@ MEANING: dict[str, tuple[str, str]] = {
     SURROUNDINGS_UNREAD: (
         "What surrounds the release cannot be read, so no traffic moves.",
         "See the message for what the API server said; it is tried again.",
+    ),
+    WRITE_REFUSED: (
+        "The API server does not let the operator write what it has decided: an admission policy or webhook, a webhook that is away, a quota, a "
+        "missing right, or somebody who changes the object again and again. `status.weight` is what the route says.",
+        "Read the server's words in the message, and do what it says after them; the operator tries again, at the latest every 10 seconds, and "
+        "goes on by itself.",
     ),
     ACTION_IGNORED: (
         "An action was not meant for the present release, or is unknown.",

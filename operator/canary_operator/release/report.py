@@ -1,5 +1,6 @@
 """A decision in words: status, conditions, printed columns. Derived from the decision once; nothing here decides."""
 
+import re
 from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -72,8 +73,16 @@ def worth_writing(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> bo
 
 
 def told(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> tuple[Announce, ...]:
-    """The events that go with a written status: each warning once, when it appears."""
-    return tuple(Announce(Because(each.reason, each.message), warning=True) for each in after.warnings if each not in before.warnings)
+    """The events that go with a written status: each warning once, when it appears, and a write that is refused in other words than before."""
+    found = [Because(each.reason, each.message) for each in after.warnings if each not in before.warnings]
+    if after.reason == reasons.WRITE_REFUSED and _refusal(after) != _refusal(before):
+        found.append(Because(after.reason, after.message or ""))
+    return tuple(Announce(each, warning=True) for each in found)
+
+
+def _refusal(status: CanaryReleaseStatus) -> str | None:
+    """The words of a refusal without numbers: ports and times differ from try to try, and say nothing new. None: nothing is refused."""
+    return re.sub(r"[0-9]+", "", status.message or "") if status.reason == reasons.WRITE_REFUSED else None
 
 
 _CALM = {
@@ -98,6 +107,7 @@ def _news(status: CanaryReleaseStatus) -> tuple[object, ...]:
     return (
         _OF_STATUS(status),
         _CALM.get(status.reason or "", status.reason),
+        _refusal(status),
         status.release and _OF_RECORD(status.release),
         status.release and _rows_outside(status.release),
         [(_OF_CONDITION(condition), _CALM.get(condition.reason, condition.reason)) for condition in status.conditions],
@@ -150,7 +160,7 @@ def _conditions(
     because, wanted = decision.because, not _unfulfilled(spec, decision)
     at_rest = decision.state.state is State.STABLE and decision.phase is None
     ended = phase in (Outcome.ROLLED_BACK, Outcome.WITHDRAWN)
-    blocked = phase == "Blocked"
+    blocked = phase == "Blocked" or because.reason == reasons.WRITE_REFUSED
     weight = _weight(decision, seen) or 0
     metrics = decision.metrics
     known = _metrics_known(before, decision)

@@ -31,6 +31,10 @@ class Failed(Exception):
     """A request failed; the pass ends, and the key is looked at again."""
 
 
+class Refused(Failed):
+    """The API server says no, and nothing was written."""
+
+
 class Stale(Failed):
     """A later decision has written already, or the object has changed since it was read."""
 
@@ -132,7 +136,7 @@ class Api:
                 write()
                 raise Failed(what)
             case Fault.REFUSED:
-                raise Failed(what)
+                raise Refused(what)
             case _:
                 assert_never(fault)
 

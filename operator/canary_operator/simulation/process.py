@@ -29,8 +29,9 @@ from canary_operator.release.model import (
     RouteSeen,
     SubsetsSeen,
 )
+from canary_operator.release.refusal import Cause, Refusal, refused
 from canary_operator.release.report import status_of, worth_writing
-from canary_operator.simulation.api import Api, Failed
+from canary_operator.simulation.api import Api, Failed, Refused, Stale
 from canary_operator.simulation.objects import UID, Cluster, Resource, Route, Stored, Subsets, moment, tick
 from canary_operator.simulation.questions import Questions
 
@@ -91,16 +92,40 @@ class Process:
         after = status_of(resource.spec, before, decision, seen)
         done: list[Effect] = []
         tried, failed = len(api.writes), False
+        known: Resource | None = resource
         try:
-            known: Resource | None = resource
             for effect in decision.effects:
                 known = self._carry_out(effect, api, now, known, after)
                 done.append(effect)
             if known is not None and not any(isinstance(effect, RecordState) for effect in done) and worth_writing(before, after):
                 api.record(known, after)
-        except Failed:
+        except Failed as error:
             failed, self.due = True, tick(now + BACK_OFF.total_seconds())
+            if isinstance(error, Refused) or (decision.last_action != before.last_action and not isinstance(error, Stale)):
+                after = self._tell(error, api, known, decision, seen, done) or after
         return Pass(now, resource.spec, seen, before, after, decision, tuple(done), len(api.writes) - tried, failed)
+
+    def _tell(
+        self, error: Failed, api: Api, known: Resource | None, decision: Decision, seen: Observation, done: list[Effect]
+    ) -> CanaryReleaseStatus | None:
+        """Says in status what was refused; answers the status if it was written."""
+        effect = decision.effects[len(done)] if len(done) < len(decision.effects) else None
+        if known is None or effect is None or isinstance(effect, RecordState):
+            return None
+        before, route = known.status or CanaryReleaseStatus(), api.cluster.now.route
+        weight = None if seen.route is None or route is None else replace(seen.route, weight=route.weight)
+        recorded = before.release if any(isinstance(each, RecordState) for each in done) else None
+        told = replace(seen, route=weight)
+        after = status_of(
+            known.spec, before, refused(decision, Refusal(effect, Cause.ADMISSION, f"patch {error}: refused"), told, recorded), told
+        )
+        if not worth_writing(before, after):
+            return None
+        try:
+            api.record(known, after)
+        except Failed:
+            return None
+        return after
 
     # ---------------------------------------------------------------------------------------------------------------- observing
 
