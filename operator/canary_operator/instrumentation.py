@@ -56,6 +56,10 @@ class Metrics:
         )
         self.depth = Gauge("canary_operator_queue_depth", "CanaryReleases that wait for a worker.", registry=self.registry)
         self.leader = Gauge("canary_operator_leader", "1 while this replica works, 0 while it stands by.", registry=self.registry)
+        self.rises = Gauge(
+            "canary_operator_rises", "1 while weights may rise, 0 while the configuration says `rises: false`.", registry=self.registry
+        )
+        self.rises.set(1)
         self.lag = Gauge("canary_operator_loop_lag_seconds", "How late the event loop ran in the last second.", registry=self.registry)
 
     def count_write(self, kind: str, verb: str, outcome: str) -> None:

@@ -21,8 +21,15 @@ _UNANSWERED = -1
 """`status.observedGeneration` of a CanaryRelease that no operator has answered."""
 
 
-def observe(it: Subject, cache: Cache, inspection: Inspection) -> Observation:
-    """Everything that one decision may look at, as the watches last said it."""
+def observe(it: Subject, cache: Cache, inspection: Inspection, rises_off: str | None = None) -> Observation:
+    """Everything that one decision may look at, as the watches last said it.
+
+    Args:
+        it: The CanaryRelease.
+        cache: What the watches said.
+        inspection: What surrounds it.
+        rises_off: Where the operator's configuration says `rises: false`; None: it does not.
+    """
     metadata, spec = it.document["metadata"], it.spec
     service = cache.get(SERVICE, it.key.namespace, spec.service.name)
     route, subsets = route_seen(it, cache), subsets_seen(it, cache)
@@ -49,6 +56,7 @@ def observe(it: Subject, cache: Cache, inspection: Inspection) -> Observation:
         attached=it.attached,
         findings=inspection.findings,
         warnings=inspection.warnings,
+        rises_off=rises_off,
         unread=inspection.unread,
         left_out=inspection.left_out,
         samples=cache.answer(it.key),

@@ -59,7 +59,7 @@ def reconciler(shell: Shell) -> Pass:
             return None
         around = shell.surroundings
         inspection = inspected(it, shell.cache, around.known(key), around.trouble(key), shell.lister.trouble(key))
-        seen = observe(it, shell.cache, inspection)
+        seen = observe(it, shell.cache, inspection, shell.rises_off())
         decision = decide(it.spec, it.status.release or ReleaseRecord(), seen)
         shell.sampler.want(key, _question(it, decision))
         shell.asker.want(key, it.spec.analysis.prometheus, decision.queries)

@@ -72,6 +72,10 @@ class Settings:
     """Host and port of /metrics; None: off."""
     log: str = "json"
     """json or text."""
+    rises: bool = True
+    """False: nothing goes forward anywhere. The one key that is read again while the operator runs."""
+    config: str | None = None
+    """The file, as given on the command line; None: there is none."""
     kubeconfig: str | None = None
     """As given on the command line."""
 
@@ -119,7 +123,7 @@ def assemble(
         settings = replace(settings, prometheus={**settings.prometheus, "default": default})
     if not settings.prometheus:
         raise SettingsError("prometheus.default.url: no Prometheus is configured; give --prometheus URL, or a file by --config")
-    return replace(settings, kubeconfig=kubeconfig)
+    return replace(settings, kubeconfig=kubeconfig, config=config)
 
 
 class _Reader:
@@ -132,6 +136,7 @@ class _Reader:
             "probe": ("probe", _address),
             "metrics": ("metrics", _address),
             "log": ("log", _log),
+            "rises": ("rises", _flag),
         }
         return Settings(**{"prometheus": {}, **_read(document, "", fields)})
 
@@ -218,6 +223,12 @@ def _address(value: object, key: str) -> tuple[str, int] | None:
     if found is None or int(found[2]) > 65535:
         raise SettingsError(f'{key}: must be an address such as ":8080", or ":0" for off')
     return (found[1].strip("[]"), int(found[2])) if int(found[2]) else None
+
+
+def _flag(value: object, key: str) -> bool:
+    if not isinstance(value, bool):
+        raise SettingsError(f"{key}: must be true or false")
+    return value
 
 
 def _lease(value: object, key: str) -> timedelta:

@@ -28,6 +28,8 @@ class Shell:
     settings: Settings
     wake: Callable[[Key], None]
     """Asks for a pass over a CanaryRelease."""
+    rises_off: Callable[[], str | None] = lambda: None
+    """Where the operator's configuration says `rises: false` now; None: it does not."""
 
 
 Reconciler = Callable[[Shell], Pass]

@@ -47,6 +47,8 @@ WRONG = [
     ("workers: 0", "workers"),
     ("workers: true", "workers"),
     ("workers: many", "workers"),
+    ("rises: 'false'", "rises"),
+    ("rises: 0", "rises"),
     ("probe: 8080", "probe"),
     ("probe: ':99999'", "probe"),
     ("metrics: nowhere", "metrics"),

@@ -33,6 +33,7 @@ from canary_operator.leadership import Leadership
 from canary_operator.lease import Timings
 from canary_operator.settings import Election, Settings
 from canary_operator.shell import Reconciler
+from canary_operator.switch import Switch
 from canary_operator.watching import Intake
 
 WRONG_CONFIGURATION, MISSING_IN_CLUSTER = 2, 3
@@ -106,9 +107,10 @@ class Process:
         """Watches, and works whenever it is this replica's turn."""
         prometheus = (await _load("canary_operator.clients.prometheus")).Prometheus(self._settings.prometheus)
         make = self._reconciler or (await _load("canary_operator.reconcile")).reconciler
-        self._work = Work(cluster, self._cache, self._metrics, self._settings, prometheus, make)
+        switch = Switch(self._settings, self._metrics, self._add_all)
+        self._work = Work(cluster, self._cache, self._metrics, self._settings, prometheus, make, switch.off)
         watches = asyncio.create_task(self._watch(intake), name="watches")
-        self._tasks += [watches, asyncio.create_task(intake.seek(), name="seek")]
+        self._tasks += [watches, asyncio.create_task(intake.seek(), name="seek"), asyncio.create_task(switch.follow(), name="switch")]
         if self._election is None:
             self._metrics.leader.set(1)
             await self._term(self._work, self._stop.wait())
@@ -207,6 +209,10 @@ class Process:
             return [await serve(address, paths) for address, paths in wanted if address is not None]
         except OSError as error:
             raise LoginFailed(f"probe or metrics: cannot listen: {error.strerror}") from error
+
+    def _add_all(self) -> None:
+        if self._work is not None:
+            self._work.add_all()
 
     def _add(self, key: Key) -> None:
         if self._work is not None:

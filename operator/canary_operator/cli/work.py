@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
@@ -28,10 +29,17 @@ class Work:
     """One per process; nothing is done between `start` and `stop`, and nothing of one stretch is left for the next but the cache."""
 
     def __init__(
-        self, cluster: Cluster, cache: Cache, metrics: Metrics, settings: Settings, prometheus: Prometheus, make: Reconciler
+        self,
+        cluster: Cluster,
+        cache: Cache,
+        metrics: Metrics,
+        settings: Settings,
+        prometheus: Prometheus,
+        make: Reconciler,
+        rises_off: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._cluster, self._cache, self._metrics, self._settings = cluster, cache, metrics, settings
-        self._prometheus, self._make = prometheus, make
+        self._prometheus, self._make, self._rises_off = prometheus, make, rises_off
         self._queue: WorkQueue | None = None
         self._sampler: Sampler | None = None
         self._asker: Asker | None = None
@@ -55,6 +63,7 @@ class Work:
             self._metrics,
             self._settings,
             self.add,
+            self._rises_off,
         )
         look = self._make(shell)
         self._queue = WorkQueue(self._timed(look), known=self._known, failed=self._failed, workers=self._settings.workers)
@@ -75,6 +84,11 @@ class Work:
         """Something happened to this CanaryRelease."""
         if self._queue is not None:
             self._queue.add(key)
+
+    def add_all(self) -> None:
+        """Something happened that concerns every CanaryRelease."""
+        for key in sorted(self._cache.keys()):
+            self.add(key)
 
     @property
     def depth(self) -> int:

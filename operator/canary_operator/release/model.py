@@ -161,6 +161,8 @@ class Observation:
     """What must be mended before traffic moves."""
     warnings: tuple[Because, ...] = ()
     """What should be mended; the release goes on."""
+    rises_off: str | None = None
+    """Where the operator's configuration says `rises: false`, such as the path of its file; None: it does not."""
     unread: Because | None = None
     """Why what surrounds the release (namespace, pods, gateways, policies) is not known yet; None: it is, and findings tell of it."""
     left_out: frozenset[str] = frozenset()

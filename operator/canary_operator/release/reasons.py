@@ -56,6 +56,7 @@ INSPECTING = "Inspecting"
 SURROUNDINGS_UNREAD = "SurroundingsUnread"
 BUDGET_TOO_SMALL = "BudgetTooSmall"
 WRITE_REFUSED = "WriteRefused"
+RISES_OFF = "RisesOff"
 
 MEANING: dict[str, tuple[str, str]] = {
     ADOPTING: ("The route is being taken over; no traffic moves.", "Wait."),
@@ -185,6 +186,11 @@ MEANING: dict[str, tuple[str, str]] = {
         "What surrounds the release cannot be read, so no traffic moves.",
         "See the message for what the API server said; it is tried again.",
     ),
+    RISES_OFF: (
+        "The operator's configuration says `rises: false`: no release starts, no weight rises, nothing is promoted, in no namespace. Rollbacks, "
+        "healing, adoption and deletion go on.",
+        "Ask whoever administers the operator; they write `rises: true` into its configuration file, which is read again within seconds.",
+    ),
     WRITE_REFUSED: (
         "The API server does not let the operator write what it has decided: an admission policy or webhook, a webhook that is away, a quota, a "
         "missing right, or somebody who changes the object again and again. `status.weight` is what the route says.",
@@ -196,6 +202,12 @@ MEANING: dict[str, tuple[str, str]] = {
         "Write `<verb>/<number of the present release>/<n>`, n higher than the last.",
     ),
 }
+
+
+def rises_off(where: str) -> str:
+    """What every status says while `rises: false` stands in the operator's configuration, at this place."""
+    return f"the operator's configuration ({where}) says `rises: false`, so nothing goes forward; whoever administers it writes `rises: true` there"
+
 
 OUTCOMES: dict[str, Outcome] = {
     MORE_FAILURES: Outcome.ROLLED_BACK,

@@ -28,7 +28,7 @@ def status_of(spec: CanaryReleaseSpec, before: CanaryReleaseStatus, decision: De
     same = before.phase == phase and before.reason == because.reason
     past = decision.last_release
     news = past is not None and past != before.last_release
-    warnings = (*decision.warnings, *seen.warnings)
+    warnings = (*_switch(seen), *decision.warnings, *seen.warnings)
     return CanaryReleaseStatus(
         observed_generation=seen.generation,
         phase=phase,
@@ -48,6 +48,11 @@ def status_of(spec: CanaryReleaseSpec, before: CanaryReleaseStatus, decision: De
         history=((past, *before.history)[:HISTORY] if news and past else before.history),
         conditions=_conditions(spec, before, decision, seen, phase),
     )
+
+
+def _switch(seen: Observation) -> tuple[Because, ...]:
+    """That the whole operator is held, in every status, whatever else it says."""
+    return () if seen.rises_off is None else (Because(reasons.RISES_OFF, reasons.rises_off(seen.rises_off)),)
 
 
 def _step(state: ReleaseRecord) -> str | None:
@@ -74,10 +79,15 @@ def worth_writing(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> bo
 
 def told(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> tuple[Announce, ...]:
     """The events that go with a written status: each warning once, when it appears, and a write that is refused in other words than before."""
-    found = [Because(each.reason, each.message) for each in after.warnings if each not in before.warnings]
+    found = [Because(each.reason, each.message) for each in _own(after) if each not in before.warnings]
     if after.reason == reasons.WRITE_REFUSED and _refusal(after) != _refusal(before):
         found.append(Because(after.reason, after.message or ""))
     return tuple(Announce(each, warning=True) for each in found)
+
+
+def _own(status: CanaryReleaseStatus) -> tuple[Advice, ...]:
+    """Warnings of this CanaryRelease: of a switch that holds all of them at once not each one posts an event."""
+    return tuple(each for each in status.warnings if each.reason != reasons.RISES_OFF)
 
 
 def _refusal(status: CanaryReleaseStatus) -> str | None:

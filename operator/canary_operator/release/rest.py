@@ -153,12 +153,21 @@ def _wanted(scene: Scene, move: Move | Wait | None) -> Decision:
         return scene.answer(Because(reasons.CANARY_NOT_DEPLOYED, words), phase="Waiting")
     if past and past.revision == canary.revision and _stands_in_the_way(past) and not scene.state.asked.retry:
         return scene.answer(Because(past.reason, past.message))
-    if spec.suspend:
-        words = f"spec.suspend is true, so no release of {canary.revision} starts; set it to false to go on"
-        return scene.answer(Because(reasons.SUSPENDED, words), phase="Suspended")
+    if held := _suspended(scene, canary):
+        return scene.answer(held, phase="Suspended")
     if barred := scene.barred():
         return barred
     return replace(_set_out(scene, canary, move), inspect=True)
+
+
+def _suspended(scene: Scene, canary: Serving) -> Because | None:
+    """Somebody has said that no release starts: of this CanaryRelease, or at all."""
+    if scene.spec.suspend:
+        words = f"spec.suspend is true, so no release of {canary.revision} starts; set it to false to go on"
+        return Because(reasons.SUSPENDED, words)
+    if scene.seen.rises_off is not None:
+        return Because(reasons.RISES_OFF, f"no release of {canary.revision} starts: {reasons.rises_off(scene.seen.rises_off)}")
+    return None
 
 
 def _set_out(scene: Scene, canary: Serving, move: Move | Wait | None) -> Decision:

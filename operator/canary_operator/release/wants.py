@@ -75,6 +75,14 @@ def paused(scene: Scene) -> Hold | None:
     return Hold(Because(reasons.PAUSED, words), "Suspended", by_hand=True)
 
 
+def switched_off(scene: Scene) -> Hold | None:
+    """`rises: false` in the operator's configuration: nothing goes forward anywhere."""
+    if scene.seen.rises_off is None:
+        return None
+    words = f"{reasons.rises_off(scene.seen.rises_off)}; until then {_stands(scene)}"
+    return Hold(Because(reasons.RISES_OFF, words), "Suspended", by_hand=True)
+
+
 def blocked(scene: Scene) -> Hold | None:
     """Preflight has found something that must be mended."""
     return Hold(scene.seen.findings[0], "Blocked") if scene.seen.findings else None
@@ -179,6 +187,7 @@ BRAKES: tuple[Brake, ...] = (
     frozen,
     suspended,
     paused,
+    switched_off,
     blocked,
     unread,
     unproven,
@@ -192,7 +201,7 @@ BRAKES: tuple[Brake, ...] = (
     between_scrapes,
 )
 """What keeps the weight from rising, read from top to bottom. The docs print it in this order."""
-HANDBRAKES: tuple[Brake, ...] = (frozen, suspended, paused)
+HANDBRAKES: tuple[Brake, ...] = (frozen, suspended, paused, switched_off)
 """What also stops a rise that is recorded and not written yet, and the end of the bake."""
 
 

@@ -56,6 +56,8 @@ class Pass:
     """Writes that were tried."""
     failed: bool = False
     """The pass ended at an effect that failed."""
+    told: bool = False
+    """Status tells of it; what was refused is tried again after a pause."""
 
 
 @dataclass
@@ -93,6 +95,7 @@ class Process:
         done: list[Effect] = []
         tried, failed = len(api.writes), False
         known: Resource | None = resource
+        told: CanaryReleaseStatus | None = None
         try:
             for effect in decision.effects:
                 known = self._carry_out(effect, api, now, known, after)
@@ -102,8 +105,10 @@ class Process:
         except Failed as error:
             failed, self.due = True, tick(now + BACK_OFF.total_seconds())
             if isinstance(error, Refused) or (decision.last_action != before.last_action and not isinstance(error, Stale)):
-                after = self._tell(error, api, known, decision, seen, done) or after
-        return Pass(now, resource.spec, seen, before, after, decision, tuple(done), len(api.writes) - tried, failed)
+                told = self._tell(error, api, known, decision, seen, done)
+        return Pass(
+            now, resource.spec, seen, before, told or after, decision, tuple(done), len(api.writes) - tried, failed, told is not None
+        )
 
     def _tell(
         self, error: Failed, api: Api, known: Resource | None, decision: Decision, seen: Observation, done: list[Effect]

@@ -200,7 +200,9 @@ class World(Stage):
         self._inquire()
         # What was written comes back by the watch; a timer may be due at once.
         calm = self._calm(process, done)
-        self.dirty |= (self.cluster.now.number != before and not calm) or (process.due is not None and process.due <= self.cluster.time)
+        self.dirty |= (self.cluster.now.number != before and not calm and not done.told) or (
+            process.due is not None and process.due <= self.cluster.time
+        )
 
     def _calm(self, process: Process, done: Pass) -> bool:
         """It need not look at what it has just written itself."""
