@@ -150,3 +150,22 @@ def deployment_document(
             "template": {"metadata": {"labels": {**selector, **(labels or {})}}, "spec": {"containers": [container, *proxies]}},
         },
     }
+
+
+def stateful_set_document(
+    service: Service, name: str, version: str | None, replicas: int, environment: Mapping[str, object], *, sidecar: bool = False
+) -> Document:
+    """The same as a StatefulSet of this name; without a version its pods carry no label of it."""
+    document = deployment_document(service, version or "none", replicas, environment, sidecar=sidecar)
+    selector = {"app": service.name, "set": name}
+    document["kind"], document["metadata"]["name"] = "StatefulSet", name
+    document["spec"] |= {"serviceName": service.name, "selector": {"matchLabels": selector}, "podManagementPolicy": "Parallel"}
+    document["spec"]["template"]["metadata"]["labels"] = {**selector, **({"version": version} if version else {})}
+    return document
+
+
+def pod_document(service: Service, name: str, labels: Mapping[str, str], environment: Mapping[str, object]) -> Document:
+    """A pod that nobody owns."""
+    document = deployment_document(service, labels.get("version", "none"), 1, environment)
+    metadata = {"name": name, "namespace": service.namespace, "labels": {"app": service.name, **labels}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": document["spec"]["template"]["spec"]}

@@ -173,6 +173,13 @@ class Situation:
             raise ValueError(f"{version} is not deployed")
         return self.observing(versions={**known, version: replace(known[version], ready=ready)})
 
+    def rolling(self, version: str, *, ready: int, old: int) -> "Situation":
+        """Pods of an older template of a version serve beside its newest."""
+        known = dict(self.seen.versions or {})
+        if version not in known:
+            raise ValueError(f"{version} is not deployed")
+        return self.observing(versions={**known, version: replace(known[version], ready=ready, old=old)})
+
     def deployed(self, version: str, pods: int = 4, template: int = 1) -> "Situation":
         """Another version, or another template of one that is there."""
         return self.observing(versions={**(self.seen.versions or {}), version: serving(version, pods, template)})

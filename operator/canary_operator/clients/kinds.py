@@ -54,7 +54,7 @@ VALIDATING_WEBHOOK = Kind("admissionregistration.k8s.io", "v1", "validatingwebho
 LOOKED_UP = (NAMESPACE, POD, GATEWAY, SIDECAR, PEER_AUTHENTICATION, WAYPOINT, MUTATING_WEBHOOK, VALIDATING_WEBHOOK)
 """What is read while a release needs it, and never watched. A waypoint is a Gateway of the Gateway API."""
 WATCHED = (CANARY_RELEASE, VIRTUAL_SERVICE, DESTINATION_RULE, SERVICE, REPLICA_SET, ENDPOINT_SLICE)
-"""What the cache holds. Deployments are not among them: their ReplicaSets carry owner, labels and hash."""
+"""What the cache holds. Deployments are not among them: their ReplicaSets carry owner, labels and hash. Pods are read only where no name tells."""
 
 
 def kind_of(path: str) -> Kind | None:

@@ -42,11 +42,6 @@ MEANING: dict[str, tuple[str, str, str]] = {
         "One Deployment, or another workload, runs both versions, so telemetry cannot tell them apart.",
         "Deploy the new version as a Deployment of its own.",
     ),
-    finding.POD_NAMES_ALIKE: (
-        BLOCKS,
-        "Deployment names are so long that the pods' names do not tell the versions apart.",
-        "Name one of the Deployments with at most 46 characters.",
-    ),
     finding.ISTIO_MISSING: (BLOCKS, "Istio's kinds are not installed.", "Install Istio 1.22 or newer."),
     finding.VALIDATION_OFF: (WARNS, "Istio's validating webhook is missing or lets everything pass.", "See whether istiod runs."),
     finding.NOT_PERMITTED: (WARNS, "The operator may not read something, which stays unchecked.", "Grant the right, or check by hand."),

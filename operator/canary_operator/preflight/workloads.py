@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from canary_operator.mesh.pods import base_of_pods
-from canary_operator.preflight.facts import Arm, Check, Facts
+from canary_operator.preflight.facts import Check, Facts
 from canary_operator.preflight.finding import (
     APP_LABEL_MISSING,
     GRPC_PORT_NOT_NAMED,
-    POD_NAMES_ALIKE,
     SERVICE_OVERLAPS,
     SERVICE_SELECTS_NO_POD,
     TARGET_PORT_UNDECLARED,
@@ -74,22 +72,6 @@ def is_a_workload_of_its_own(facts: Facts) -> Iterator[Finding]:
             f"{shared.title(facts.namespace)} runs {stable} and {canary}, so their requests cannot be told apart: "
             f"leave {stable} in it, and deploy {canary} as a {shared.kind} of its own, such as {facts.service_name}-{canary}",
         )
-
-
-def has_names_of_its_own(facts: Facts) -> Iterator[Finding]:
-    """A pod is counted for a version by its name, which Kubernetes cuts where its ReplicaSet's is too long."""
-    known: dict[str, tuple[Arm, Document]] = {}
-    for arm in facts.arms:
-        for replica_set in arm.sets:
-            other, namesake = known.setdefault(base_of_pods(replica_set["metadata"]["name"]), (arm, replica_set))
-            if other.version != arm.version:
-                yield Finding(
-                    POD_NAMES_ALIKE,
-                    f"{_title(namesake, facts)} ({other.version}) and {_title(replica_set, facts)} ({arm.version}) have names so long that "
-                    "Kubernetes cuts the version off their pods' names, so nobody can count the ready ones: "
-                    "name one of them with at most 46 characters",
-                )
-                return
 
 
 def carries_an_app(facts: Facts) -> Iterator[Finding]:
@@ -179,7 +161,6 @@ CHECKS: tuple[Check, ...] = (
     selects_the_version,
     carries_the_version,
     is_a_workload_of_its_own,
-    has_names_of_its_own,
     target_port_fits,
     grpc_is_named,
     carries_an_app,

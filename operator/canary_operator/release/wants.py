@@ -90,7 +90,13 @@ def blocked(scene: Scene) -> Hold | None:
 
 def unread(scene: Scene) -> Hold | None:
     """What surrounds the release was not looked at yet."""
-    return Hold(scene.seen.unread, "Waiting") if scene.seen.unread else None
+    if scene.seen.unread:
+        return Hold(scene.seen.unread, "Waiting")
+    stable = scene.serving(scene.state.from_)
+    if scene.seen.unknown and not (stable and stable.endpoints):
+        words = f"nobody knows the version of {scene.seen.unknown} ready endpoints, nor whether stable serves"
+        return Hold(Because(reasons.INSPECTING, words), "Waiting")
+    return None
 
 
 def unproven(scene: Scene) -> Hold | None:

@@ -1,6 +1,7 @@
 """From documents of the API to values: endpoints and pods. What is not there is left out, never guessed."""
 
 from collections.abc import Mapping
+from sys import intern
 from typing import Any
 
 from canary_operator.workloads.model import Endpoint, Owner, Pod, Workload
@@ -19,7 +20,7 @@ def endpoint_of(document: Mapping[str, Any]) -> Endpoint:
     ready = conditions.get("ready") is not False
     serving = conditions.get("serving")
     return Endpoint(
-        kind=str(target.get("kind") or ""),
+        kind=intern(str(target.get("kind") or "")),
         name=str(target.get("name") or ""),
         uid=str(target.get("uid") or ""),
         address=str(next(iter(document.get("addresses") or ()), "")),
@@ -32,7 +33,7 @@ def endpoint_of(document: Mapping[str, Any]) -> Endpoint:
 def owner_of(metadata: Mapping[str, Any]) -> Owner | None:
     """The controller in an object's `ownerReferences`; None: it has none."""
     owners = metadata.get("ownerReferences") or ()
-    return next((Owner(str(each.get("kind") or ""), str(each["name"])) for each in owners if each.get("controller")), None)
+    return next((Owner(intern(str(each.get("kind") or "")), intern(str(each["name"]))) for each in owners if each.get("controller")), None)
 
 
 def pod_of(document: Mapping[str, Any]) -> Pod:
@@ -41,9 +42,9 @@ def pod_of(document: Mapping[str, Any]) -> Pod:
     return Pod(
         name=str(metadata["name"]),
         uid=str(metadata.get("uid") or ""),
-        labels=metadata.get("labels") or {},
+        labels={intern(str(key)): intern(str(value)) for key, value in (metadata.get("labels") or {}).items()},  # alike in many pods
         owner=owner_of(metadata),
-        created=str(metadata.get("creationTimestamp") or ""),
+        created=intern(str(metadata.get("creationTimestamp") or "")),
         generated=bool(metadata.get("generateName")),
         leaving=bool(metadata.get("deletionTimestamp")),
     )
