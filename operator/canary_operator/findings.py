@@ -12,7 +12,7 @@ from canary_operator.indexes import owner_of
 from canary_operator.preflight import Arm, Attachment, Facts, Finding, Peer, Severity, inspect, left_out, wanted
 from canary_operator.preflight.finding import OF_READS, ROUTE_MISSING, ROUTE_UNFIT
 from canary_operator.preflight.reading import Listing, Read
-from canary_operator.preflight.reads import pods_behind
+from canary_operator.preflight.reads import pods_behind, telemetry
 from canary_operator.preflight.scope import MESH, full_gateway
 from canary_operator.preflight.sets import as_sets
 from canary_operator.release import reasons
@@ -22,6 +22,7 @@ from canary_operator.serving import survey
 from canary_operator.subject import Subject
 from canary_operator.trimming import name_of
 from canary_operator.workloads.model import Survey
+from canary_operator.workloads.telemetry import with_telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,9 @@ def look(
         watched = {each.reason for each in warnings}
         old = (Because(each.reason, each.message) for each in it.status.warnings if each.reason not in watched)
         warnings += [each for each in old if each.reason in OF_READS]
+    named = with_telemetry(found_behind, it.spec.version_label, facts.found(telemetry(facts)) or ())
     unread = _unread(missing, trouble) or _untold(it, cache, found_behind, pods_trouble)
-    return Inspection((*errors, *_shadowed(it)), tuple(warnings), unread, reads, found_behind, left_out(facts))
+    return Inspection((*errors, *_shadowed(it)), tuple(warnings), unread, reads, named, left_out(facts))
 
 
 _OF_ROUTES = (ROUTE_MISSING, ROUTE_UNFIT)

@@ -86,6 +86,9 @@ class Reader:
                 "namespace": each.labels.get("source_workload_namespace", ""),
                 "from_cluster": each.labels.get("source_cluster", ""),
                 "to_cluster": each.labels.get("destination_cluster", ""),
+                "served_by": each.labels.get("destination_workload", ""),
+                "version": each.labels.get("destination_version", ""),
+                "revision": each.labels.get("destination_canonical_revision", ""),
                 "requests": each.points[-1].value,
             }
             for each in series

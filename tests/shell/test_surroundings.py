@@ -270,6 +270,9 @@ LABELS = {
     "source_workload_namespace": "clients",
     "source_cluster": "east",
     "destination_cluster": "west",
+    "destination_workload": "reviews-v1",
+    "destination_version": "v1",
+    "destination_canonical_revision": "one",
 }
 
 
@@ -289,6 +292,9 @@ LABELS = {
                     "namespace": "clients",
                     "from_cluster": "east",
                     "to_cluster": "west",
+                    "served_by": "reviews-v1",
+                    "version": "v1",
+                    "revision": "one",
                     "requests": 5.0,
                 },
             ),
@@ -306,7 +312,8 @@ def test_callers_are_asked_of_the_provider_that_the_release_names() -> None:
     assert prometheus.texts == [
         (
             "default",
-            "sum by (reporter, source_workload, source_workload_namespace, source_cluster, destination_cluster) "
+            "sum by (reporter, source_workload, source_workload_namespace, source_cluster, destination_cluster, "
+            "destination_workload, destination_version, destination_canonical_revision) "
             "(increase(istio_requests_total{"
             'destination_service_name="reviews",destination_service_namespace="shop"}[600s]))[60s:30s]',
         )

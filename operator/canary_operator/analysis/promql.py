@@ -147,7 +147,7 @@ def milliseconds(span: timedelta) -> str:
 
 
 def callers(service: str, namespace: str, window: timedelta, matchers: str = "") -> str:
-    """How many requests each workload sent to one service lately, as each reporter counted them. Answered as a range like all queries.
+    """How many requests each workload sent to each workload behind one service lately, by reporter. Answered as a range like all queries.
 
     Args:
         service: Name of the Service.
@@ -160,4 +160,5 @@ def callers(service: str, namespace: str, window: timedelta, matchers: str = "")
     )
     counted = f"increase({REQUESTS}{{{labels}}}[{duration(window)}])"
     told = "reporter, source_workload, source_workload_namespace, source_cluster, destination_cluster"
-    return f"sum by ({told}) ({counted})[60s:30s]"
+    served = "destination_workload, destination_version, destination_canonical_revision"
+    return f"sum by ({told}, {served}) ({counted})[60s:30s]"
