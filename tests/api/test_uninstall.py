@@ -47,6 +47,9 @@ def test_it_brings_traffic_home_pins_the_routes_and_frees_the_release(place: Pla
     said = done.stdout.splitlines()
     assert said[0] == f"VirtualService {place.namespace}/reviews: canary 20 -> 0 %"
     assert said[-1] == "nothing is held any more"
+    status = place.status()
+    assert (status["phase"], status["reason"], status["weight"]) == ("Released", "Released", 0)
+    assert {each["status"] for each in status["conditions"] if each["type"] != "Ready"} == {"False"}
 
 
 def test_an_operator_that_comes_back_takes_everything_over_again(place: Place, stopped: Operator) -> None:
@@ -81,12 +84,15 @@ def test_a_dry_run_says_it_all_and_does_nothing(place: Place) -> None:
 
     assert done.returncode == 0, done.stderr
     assert (place.find("VirtualService"), place.find("DestinationRule")) == before
-    assert done.stdout.splitlines() == [
+    note, *lines = done.stdout.splitlines()
+    assert note.startswith("note: an operator is still at work") and "if you have stopped it, wait 30 s" in note
+    assert lines == [
         f"would do: VirtualService {place.namespace}/reviews: canary 20 -> 0 %",
         f"would do: DestinationRule {place.namespace}/reviews: subset canary selects v1 too",
         f"would do: VirtualService {place.namespace}/reviews: is yours now, pinned to v1",
         f"would do: DestinationRule {place.namespace}/reviews: is yours now, both subsets select v1",
         f"would do: CanaryRelease {place.namespace}/reviews: finalizer off",
+        f"would do: CanaryRelease {place.namespace}/reviews: status says Released",
         "nothing was done",
     ]
 
@@ -101,17 +107,50 @@ def test_it_refuses_while_an_operator_is_at_work(place: Place) -> None:
     assert place.weight() == 20
 
 
-def test_it_leaves_a_release_alone_whose_stable_version_has_no_ready_pod(place: Place, stopped: Operator) -> None:
+def test_where_stable_has_no_ready_pod_the_traffic_ends_at_what_serves(place: Place, stopped: Operator) -> None:
     place.rising()
     stop(stopped)
     place.api.patch(f"/apis/apps/v1/namespaces/{place.namespace}/deployments/reviews-v1", {"spec": {"replicas": 0}})
     pods = f"/api/v1/namespaces/{place.namespace}/pods"
     until(lambda: not place.api.list(pods, labelSelector="version=v1"), "v1 is gone", 30)
-    release = place.plugin("uninstall", "--namespace", place.namespace, "--dry-run")
+    done = place.plugin("uninstall", "--namespace", place.namespace, "--force")
 
-    assert release.returncode == 1
-    assert "no pod of the stable version v1 is ready: bring it back first" in release.stdout
-    assert place.weight() == 20
+    assert done.returncode == 0, done.stderr
+    assert place.find("VirtualService") is None and place.find("DestinationRule") is None, "v2 alone serves, in the mesh"
+
+
+def test_after_a_deletion_and_an_adoption_it_knows_the_destination_rule(place: Place, stopped: Operator) -> None:
+    place.begun()
+    place.want("v1")
+    place.api.delete(place.path())
+    place.gone()
+    rule = place.find("DestinationRule")
+    assert rule and not ours(rule), "several versions serve: it stays, and is nobody's"
+    place.release()
+    place.adopted("reviews")
+    rule = place.find("DestinationRule")
+    assert rule and ours(rule)
+    stop(stopped)
+
+    done = place.plugin("uninstall", "--namespace", place.namespace, "--force")
+
+    assert done.returncode == 0, done.stderr
+    rule = place.find("DestinationRule")
+    assert rule and not ours(rule) and subsets(place) == {"v1"}
+
+
+def test_at_a_gateway_the_route_stays_without_a_subset(place: Place, stopped: Operator) -> None:
+    place.deploy("ratings", versions=("v1",))
+    place.release("ratings", traffic={"owned": {"hosts": ["ratings.example.com"]}})
+    place.adopted("ratings")
+    stop(stopped)
+
+    assert place.plugin("uninstall", "--namespace", place.namespace, "--force").returncode == 0
+
+    route = place.find("VirtualService", "ratings")
+    assert route and not ours(route)
+    assert ["subset" in share["destination"] for http in route["spec"]["http"] for share in http["route"]] == [False]
+    assert place.find("DestinationRule", "ratings") is None
 
 
 # ------------------------------------------------------------------------------------------------- the orders in which things are taken away

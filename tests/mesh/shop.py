@@ -85,12 +85,12 @@ class Shop:
 
     @property
     def weight(self) -> int | None:
-        """The canary's weight as the API server has it; None without a VirtualService."""
+        """The canary's weight as the API server has it; None without a VirtualService, or when its route names no subset."""
         found = self.lab.api.find(self.routing("VirtualService"))
         if found is None:
             return None
         ours = next((http for http in found["spec"]["http"] if http.get("name") == ROUTE), found["spec"]["http"][0])
-        return next(share["weight"] for share in ours["route"] if share["destination"]["subset"] == "canary")
+        return next((share["weight"] for share in ours["route"] if share["destination"].get("subset") == "canary"), None)
 
     def routing(self, kind: str) -> str:
         return self.lab.api.path("networking.istio.io/v1", kind, self.namespace, NAME)

@@ -47,7 +47,7 @@ class Memory:
         stored = self._find("patch", kind, namespace, name)
         if body.get("metadata", {}).get("resourceVersion", stored["metadata"]["resourceVersion"]) != stored["metadata"]["resourceVersion"]:
             raise Conflict(name)
-        return self.put(kind, _merged(stored, body))
+        return self.put(kind, merged(stored, body))
 
     async def json_patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Mapping[str, Any]], **_: object) -> Document:
         stored = deepcopy(self._find("patch", kind, namespace, name))
@@ -78,7 +78,7 @@ class Memory:
         self.requests.append(f"{verb} {kind.kind} {name}")
 
 
-def _merged(into: Any, change: Any) -> Any:
+def merged(into: Any, change: Any) -> Any:
     if not isinstance(change, Mapping):
         return deepcopy(change)
     found = dict(into) if isinstance(into, Mapping) else {}
@@ -86,5 +86,5 @@ def _merged(into: Any, change: Any) -> Any:
         if value is None:
             found.pop(key, None)
         else:
-            found[key] = _merged(found.get(key), value)
+            found[key] = merged(found.get(key), value)
     return found

@@ -1,11 +1,13 @@
 """What `kubectl canary uninstall` changes: documents in, changes out."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from canary_operator.api.names import FINALIZER, MANAGED_BY, MANAGER, MARK, OWNER
-from canary_operator.cli.leaving import Change, Found, belongs, blocker, give_back, relabel, remove_routes, shift
+from canary_operator.cli.belongings import Found, belongs, rule_of
+from canary_operator.cli.leaving import after, next_step
 
 Document = dict[str, Any]
 HOST = "reviews.shop.svc.cluster.local"
@@ -22,7 +24,7 @@ def split(canary: int, host: str = HOST) -> list[Document]:
 
 
 def document(kind: str, spec: Document, labels: Document | None = None, **annotations: str) -> Document:
-    metadata = {
+    metadata: Document = {
         "name": "reviews",
         "namespace": "shop",
         "uid": "u",
@@ -55,13 +57,32 @@ def found(http: Document | None = None, *, served: tuple[Document, ...] = (), **
     return Found(release, routes, options.get("rule", rule()), served or pods("v1", "v2"), others)
 
 
+def status(phase: str = "Progressing") -> Document:
+    conditions = [{"type": "Ready", "status": "True", "reason": phase}, {"type": "TrafficShifted", "status": "True", "reason": phase}]
+    return {"phase": phase, "reason": "Gathering", "weight": 25, "stable": "v1@a", "conditions": conditions}
+
+
+def changes(at: Found, *, drained: bool = True) -> list[Document | None]:
+    """The bodies of the first step, without the version that they are bound to."""
+    step = next_step(at, drained=drained)
+    assert step is not None
+    assert all(each.verb != "patch" or (each.body or {})["metadata"].get("resourceVersion") == "7" for each in step.changes)
+    return [None if each.body is None else dict(each.body) for each in step.changes]
+
+
+def first_spec(at: Found) -> Document | None:
+    bodies = changes(at)
+    return bodies[0]["spec"] if bodies and bodies[0] and "spec" in bodies[0] else None
+
+
+NAME = {"name": "canary-release"}
+
+
 @pytest.mark.parametrize(
-    ("before", "after"),
+    ("before", "left"),
     [
         ({"route": split(25), "timeout": "1s"}, {"route": split(0), "timeout": "1s"}),
         ({"route": split(25, "reviews")}, {"route": split(0, "reviews")}),
-        ({"match": [{"headers": {}}], "route": [share("canary")]}, {"match": [{"headers": {}}], "route": [share("stable")]}),
-        ({"route": split(0), "mirror": share("canary")["destination"], "mirrorPercentage": {"value": 100}}, {"route": split(0)}),
         ({"route": split(0), "mirrors": [share("canary"), share("other")]}, {"route": split(0), "mirrors": [share("other")]}),
         ({"route": split(40, "other.shop.svc.cluster.local")}, None),
         ({"route": split(0)}, None),
@@ -69,97 +90,91 @@ def found(http: Document | None = None, *, served: tuple[Document, ...] = (), **
     ids=[
         "weights go home and the rest stays",
         "a short host is the same host",
-        "a preview is served by stable",
-        "a copy is not sent any more",
-        "somebody else's copy stays",
+        "a copy is not sent any more, somebody else's stays",
         "another host's canary is not ours",
         "at rest nothing is written",
     ],
 )
-def test_traffic_goes_home(before: Document, after: Document | None) -> None:
-    patches = [change.patch for change in shift(found(before))]
+def test_traffic_goes_home(before: Document, left: Document | None) -> None:
+    spec = first_spec(found({**NAME, **before}))
 
-    assert patches == ([] if after is None else [{"spec": {"http": [after]}, "metadata": {"resourceVersion": "7"}}])
-
-
-def test_a_rule_of_the_users_may_name_its_host_shortly() -> None:
-    short = rule(labels={})
-    short["spec"]["host"] = "reviews"
-
-    assert [change.said for change in shift(found(rule=short))] == ["VirtualService shop/reviews: canary 25 -> 0 %"]
+    assert (spec and spec.get("http")) == (None if left is None else [{**NAME, **left}])
 
 
-def test_both_subsets_select_stable_and_what_users_added_stays() -> None:
-    mine = {"name": "mine", "labels": {"version": "v0"}}
-    before = rule()
-    before["spec"]["subsets"].append(mine)
+def test_a_preview_of_ours_goes_and_a_users_route_stays() -> None:
+    mine = {"match": [{"headers": {}}], "route": [share("canary")]}
+    at = replace(found(), routes=(route({"name": "canary-preview", "route": [share("canary")]}, mine, {**NAME, "route": split(0)}),))
 
-    [change] = relabel(found(rule=before))
-
-    assert change.patch and change.patch["spec"] == {"subsets": [*rule("v1", "v1")["spec"]["subsets"], mine]}
+    assert first_spec(at) == {"http": [mine, {**NAME, "route": split(0)}]}
 
 
-@pytest.mark.parametrize(
-    ("at", "gone"),
-    [
-        (found(served=pods("v1")), True),
-        (found(served=pods("v1", "v2")), False),
-        (found(served=pods("v1"), routes=(route({"name": "canary-release"}, {"name": "mine"}),)), False),
-        (found(served=pods("v1"), routes=(route({"name": "canary-release"}, labels={}),)), False),
-        (found(served=pods("v1"), routes=(route({"name": "canary-release"}, hosts=[]),)), False),
-    ],
-    ids=["one version serves", "two versions serve", "somebody added a route", "it is the user's", "a root may delegate to it"],
-)
-def test_only_a_route_that_nobody_needs_goes(at: Found, gone: bool) -> None:
-    assert [change.patch for change in remove_routes(at)] == ([None] if gone else [])
+def test_of_attached_routes_only_the_managed_ones_change() -> None:
+    other = {"name": "beta", "route": split(50)}
+    at = replace(found(), routes=(route({"name": "main", "route": split(25)}, other, labels={}),))
+    at.release["spec"]["traffic"] = {"attach": [{"virtualService": "reviews", "routes": ["main"]}]}
+    at.routes[0]["metadata"]["annotations"][THEIRS] = "u/1/2/25/StepPassed"
+
+    assert first_spec(at) == {"http": [{"name": "main", "route": split(0)}, other]}
+
+
+def test_a_label_changes_only_when_the_drain_is_over() -> None:
+    at = found({**NAME, "route": split(0)})
+
+    step = next_step(at, drained=False)
+    assert step is not None and (step.changes, step.waits) == ((), ("settle", "drain"))
+    assert changes(at)[0] == {"spec": {"subsets": rule("v1", "v1")["spec"]["subsets"]}, "metadata": {"resourceVersion": "7"}}
 
 
 def test_what_stays_carries_nothing_of_ours_and_other_finalizers_stay() -> None:
-    off = {"labels": {OWNER: None, MANAGED_BY: None}, "annotations": {MARK: None, THEIRS: None}, "resourceVersion": "7"}
+    at = found({**NAME, "route": split(0)}, rule=rule("v1", "v1"))
 
-    changes = list(give_back(found()))
-
-    assert [(change.kind.partition(".")[0], change.patch) for change in changes] == [
-        ("virtualservices", {"metadata": off}),
-        ("destinationrules", {"metadata": off}),
-        ("canaryreleases", {"metadata": {"finalizers": ["somebody.else/too"], "resourceVersion": "7"}}),
+    off = {"labels": {OWNER: None, MANAGED_BY: None}, "resourceVersion": "7"}
+    assert changes(at) == [
+        {"metadata": off},
+        {"metadata": off},
+        {"metadata": {"finalizers": ["somebody.else/too"], "resourceVersion": "7"}},
     ]
 
 
+def test_the_status_of_what_stays_does_not_go_on_telling_of_a_release() -> None:
+    at = found({**NAME, "route": split(0)}, rule=rule("v1", "v1"))
+    at = replace(at, release={**at.release, "status": status()})
+
+    told = changes(at)[-1]
+
+    assert told is not None
+    said = told["status"]
+    assert (said["phase"], said["reason"], said["weight"]) == ("Released", "Released", 0)
+    assert "kubectl canary uninstall" in said["message"] and "several versions serve (v1, v2)" in said["message"]
+    assert [(each["type"], each["status"], each["reason"]) for each in said["conditions"]] == [
+        ("Ready", "Unknown", "Released"),
+        ("TrafficShifted", "False", "Released"),
+    ]
+
+
+def test_nothing_is_done_to_what_is_let_go_already() -> None:
+    at = found()
+    at.release["metadata"]["finalizers"] = []
+    given_back = replace(at, routes=(), rule=rule("v1", "v1", labels={}))
+
+    assert next_step(given_back, drained=True) is None
+
+
 @pytest.mark.parametrize(
-    ("its", "patched"),
-    [(rule(), False), (rule(trafficPolicy={"tls": {}}), True), (rule(labels={}), True)],
-    ids=["ours", "somebody added to it", "the user's"],
-)
-def test_a_rule_goes_with_the_last_route_unless_somebody_needs_it(its: Document, patched: bool) -> None:
-    [change] = [each for each in give_back(found(rule=its, routes=())) if each.kind.startswith("destinationrules")]
-
-    assert (change.patch is not None) is patched
-
-
-@pytest.mark.parametrize("subset", ["stable", "canary", "other"])
-def test_a_rule_stays_whose_subsets_another_route_names(subset: str) -> None:
-    other = route({"route": [share(subset)]}, labels={})
-    [change] = [each for each in give_back(found(routes=(), others=(other,))) if each.kind.startswith("destinationrules")]
-
-    assert (change.patch is not None) is (subset != "other")
-
-
-@pytest.mark.parametrize(
-    ("at", "words"),
+    ("names", "which"),
     [
-        (found(served=pods("v1", "v2", ready=False)), "no pod of the stable version v1 is ready"),
-        (found({"route": split(0)}, served=pods("v1", ready=False)), None),
-        (found(rule=None), "lacks the subset `stable`"),
-        (found(routes=(), rule=None), None),
-        (found(), None),
+        ({"ours": {OWNER: "reviews"}, "users": {}}, "ours"),
+        ({"users": {}, "another's": {OWNER: "ratings"}}, "users"),
+        ({"another's": {OWNER: "ratings"}}, None),
     ],
-    ids=["stable is gone", "nothing is to be moved", "no subset", "no routes", "all is well"],
+    ids=["labelled", "nobody's, with both subsets", "another's"],
 )
-def test_what_would_lose_requests_is_not_done(at: Found, words: str | None) -> None:
-    said = blocker(at)
+def test_which_rule_belongs_to_a_release(names: dict[str, Document], which: str | None) -> None:
+    rules = [{**rule(labels=labels), "metadata": {**rule(labels=labels)["metadata"], "name": name}} for name, labels in names.items()]
 
-    assert said is None if words is None else said is not None and words in said
+    chosen = rule_of(rules, document("CanaryRelease", {"service": {"name": "reviews"}}))
+
+    assert (chosen and chosen["metadata"]["name"]) == which
 
 
 @pytest.mark.parametrize(
@@ -182,13 +197,21 @@ def test_what_belongs_to_a_release(labels: Document, annotations: dict[str, str]
     assert belongs(document("VirtualService", {}, labels, **annotations), document("CanaryRelease", {})) is mine
 
 
-def test_each_change_says_what_it_does() -> None:
-    said: list[Change] = [change for stage in (shift, relabel, give_back) for change in stage(found())]
+def test_each_change_says_what_it_does_and_a_dry_run_foresees_all_of_them() -> None:
+    at, said = replace(found({**NAME, "route": split(25)}), release={**found().release, "status": status()}), []
+    for _ in range(10):
+        step = next_step(at, drained=True)
+        if step is None:
+            break
+        for change in step.changes:
+            said.append(change.said)
+            at = after(at, change)
 
-    assert [change.said for change in said] == [
+    assert said == [
         "VirtualService shop/reviews: canary 25 -> 0 %",
         "DestinationRule shop/reviews: subset canary selects v1 too",
         "VirtualService shop/reviews: is yours now, pinned to v1",
         "DestinationRule shop/reviews: is yours now, both subsets select v1",
         "CanaryRelease shop/reviews: finalizer off",
+        "CanaryRelease shop/reviews: status says Released",
     ]

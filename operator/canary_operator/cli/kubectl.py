@@ -58,8 +58,8 @@ class Kubectl:
         except Missing:
             return []
 
-    def patch(self, kind: str, namespace: str, name: str, change: Mapping[str, Any]) -> Document:
-        """Merges a change into the object; one that holds a resourceVersion applies to that version only.
+    def patch(self, kind: str, namespace: str, name: str, change: Mapping[str, Any], *, subresource: str | None = None) -> Document:
+        """Merges a change into the object, or into a subresource such as `status`; one with a resourceVersion applies to that version only.
 
         Raises:
             Changed: It has another version by now.
@@ -68,7 +68,19 @@ class Kubectl:
         return self._json(
             *("patch", kind, name, "--namespace", namespace, "--type=merge", f"--field-manager={FIELD_MANAGER}"),
             *("--patch", json.dumps(change), "--output=json"),
+            *([f"--subresource={subresource}"] if subresource else []),
         )
+
+    def create(self, document: Mapping[str, Any]) -> Document:
+        """Creates the object.
+
+        Raises:
+            Changed: There is one of its name by now.
+            KubectlFailed: Anything else.
+        """
+        arguments = ("create", f"--field-manager={FIELD_MANAGER}", "--output=json", "--filename=-")
+        created: Document = json.loads(self._run(*arguments, given=json.dumps(document)))
+        return created
 
     def delete(self, kind: str, namespace: str, name: str) -> None:
         """Deletes the object; one that is gone already is fine."""
@@ -82,9 +94,10 @@ class Kubectl:
         document: Document = json.loads(self._run(*arguments))
         return document
 
-    def _run(self, *arguments: str) -> str:
+    def _run(self, *arguments: str, given: str | None = None) -> str:
+        command = ["kubectl", *self.options, *arguments]
         try:
-            done = subprocess.run(["kubectl", *self.options, *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607
+            done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)  # noqa: S603
         except FileNotFoundError as error:
             raise KubectlFailed("kubectl is not in your PATH; it is what reaches the cluster: kubernetes.io/docs/tasks/tools") from error
         if done.returncode == 0:
@@ -92,4 +105,4 @@ class Kubectl:
         said = " ".join(done.stderr.split())
         if "(NotFound)" in said or "the server doesn't have a resource type" in said:
             raise Missing(said)
-        raise Changed(said) if "(Conflict)" in said or "has been modified" in said else KubectlFailed(said)
+        raise Changed(said) if any(word in said for word in ("(Conflict)", "(AlreadyExists)", "has been modified")) else KubectlFailed(said)

@@ -1,59 +1,25 @@
 """How a CanaryRelease is let go without the operator: documents in, changes out, in an order in which no request is lost. Pure.
 
-Deliberately apart from `release/deletion.py`: it reads neither spec nor record, so that it also frees what this version cannot read.
+The same ends as `release/deletion.py`, one step at a time; it can tell nothing of the past, so it waits for itself what the operator has seen.
 """
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-from canary_operator.api.names import CANARY, FINALIZER, MANAGED_BY, MANAGER, MARK, OWNER, PREVIEW, ROUTE, STABLE
-from canary_operator.api.quantities import parse_duration
+from canary_operator.api.names import CANARY, FINALIZER, STABLE
+from canary_operator.cli.belongings import Document, Found, is_ours
 from canary_operator.cli.kubectl import DESTINATION_RULES, RELEASES, VIRTUAL_SERVICES
-from canary_operator.mesh.hosts import expand
-from canary_operator.mesh.routes import names_subsets, subset_of
-from canary_operator.release.model import Mark
-from canary_operator.traffic.mark import users_mark
+from canary_operator.cli.splits import shares_of, split_of, with_split
+from canary_operator.mesh.left_behind import is_left_behind
+from canary_operator.mesh.routes import names_subsets
+from canary_operator.release.reasons import RELEASED
+from canary_operator.traffic import destination_rule
+from canary_operator.traffic.mark import without_ownership
+from canary_operator.traffic.unsplit import is_needed, is_unsplit, unsplit, user_route_to_subsets
 
-Document = Mapping[str, Any]
-_SPANS = {"settle": "5s", "drain": "30s"}
-"""What a spec that does not name them means."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A CanaryRelease with what belongs to it."""
-
-    release: Document
-    routes: tuple[Document, ...]
-    """VirtualServices that carry its label or its mark."""
-    rule: Document | None
-    """The DestinationRule that does."""
-    pods: tuple[Document, ...]
-    """Pods that its Service selects, those that are leaving aside."""
-    others: tuple[Document, ...] = ()
-    """VirtualServices that do not belong to it, as far as they are listed."""
-
-    @property
-    def title(self) -> str:
-        """Namespace and name."""
-        return f"{self.release['metadata']['namespace']}/{self.release['metadata']['name']}"
-
-    @property
-    def home(self) -> Mapping[str, str] | None:
-        """The labels of the version at which all traffic ends: what the subset `stable` selects. None: there is no such subset."""
-        return next((subset.get("labels") for subset in _subsets(self.rule) if subset["name"] == STABLE), None)
-
-    def span(self, field: str) -> timedelta:
-        """`settle` or `drain` of the spec."""
-        return parse_duration(self.release["spec"].get(field) or _SPANS[field])
-
-    @property
-    def home_pods(self) -> list[Document]:
-        """Pods of the version at which the traffic ends."""
-        return [pod for pod in self.pods if (self.home or {}).items() <= (pod["metadata"].get("labels") or {}).items()]
+Span = Literal["settle", "drain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,159 +31,220 @@ class Change:
     kind: str
     namespace: str
     name: str
-    patch: Mapping[str, Any] | None
-    """None: the object is deleted."""
+    verb: Literal["patch", "status", "create", "delete"]
+    """`status` patches the status; whoever may not is told, and nothing else depends on it."""
+    body: Mapping[str, Any] | None = None
+    """A merge patch, or the object that is created; None: it is deleted."""
 
 
-def belongs(document: Document, release: Document) -> bool:
-    """The object carries the label or a mark of this CanaryRelease."""
-    metadata, wanted = document["metadata"], release["metadata"]
-    annotations, owner = metadata.get("annotations") or {}, (metadata.get("labels") or {}).get(OWNER)
-    mark = Mark.parse(annotations.get(MARK))
-    marked = users_mark(wanted["name"]) in annotations or (mark is not None and mark.uid == wanted["uid"])
-    return owner == wanted["name"] if owner else marked
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What can be done at once, and what is to be waited for before the next look."""
+
+    changes: tuple[Change, ...]
+    waits: tuple[Span, ...] = ()
 
 
-def blocker(found: Found) -> str | None:
-    """Why letting it go would lose requests; None when it would not."""
-    if not found.routes:
+def next_step(found: Found, *, drained: bool) -> Step | None:
+    """The next step on the way out; None: nothing of ours is left.
+
+    Args:
+        found: The CanaryRelease and its objects, as they stand.
+        drained: They have stood so for `settle` and `drain`, as the caller has seen.
+    """
+    if not found.held:
         return None
-    if found.home is None:
-        return "its DestinationRule lacks the subset `stable`, so nothing says where its traffic belongs: put the subset back"
-    if any(shift(found)) and not any(map(_is_ready, found.home_pods)):
-        return f"no pod of the stable version {_version(found)} is ready: bring it back first"
+    if found.home and (why := pinned_because(found)):
+        return _homeward(found, drained=drained) or _give_back(found, f"{why}, so what stays is pinned to {found.home}")
+    if found.attached:
+        return _give_back(found, "nothing was taken over yet")
+    return _let_go(found)
+
+
+def pinned_because(found: Found) -> str | None:
+    """Why routes and subsets stay as they are; None: they need not."""
+    if found.attached:
+        return "the routes are yours"
+    if len(found.present) > 1:
+        return f"several versions serve ({', '.join(found.present)})"
+    if found.present and found.strangers:
+        return f"pods without the label {found.label} serve beside {found.present[0]}"
+    if found.routes and found.rule is not None and destination_rule.has_subset_policies(found.rule):
+        return "somebody gave a subset a policy of its own"
     return None
 
 
-def shift(found: Found) -> Iterator[Change]:
-    """All traffic to the subset `stable`: weights home, copies and previews off."""
+def _homeward(found: Found, *, drained: bool) -> Step | None:
+    """All traffic to one version, and both subsets on it; no label changes under traffic."""
+    home, stable, canary = found.home, found.selected(STABLE), found.selected(CANARY)
+    if stable is None or canary is None:
+        return Step((_relabelled(found, home, canary or home),), ("settle",))
+    weight, plain = split_of(found)
+    if stable == home:
+        if weight or not plain:
+            return _shifted(found, 0)
+        return None if canary == home else _when(drained, _relabelled(found, home, home))
+    if not found.routes:
+        return Step((_relabelled(found, home, home),), ("settle",))
+    if canary == home:
+        return _when(drained, _relabelled(found, home, home)) if (weight, plain) == (100, True) else _shifted(found, 100)
+    if plain and weight in (0, 100):
+        return _when(drained, _relabelled(found, stable, home) if weight == 0 else _relabelled(found, home, canary))
+    return _shifted(found, 100 if canary in found.serving and stable not in found.serving else 0)
+
+
+def _when(drained: bool, change: Change) -> Step:
+    """A label changes only when its subset has had no traffic for the drain, and nothing tells since when that is: so it is waited for."""
+    return Step((change,), ("settle",)) if drained else Step((), ("settle", "drain"))
+
+
+def _shifted(found: Found, canary: int) -> Step:
+    changes = []
     for route in found.routes:
-        spec, before = _sent_home(route, found.rule), canary_weight(route, found.rule)
-        if spec != route["spec"]:
-            words = f"canary {before} -> 0 %" if before else "nothing but weights is left on the canary"
-            yield _patch(route, VIRTUAL_SERVICES, words, {"spec": {"http": spec["http"]}})
+        after = with_split(found, route, canary)
+        if after != route["spec"]:
+            before = max((weight for weight, _ in shares_of(found, route)), default=0)
+            words = f"canary {before} -> {canary} %" if before != canary else "nothing but weights is left on the canary"
+            changes.append(_patch(route, VIRTUAL_SERVICES, words, {"spec": {"http": after["http"]}}))
+    return Step(tuple(changes), ("settle", "drain"))
 
 
-def relabel(found: Found) -> Iterator[Change]:
-    """Both subsets select stable, so that any weights are right. Only after the shift has settled."""
-    if found.rule is None or found.home is None:
-        return
-    subsets = deepcopy(list(_subsets(found.rule)))
-    for subset in subsets:
-        if subset["name"] == CANARY:
-            subset["labels"] = dict(found.home)
-    if subsets != list(_subsets(found.rule)):
-        yield _patch(found.rule, DESTINATION_RULES, f"subset canary selects {_version(found)} too", {"spec": {"subsets": subsets}})
+def _relabelled(found: Found, stable: str, canary: str) -> Change:
+    wanted = {"host": found.host, "label": found.label, "stable": stable, "canary": canary}
+    if found.rule is None:
+        metadata = found.release["metadata"]
+        document = destination_rule.owned(metadata["name"], metadata["namespace"], **wanted)
+        words = f"DestinationRule {found.title}: created, subsets select {stable} and {canary}"
+        return Change(words, DESTINATION_RULES, metadata["namespace"], metadata["name"], "create", document)
+    subsets = destination_rule.with_subsets(found.rule, **wanted)["spec"]["subsets"]
+    changed = [name for name, version in ((STABLE, stable), (CANARY, canary)) if found.selected(name) != version]
+    both = len(changed) == 2
+    words = f"subsets {STABLE} and {CANARY} select {stable}" if both else f"subset {changed[0] if changed else CANARY} selects {canary} too"
+    return _patch(found.rule, DESTINATION_RULES, words, {"spec": {"subsets": subsets}})
 
 
-def remove_routes(found: Found) -> Iterator[Change]:
-    """Routes that nobody needs: without them every request reaches the only version there is."""
+def _let_go(found: Found) -> Step | None:
+    """One version alone serves, or none: routes that somebody needs name the host alone, others go; when that has settled, the subsets do."""
+    gone = [
+        Change(f"VirtualService {_title(route)}: deleted", VIRTUAL_SERVICES, *_name(route), "delete")
+        for route in found.routes
+        if is_ours(route) and not is_needed(route, found.host)
+    ]
+    whole = [
+        _patch(route, VIRTUAL_SERVICES, "names the host without a subset", {"spec": {"http": after["spec"]["http"]}})
+        for route in found.routes
+        if is_needed(route, found.host) and (after := unsplit(route, found.host, _port(found))) and not is_unsplit(route, found.host)
+    ]
+    if gone or whole:
+        return Step((*gone, *whole), ("settle",))
+    if found.rule is not None and _named(found):
+        home = found.home
+        if home and (found.selected(STABLE), found.selected(CANARY)) != (home, home):
+            return Step((_relabelled(found, home, home),), ("settle",))
+        return _give_back(found, f"other routes name the subsets, so they stay, pinned to {home or 'what they select'}")
+    return _give_back(found, "routes name the host without a subset", subsets_go=True)
+
+
+def _named(found: Found) -> bool:
+    """A route that stays sends to a subset: without it, it would answer 503."""
+    others = any(names_subsets(each, found.host) for each in found.others)
+    return others or any(user_route_to_subsets(each, found.host) for each in found.routes)
+
+
+def _give_back(found: Found, why: str, *, subsets_go: bool = False) -> Step | None:
+    """Marks and labels off what stays, then the finalizer; last, status says so."""
+    pinned = f"pinned to {found.home}" if not subsets_go and found.home else "as it stands"
+    changes = list(_rule_back(found, subsets_go))
     for route in found.routes:
-        if _is_needless(found, route):
-            metadata = route["metadata"]
-            yield Change(f"VirtualService {_title(route)}: deleted", VIRTUAL_SERVICES, metadata["namespace"], metadata["name"], None)
-
-
-def give_back(found: Found) -> Iterator[Change]:
-    """Marks and labels off what stays, then the finalizer. Only after the removal of routes has settled."""
-    left = [route for route in found.routes if not _is_needless(found, route)]
-    for route in left:
-        yield _patch(route, VIRTUAL_SERVICES, f"is yours now, pinned to {_version(found)}", {"metadata": _disowned(route, found)})
-    if found.rule is not None:
-        metadata = found.rule["metadata"]
-        if not left and _is_ours(found.rule) and not _holds_more(found.rule) and not _is_named(found, found.rule):
-            yield Change(f"DestinationRule {_title(found.rule)}: deleted", DESTINATION_RULES, metadata["namespace"], metadata["name"], None)
-        else:
-            words = f"is yours now, both subsets select {_version(found)}"
-            yield _patch(found.rule, DESTINATION_RULES, words, {"metadata": _disowned(found.rule, found)})
+        if off := _disowned(route, found):
+            changes.append(_patch(route, VIRTUAL_SERVICES, f"is yours now, {pinned}", {"metadata": off}))
+    changes.sort(key=lambda change: change.kind != VIRTUAL_SERVICES)
     finalizers = found.release["metadata"].get("finalizers") or []
     if FINALIZER in finalizers:
         kept = [name for name in finalizers if name != FINALIZER]
-        yield _patch(found.release, RELEASES, "finalizer off", {"metadata": {"finalizers": kept}})
+        changes.append(_patch(found.release, RELEASES, "finalizer off", {"metadata": {"finalizers": kept}}))
+    changes.extend(_said_in_status(found, why))
+    return Step(tuple(changes)) if changes else None
 
 
-def canary_weight(route: Document, rule: Document | None) -> int:
-    """The highest share, in percent, that any route of the VirtualService gives the canary."""
-    found = [0]
-    for http in route["spec"].get("http") or ():
-        shares = http.get("route") or ()
-        alone = 100 if len(shares) == 1 else 0  # what a weight that is left out means
-        found += [share.get("weight", alone) for share in shares if _leads_to(share, CANARY, route, rule)]
-    return max(found)
-
-
-def _sent_home(route: Document, rule: Document | None) -> dict[str, Any]:
-    spec: dict[str, Any] = deepcopy(dict(route["spec"]))
-    for http in spec.get("http") or ():
-        shares = http.get("route") or []
-        stable = next((share for share in shares if _leads_to(share, STABLE, route, rule)), None)
-        for share in shares:
-            if _leads_to(share, CANARY, route, rule) and stable is not None:
-                stable["weight"] = stable.get("weight", 0) + share.get("weight", 0)
-                share["weight"] = 0
-            elif _leads_to(share, CANARY, route, rule):
-                share["destination"]["subset"] = STABLE  # a preview: whoever matches it is served by stable
-        if _leads_to({"destination": http.get("mirror") or {}}, CANARY, route, rule):
-            http.pop("mirror")
-            http.pop("mirrorPercentage", None)
-        if "mirrors" in http:
-            http["mirrors"] = [mirror for mirror in http["mirrors"] if not _leads_to(mirror, CANARY, route, rule)]
-    return spec
-
-
-def _leads_to(share: Document, subset: str, route: Document, rule: Document | None) -> bool:
+def _rule_back(found: Found, subsets_go: bool) -> Iterator[Change]:
+    rule = found.rule
     if rule is None:
-        return False  # nothing says what the subsets are of
-    host = expand(str(rule["spec"].get("host", "")), rule["metadata"]["namespace"])
-    return subset_of(share, host, route["metadata"]["namespace"]) == subset
+        return
+    made_by_us = is_ours(rule) or (_title(rule) == found.title and is_left_behind(rule, found.host))
+    if subsets_go and made_by_us and not destination_rule.holds_more(rule):
+        yield Change(f"DestinationRule {_title(rule)}: deleted", DESTINATION_RULES, *_name(rule), "delete")
+        return
+    off = _disowned(rule, found)
+    if subsets_go:
+        left = destination_rule.without_subsets(rule)["spec"].get("subsets")
+        body: dict[str, Any] = {"spec": {"subsets": left}, **({"metadata": off} if off else {})}
+        yield _patch(rule, DESTINATION_RULES, f"is yours now, without the subsets {STABLE} and {CANARY}", body)
+    elif off:
+        yield _patch(rule, DESTINATION_RULES, f"is yours now, both subsets select {found.home or 'what they did'}", {"metadata": off})
 
 
-def _is_needless(found: Found, route: Document) -> bool:
-    """The operator made it, nobody added to it, no root delegates to it, and one version alone serves."""
-    only_ours = {http.get("name") for http in route["spec"].get("http") or ()} <= {PREVIEW, ROUTE}
-    alone = len(found.home_pods) == len(found.pods)
-    return _is_ours(route) and only_ours and bool(route["spec"].get("hosts")) and alone
+def _said_in_status(found: Found, why: str) -> Iterator[Change]:
+    """The status of a CanaryRelease that stays: no operator corrects it any more, so it must not tell of a release that runs."""
+    metadata, status = found.release["metadata"], found.release.get("status") or {}
+    if metadata.get("deletionTimestamp") or not status.get("phase"):
+        return
+    words = f"let go by `kubectl canary uninstall`: {why}; an operator that is started takes it over again"
+    told = {"phase": RELEASED, "reason": RELEASED, "message": words, "weight": 0 if pinned_because(found) else None, "verdict": None}
+    conditions = [
+        {**each, "status": "Unknown" if each["type"] == "Ready" else "False", "reason": RELEASED, "message": words}
+        for each in status.get("conditions") or ()
+    ]
+    body = {"status": {**told, **({"conditions": conditions} if conditions else {})}}
+    yield Change(f"CanaryRelease {found.title}: status says {RELEASED}", RELEASES, *_name(found.release), "status", body)
 
 
-def _is_ours(document: Document) -> bool:
-    return OWNER in (document["metadata"].get("labels") or {})
-
-
-def _holds_more(rule: Document) -> bool:
-    return {subset["name"] for subset in _subsets(rule)} != {STABLE, CANARY} or bool(set(rule["spec"]) - {"host", "subsets"})
-
-
-def _is_named(found: Found, rule: Document) -> bool:
-    """A route that stays sends to a subset of the rule: without it, it would answer 503."""
-    host = expand(str(rule["spec"].get("host", "")), rule["metadata"]["namespace"])
-    return any(names_subsets(each, host) for each in found.others)
+def _port(found: Found) -> int:
+    return int(found.release["spec"]["service"].get("port") or 80)
 
 
 def _disowned(document: Document, found: Found) -> dict[str, Any]:
-    labels: dict[str, None] = {OWNER: None}
-    if (document["metadata"].get("labels") or {}).get(MANAGED_BY) == MANAGER:
-        labels[MANAGED_BY] = None
-    return {"labels": labels, "annotations": dict.fromkeys((MARK, users_mark(found.release["metadata"]["name"])))}
+    """What of the metadata is to go, as a merge patch; empty: nothing is ours."""
+    before, after = document["metadata"], without_ownership(document, found.release["metadata"]["name"])["metadata"]
+    off = {field: dict.fromkeys(sorted(set(before.get(field) or {}) - set(after.get(field) or {}))) for field in ("labels", "annotations")}
+    return {field: keys for field, keys in off.items() if keys}
 
 
 def _patch(document: Document, kind: str, words: str, change: dict[str, Any]) -> Change:
-    metadata = document["metadata"]
-    bound = {**change, "metadata": {**change.get("metadata", {}), "resourceVersion": metadata["resourceVersion"]}}
-    return Change(f"{document['kind']} {_title(document)}: {words}", kind, metadata["namespace"], metadata["name"], bound)
+    bound = {**change, "metadata": {**change.get("metadata", {}), "resourceVersion": document["metadata"]["resourceVersion"]}}
+    return Change(f"{document['kind']} {_title(document)}: {words}", kind, *_name(document), "patch", bound)
 
 
-def _subsets(rule: Document | None) -> list[dict[str, Any]]:
-    return ((rule or {}).get("spec") or {}).get("subsets") or []
-
-
-def _version(found: Found) -> str:
-    return ",".join((found.home or {}).values())
+def _name(document: Document) -> tuple[str, str]:
+    return document["metadata"]["namespace"], document["metadata"]["name"]
 
 
 def _title(document: Document) -> str:
-    return f"{document['metadata']['namespace']}/{document['metadata']['name']}"
+    return "/".join(_name(document))
 
 
-def _is_ready(pod: Document) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+def after(found: Found, change: Change) -> Found:
+    """What would be there after a change: for a dry run, which asks nothing of the API."""
+    if change.kind == RELEASES:
+        return replace(found, release=_applied(found.release, change) or found.release)
+    if change.kind == DESTINATION_RULES:
+        return replace(found, rule=change.body if change.verb == "create" else found.rule and _applied(found.rule, change))
+    routes = (_applied(route, change) if _name(route) == (change.namespace, change.name) else route for route in found.routes)
+    return replace(found, routes=tuple(route for route in routes if route is not None))
+
+
+def _applied(document: Document, change: Change) -> Document | None:
+    return None if change.body is None else merged(document, change.body)
+
+
+def merged(into: Any, change: Any) -> Any:
+    """A merge patch, RFC 7386."""
+    if not isinstance(change, Mapping):
+        return deepcopy(change)
+    found = dict(into) if isinstance(into, Mapping) else {}
+    for key, value in change.items():
+        if value is None:
+            found.pop(key, None)
+        else:
+            found[key] = merged(found.get(key), value)
+    return found

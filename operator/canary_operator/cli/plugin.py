@@ -119,18 +119,23 @@ def _ignored(kubectl: Kubectl, namespace: str, name: str, text: str) -> str | No
 @main.command()
 @click.option("-n", "--namespace", metavar="NS", help="Only the CanaryReleases of this namespace; all when left out.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-@click.option("--force", is_flag=True, help="Although an operator is at work, or requests would be lost.")
+@click.option("--force", is_flag=True, help="Although an operator is at work.")
 @_connected
 def uninstall(kubectl: Kubectl, namespace: str | None, dry_run: bool, force: bool) -> None:
     """Bring all routes home and free all CanaryReleases, without the operator.
 
-    Stop the operator first. Traffic goes to stable and settles, both subsets are pinned to stable, routes that nobody needs go, the rest becomes
-    yours, and the finalizers come off. The CanaryReleases themselves stay, until you delete them or their CRD.
+    Stop the operator first. Traffic goes to stable, or where that has no ready pod to a version that serves, and settles. Where several versions
+    serve both subsets are pinned to that version; where one does, routes that nobody needs go, and the others name the host without a subset. What
+    stays becomes yours, and the finalizers come off. The CanaryReleases themselves stay, until you delete them or their CRD.
     """
-    if not (force or dry_run) and (shows := _at_work(kubectl, namespace)):
-        raise KubectlFailed(f"an operator is still at work and would undo this: {shows}; stop it first, or say --force")
-    if not let_go(kubectl, namespace, force=force, dry_run=dry_run, say=click.echo, wait=time.sleep):  # noqa: TID251
-        raise KubectlFailed("some were left as they are; mend what is said of them, or say --force")
+    if not force and (shows := _at_work(kubectl, namespace)):
+        words = (
+            f"an operator is still at work and would undo this: {shows}; stop it first (if you have stopped it, wait 30 s), or say --force"
+        )
+        if not dry_run:
+            raise KubectlFailed(words)
+        click.echo(f"note: {words}")
+    let_go(kubectl, namespace, dry_run=dry_run, say=click.echo, wait=time.sleep)  # noqa: TID251
     click.echo("nothing is held any more" if not dry_run else "nothing was done")
 
 

@@ -1,46 +1,44 @@
 """`kubectl canary uninstall`: brings every route home and frees every CanaryRelease, without the operator."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+from canary_operator.cli.belongings import Found, belongs, rule_of
 from canary_operator.cli.kubectl import DESTINATION_RULES, RELEASES, VIRTUAL_SERVICES, Changed, Document, Kubectl, KubectlFailed, Missing
-from canary_operator.cli.leaving import Change, Found, belongs, blocker, give_back, relabel, remove_routes, shift
+from canary_operator.cli.leaving import Change, Step, after, next_step
 
-ATTEMPTS = 5
-"""A change that somebody else's write overtook is derived anew this often."""
+MOST_STEPS = 40
+"""So many looks at a cluster that somebody else keeps changing."""
 Say = Callable[[str], None]
-Stage = Callable[[Found], Iterator[Change]]
 
 
-def uninstall(kubectl: Kubectl, namespace: str | None, *, force: bool, dry_run: bool, say: Say, wait: Callable[[float], None]) -> bool:
-    """Lets go of all CanaryReleases of a namespace, or of the cluster; True: all are free.
+def uninstall(kubectl: Kubectl, namespace: str | None, *, dry_run: bool, say: Say, wait: Callable[[float], None]) -> None:
+    """Lets go of all CanaryReleases of a namespace, or of the cluster.
 
     Args:
         kubectl: The cluster.
         namespace: None: all.
-        force: Also those that would lose requests.
         dry_run: Only says what would be done.
         say: Takes one line for the person who watches.
         wait: Waits for so many seconds.
+
+    Raises:
+        KubectlFailed: Something was refused, or somebody else kept changing what is let go.
     """
-    found = list(gather(kubectl, namespace))
-    blocked = {each.title: why for each in found if (why := blocker(each)) and not force}
-    for title, why in blocked.items():
-        say(f"CanaryRelease {title}: left as it is: {why}")
-    free = [each for each in found if each.title not in blocked]
     if dry_run:
-        for stage in (shift, relabel, remove_routes, give_back):
-            for change in _changes(free, stage):
-                say(f"would do: {change.said}")
-        return not blocked
-    _stage(kubectl, namespace, free, shift, say)
-    # A label changes only when its subset has had no traffic for the drain, and nothing tells since when that is: so it is waited for here.
-    _settle([each for each in free if any(relabel(each))], ("settle", "drain"), say, wait)
-    _stage(kubectl, namespace, free, relabel, say)
-    if _stage(kubectl, namespace, free, remove_routes, say):
-        _settle(free, ("settle",), say, wait)
-    _stage(kubectl, namespace, free, give_back, say)
-    return not blocked
+        for found in gather(kubectl, namespace):
+            _say_all(found, say)
+        return
+    drained: frozenset[str] = frozenset()
+    for _ in range(MOST_STEPS):
+        steps = [(found, step) for found in gather(kubectl, namespace) if (step := next_step(found, drained=found.title in drained))]
+        if not steps:
+            return
+        overtaken = {found.title for found, step in steps if not _make_all(kubectl, step, say)}
+        waiting = [(found, step) for found, step in steps if found.title not in overtaken]
+        _wait(waiting, say, wait)
+        drained = frozenset(found.title for found, step in waiting if "drain" in step.waits)
+    raise KubectlFailed("somebody else keeps changing what is let go: find out who, stop it, and run this again")
 
 
 def gather(kubectl: Kubectl, namespace: str | None) -> Iterator[Found]:
@@ -53,7 +51,7 @@ def gather(kubectl: Kubectl, namespace: str | None) -> Iterator[Found]:
             yield Found(
                 release,
                 tuple(each for each in routes if belongs(each, release)),
-                next((each for each in rules if belongs(each, release)), None),
+                rule_of(rules, release),
                 tuple(_pods(kubectl, place, release["spec"]["service"]["name"])),
                 tuple(each for each in everywhere if each not in routes or not belongs(each, release)),
             )
@@ -69,34 +67,42 @@ def _pods(kubectl: Kubectl, namespace: str, service: str) -> Iterator[Document]:
             yield pod
 
 
-def _changes(found: Iterable[Found], stage: Stage) -> list[Change]:
-    return [change for each in found for change in stage(each)]
+def _say_all(found: Found, say: Say) -> None:
+    """What would be done, step by step, if nothing else changed meanwhile."""
+    for number in range(MOST_STEPS):
+        step = next_step(found, drained=number > 0)
+        if step is None:
+            return
+        for change in step.changes:
+            say(f"would do: {change.said}")
+            found = after(found, change)
 
 
-def _stage(kubectl: Kubectl, namespace: str | None, free: Sequence[Found], stage: Stage, say: Say) -> bool:
-    """Makes the changes of one stage, each derived from what is there now; True: there were some."""
-    names, made = {each.title for each in free}, False
-    for attempt in range(ATTEMPTS):
-        changes = _changes((each for each in gather(kubectl, namespace) if each.title in names), stage)
+def _make_all(kubectl: Kubectl, step: Step, say: Say) -> bool:
+    """Makes the changes of one step; False: somebody else's write overtook one, and the rest is derived anew."""
+    for change in step.changes:
         try:
-            for change in changes:
-                _make(kubectl, change)
-                say(change.said)
-                made = True
+            _make(kubectl, change)
         except Changed:
-            if attempt == ATTEMPTS - 1:
+            return False
+        except KubectlFailed as error:
+            if change.verb != "status":
                 raise
+            say(f"{change.said}: not written: {error}")
         else:
-            return made
-    return made
+            say(change.said)
+    return True
 
 
 def _make(kubectl: Kubectl, change: Change) -> None:
+    place = (change.kind, change.namespace, change.name)
     try:
-        if change.patch is None:
-            kubectl.delete(change.kind, change.namespace, change.name)
+        if change.body is None:
+            kubectl.delete(*place)
+        elif change.verb == "create":
+            kubectl.create(change.body)
         else:
-            kubectl.patch(change.kind, change.namespace, change.name, change.patch)
+            kubectl.patch(*place, change.body, subresource="status" if change.verb == "status" else None)
     except Missing:
         pass  # gone meanwhile, which is all the same
     except Changed:
@@ -105,9 +111,10 @@ def _make(kubectl: Kubectl, change: Change) -> None:
         raise KubectlFailed(f"{change.said}: {error}") from error
 
 
-def _settle(found: Sequence[Found], spans: Sequence[str], say: Say, wait: Callable[[float], None]) -> None:
-    """Waits for the longest of these spans that any of these asks for."""
-    longest = max((each.span(span) for each in found for span in spans), default=timedelta(0))
+def _wait(steps: list[tuple[Found, Step]], say: Say, wait: Callable[[float], None]) -> None:
+    """Waits for the longest of the spans that any of these asks for."""
+    spans = [max((found.span(span) for span in step.waits), default=timedelta(0)) for found, step in steps]
+    longest = max(spans, default=timedelta(0))
     if longest:
         say(f"waiting {longest.total_seconds():g} s for the proxies")
         wait(longest.total_seconds())

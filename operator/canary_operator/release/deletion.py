@@ -1,7 +1,7 @@
 """How a CanaryRelease goes: traffic ends at a version that serves, no request is lost, and nothing that is missing can block it."""
 
 from canary_operator.release import reasons
-from canary_operator.release.elsewhere import elsewhere
+from canary_operator.release.elsewhere import elsewhere, end_of
 from canary_operator.release.homeward import Move, Relabel, Shift, Wait, homeward, remaining
 from canary_operator.release.model import (
     Announce,
@@ -27,7 +27,7 @@ def delete(scene: Scene) -> Decision:
     the host without a subset; any other goes, since without it every request reaches that version anyway. After a settle time the subsets go.
     """
     seen = scene.seen
-    home = end_of(scene)
+    home = _home(scene)
     because = Because(reasons.DELETING, f"CanaryRelease is being deleted; traffic ends at {_told(scene, home) or 'the only version'}")
     if not seen.finalizer:
         return scene.answer(because, phase=reasons.DELETING)
@@ -41,7 +41,7 @@ def delete(scene: Scene) -> Decision:
     return _let_go(scene, because, home)
 
 
-def end_of(scene: Scene) -> str:
+def _home(scene: Scene) -> str:
     """The version at which the traffic ends: stable, or where that has no ready pod, the wanted one, or another that has; empty: nobody knows.
 
     Once the stable subset was pointed at such a version it stays the end, as long as it serves: its traffic does not move a second time.
@@ -51,10 +51,7 @@ def end_of(scene: Scene) -> str:
     if chosen in serving:
         return str(chosen)
     stable = stable or (subsets and subsets.stable) or ""
-    if not stable or not serving or stable in serving:
-        return stable
-    preferred = (scene.spec.version, version_of(scene.state.to), subsets.canary if subsets else None)
-    return next((version for version in preferred if version in serving), serving[0])
+    return end_of(stable, serving, (scene.spec.version, version_of(scene.state.to), subsets.canary if subsets else None))
 
 
 def _stable(scene: Scene) -> str:

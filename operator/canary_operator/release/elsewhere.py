@@ -1,10 +1,23 @@
 """The way to a version that serves, from stable, which has no ready pod: one safe write at a time, and no labels change under traffic."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from canary_operator.release.homeward import Move, Relabel, Shift, Wait, homeward, remaining
 from canary_operator.release.model import BARE, Observation, RouteSeen, SubsetsSeen
+
+
+def end_of(stable: str, serving: Sequence[str], preferred: Iterable[str | None]) -> str:
+    """The version at which traffic ends: stable, or where that has no ready pod, another that has.
+
+    Args:
+        stable: Empty: nobody knows.
+        serving: Versions that have ready pods, those with most of them first.
+        preferred: What is taken before the first of these, if it serves.
+    """
+    if not stable or not serving or stable in serving:
+        return stable
+    return next((version for version in preferred if version in serving), serving[0]) or stable
 
 
 def elsewhere(seen: Observation, version: str, serving: Collection[str], settle: timedelta, drain: timedelta) -> Move | Wait | None:
