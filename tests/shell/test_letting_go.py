@@ -30,6 +30,10 @@ POLICY = {"connectionPool": {"tcp": {"maxConnections": 9}}}
 KINDS = {VIRTUAL_SERVICES: VIRTUAL_SERVICE, DESTINATION_RULES: DESTINATION_RULE, RELEASES: CANARY_RELEASE, "services": SERVICE}
 
 
+BY_HAND = "an endpoint that somebody wrote"
+"""Stands where a version does; it is behind the Service, and no pod."""
+
+
 class Case:
     """Objects as an operator has left them.
 
@@ -75,11 +79,17 @@ class Case:
 async def deleted(case: Case) -> Objects:
     """What the operator leaves."""
     world = await case.world()
-    versions = {version: replace(serving(version), ready=max(0, pods), desired=abs(pods)) for version, pods in case.pods.items() if version}
+    versions = {
+        version: replace(serving(version), ready=max(0, pods), desired=abs(pods))
+        for version, pods in case.pods.items()
+        if version not in ("", BY_HAND)
+    }
     for _ in range(40):
         process = world.process(age=3600)  # every settle is over
         it = process.it
-        seen = replace(observe(it, process.cache, NOTHING), versions=versions, strangers=case.pods.get("", 0), fresh=True)
+        seen = replace(
+            observe(it, process.cache, NOTHING), versions=versions, strangers=case.pods.get("", 0) + case.pods.get(BY_HAND, 0), fresh=True
+        )
         decision = decide(it.spec, it.status.release or ReleaseRecord(), seen)
         effects: list[Effect] = [each for each in decision.effects if type(each).__name__ not in ("Announce", "RecordState")]
         assert ReadAgain() not in effects
@@ -107,7 +117,10 @@ class Direct:
 
     def items(self, kind: str, namespace: str | None, *options: str) -> list[Document]:
         if kind == "pods":
-            return [pod(version, count > 0) for version, count in self.pods.items() for _ in range(abs(count))]
+            return [pod(version, count > 0) for version, count in self.pods.items() if version != BY_HAND for _ in range(abs(count))]
+        if kind.startswith("endpointslices"):
+            pods, others = ({"targetRef": {"kind": "Pod"}}, {"conditions": {"ready": False}}), ({"addresses": ["10.0.0.9"]},)
+            return [{"endpoints": [*pods, *(others if BY_HAND in self.pods else ())]}]
         of = KINDS[kind].kind
         return [{**document, "kind": of} for (each, _, _), document in self.memory.objects.items() if each == of]
 
@@ -236,6 +249,8 @@ CASES: dict[str, Case] = {
     "two versions, and nothing on the DestinationRule is ours": Case(TWO, change=unowned(DESTINATION_RULE)),
     "at a gateway, beside pods without the label": Case({"v1": 2, "": 1}, traffic=PUBLIC),
     "at a gateway, and only pods without the label": Case({"": 1}, traffic=PUBLIC),
+    "at a gateway, beside an endpoint written by hand": Case({"v1": 2, BY_HAND: 1}, traffic=PUBLIC),
+    "in the mesh, beside an endpoint written by hand": Case({"v1": 2, BY_HAND: 1}),
     "a delegate": Case(ONE, traffic={"delegate": {}}),
     "a delegate, two versions": Case(TWO, traffic={"delegate": {}}, **AT_25),
     "a further host in the mesh": Case(ONE, traffic={"owned": {"hosts": ["shop.example.com"]}}),
@@ -283,7 +298,7 @@ async def test_what_is_left_sends_every_request_to_a_version_that_serves(name: s
     """No route names a subset that is missing, or that selects a version without ready pods while another has some."""
     case = CASES[name]
     left = await deleted(case)
-    serving = {version for version, pods in case.pods.items() if version and pods > 0}
+    serving = {version for version, pods in case.pods.items() if version and version != BY_HAND and pods > 0}
     selected = {
         subset["name"]: subset["labels"]["version"]
         for (kind, _, _), document in left.items()

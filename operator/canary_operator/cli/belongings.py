@@ -35,6 +35,8 @@ class Found:
     """Pods that its Service selects, those that are leaving aside."""
     others: tuple[Document, ...] = ()
     """VirtualServices that do not belong to it, as far as they are listed."""
+    by_hand: bool = False
+    """Ready endpoints of the Service are no pods: somebody else writes its EndpointSlices too."""
 
     @property
     def title(self) -> str:
@@ -78,8 +80,8 @@ class Found:
 
     @property
     def strangers(self) -> bool:
-        """Pods without a version are behind the Service: no subset has them."""
-        return not all(map(self._version, self.pods))
+        """Endpoints without a version are behind the Service: no subset has them."""
+        return self.by_hand or not all(map(self._version, self.pods))
 
     @property
     def serving(self) -> list[str]:

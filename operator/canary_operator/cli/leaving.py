@@ -68,7 +68,7 @@ def pinned_because(found: Found) -> str | None:
     if len(found.present) > 1:
         return f"several versions serve ({', '.join(found.present)})"
     if found.present and found.strangers:
-        return f"pods without the label {found.label} serve beside {found.present[0]}"
+        return f"endpoints without the label {found.label} serve beside {found.present[0]}"
     if found.routes and found.rule is not None and destination_rule.has_subset_policies(found.rule):
         return "somebody gave a subset a policy of its own"
     return None

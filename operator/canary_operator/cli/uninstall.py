@@ -54,6 +54,7 @@ def gather(kubectl: Kubectl, namespace: str | None) -> Iterator[Found]:
                 rule_of(rules, release),
                 tuple(_pods(kubectl, place, release["spec"]["service"]["name"])),
                 tuple(each for each in everywhere if each not in routes or not belongs(each, release)),
+                _by_hand(kubectl, place, release["spec"]["service"]["name"]),
             )
 
 
@@ -65,6 +66,13 @@ def _pods(kubectl: Kubectl, namespace: str, service: str) -> Iterator[Document]:
     for pod in kubectl.items("pods", namespace, "--selector=" + ",".join(f"{key}={value}" for key, value in selector.items())):
         if not pod["metadata"].get("deletionTimestamp"):
             yield pod
+
+
+def _by_hand(kubectl: Kubectl, namespace: str, service: str) -> bool:
+    """Whether a ready endpoint of the Service is no pod. An absent `ready` counts as ready, as for EndpointSlices in general."""
+    slices = kubectl.items("endpointslices.discovery.k8s.io", namespace, f"--selector=kubernetes.io/service-name={service}")
+    ready = [each for found in slices for each in found.get("endpoints") or () if (each.get("conditions") or {}).get("ready") is not False]
+    return any((each.get("targetRef") or {}).get("kind") != "Pod" for each in ready)
 
 
 def _say_all(found: Found, say: Say) -> None:

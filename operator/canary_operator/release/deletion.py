@@ -81,7 +81,7 @@ def _pinned_because(scene: Scene) -> str | None:
     if len(present) > 1:
         return f"several versions serve ({', '.join(present)})"
     if present and (seen.strangers or seen.unknown):
-        return f"pods without the label {scene.spec.version_label} serve beside {present[0]}"
+        return f"endpoints without the label {scene.spec.version_label} serve beside {present[0]}"
     if seen.route is not None and seen.subsets is not None and seen.subsets.policies:
         return "somebody gave a subset a policy of its own"
     return None
