@@ -179,7 +179,11 @@ MEANING: dict[str, tuple[str, str]] = {
     ROUTE_SHADOWED: ("A route that somebody added before ours takes every request.", "Give it a match, or remove it."),
     STALE_RECORD: ("The routing is newer than the record at hand; it is read again.", "Nothing."),
     DELETING: ("The CanaryRelease is being deleted; traffic goes to stable first.", "Wait."),
-    RELEASED: ("The routing is no longer managed.", "Nothing."),
+    RELEASED: (
+        "The routing is no longer managed.",
+        "If the message names a version to which it stays pinned, do not rename or remove that version before the routes name the host without a "
+        "subset, as docs/uninstall.md says.",
+    ),
     ACTION_TAKEN: ("An action of a person was heard; status shows what comes of it.", "Nothing."),
     INSPECTING: ("What surrounds the release is being read, before any traffic moves.", "Wait a moment."),
     SURROUNDINGS_UNREAD: (
