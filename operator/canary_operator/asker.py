@@ -51,6 +51,10 @@ class Asker:
         self._lines: dict[Key, _Line] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
 
+    def asking(self) -> frozenset[Key]:
+        """The CanaryReleases that something is asked for."""
+        return frozenset(self._lines)
+
     async def stop(self) -> None:
         """Stops asking, at once. What was answered is dropped."""
         tasks = [task for line in self._lines.values() for task in line.asking.values()]

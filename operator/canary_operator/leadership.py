@@ -45,6 +45,7 @@ class Leadership:
         name: Of the Lease.
         timings: Of this candidate.
         told: Called when the answer to "do I lead?" changes.
+        turns: Whether what does the work is alive; while it is not, nothing is renewed or taken.
     """
 
     def __init__(
@@ -56,13 +57,14 @@ class Leadership:
         timings: Timings,
         *,
         told: Callable[[bool], None] = lambda leads: None,
+        turns: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = steady,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._cluster, self._namespace, self._name = cluster, namespace, name
-        self._told, self._clock, self._wall = told, clock, wall
+        self._told, self._turns, self._clock, self._wall = told, turns, clock, wall
         self._view = View(me, timings)
-        self._won, self._lost = asyncio.Event(), asyncio.Event()
+        self._leading = False
         self._failures = 0
         self._served = False
         self._holder = ""
@@ -70,14 +72,6 @@ class Leadership:
     def seconds_left(self) -> float:
         """How long a write that is sent now may take; 0: nothing may be written. By the clock: true also when `run` is late."""
         return self._view.seconds_left(self._clock())
-
-    async def won(self) -> None:
-        """Returns when this process is to work."""
-        await self._won.wait()
-
-    async def lost(self) -> None:
-        """Returns when it is to stop."""
-        await self._lost.wait()
 
     async def run(self) -> None:
         """Until it is cancelled.
@@ -110,6 +104,8 @@ class Leadership:
     async def _turn(self) -> float:
         """Does what is next; answers the seconds until there is more to do."""
         self._take_in(lease.checked(self._view, self._clock()))
+        if not self._turns():
+            return self._view.timings.look
         move = lease.move(self._view, self._clock())
         if isinstance(move, Wait):
             return move.seconds
@@ -149,15 +145,13 @@ class Leadership:
         """A new view; says what has changed, a loss at this level."""
         self._view = view
         leads = view.leads(self._clock())
-        if leads and not self._won.is_set():
+        if leads and not self._leading:
             log(logging.INFO, "leading", identity=view.me, lease=f"{self._namespace}/{self._name}")
-            self._lost.clear()
-            self._won.set()
+            self._leading = True
             self._told(True)
-        elif not leads and self._won.is_set():
+        elif not leads and self._leading:
             log(loss, "no longer leading", identity=view.me, holder=view.record.holder if view.record else "")
-            self._won.clear()
-            self._lost.set()
+            self._leading = False
             self._told(False)
         holder = view.record.holder if view.record is not None else ""
         if holder != self._holder and holder not in ("", view.me):
@@ -169,4 +163,4 @@ class Leadership:
         if not self._served and isinstance(error, Forbidden | NotFound) and self._failures >= CONFIRMATIONS:
             raise error
         if self._failures == 1 and not isinstance(error, Conflict):  # which only says that somebody else was there first
-            log(logging.WARNING, "the lease cannot be reached, trying on", leading=self._won.is_set(), error=str(error))
+            log(logging.WARNING, "the lease cannot be reached, trying on", leading=self._leading, error=str(error))

@@ -93,6 +93,10 @@ class Lister:
             return
         self._begin(key, line)
 
+    def asking(self) -> frozenset[Key]:
+        """The CanaryReleases that lack something."""
+        return frozenset(self._lines)
+
     async def stop(self) -> None:
         """Ends all reads, at once."""
         tasks = [line.task for line in self._lines.values() if line.task is not None]

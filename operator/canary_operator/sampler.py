@@ -162,6 +162,10 @@ class Sampler:
         """Starts asking."""
         self._workers = [asyncio.create_task(self._work(), name=f"sampler {number}") for number in range(AT_ONCE)]
 
+    def asking(self) -> frozenset[Key]:
+        """The CanaryReleases that something is asked for."""
+        return frozenset(self._lines)
+
     async def stop(self) -> None:
         """Stops asking, at once. What was answered is dropped: whoever asks again later must not find it."""
         for key, line in self._lines.items():

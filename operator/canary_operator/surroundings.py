@@ -151,6 +151,10 @@ class Surroundings:
         if [read for read in reads if read not in before and self._join(key, read)]:
             self._wake(key)  # what it asked for is there already
 
+    def asking(self) -> frozenset[Key]:
+        """The CanaryReleases that something is asked for."""
+        return frozenset(self._wants)
+
     async def stop(self) -> None:
         """Ends all reads, at once."""
         for key in list(self._wants):

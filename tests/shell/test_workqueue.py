@@ -8,7 +8,7 @@ import pytest
 from canary_operator.cache import Key
 from canary_operator.clients.errors import Conflict, TooManyRequests, Unavailable
 from canary_operator.subject import Unreadable
-from canary_operator.workqueue import WorkQueue, is_expected
+from canary_operator.workqueue import URGENT_IN_A_ROW, Agenda, WorkQueue, is_expected
 from tests.shell.virtual_time import now, run
 
 A, B = Key("shop", "a"), Key("shop", "b")
@@ -201,3 +201,97 @@ def test_news_is_looked_at_at_once_after_a_conflict() -> None:
 )
 def test_only_a_fault_of_ours_is_logged_as_one(error: Exception, expected: bool) -> None:
     assert is_expected(error) is expected
+
+
+def test_a_key_whose_traffic_moves_comes_before_a_thousand_that_wait() -> None:
+    async def script(work: WorkQueue) -> None:
+        for number in range(1000):
+            work.add(Key("shop", str(number)))
+        await asyncio.sleep(2.5)
+        work.add(A)
+
+    seen = play(Passes(seconds=1), script, 5, urgent=lambda key: key == A)
+    assert [at for at, key in seen if key == A] == [3]
+
+
+def test_a_key_that_becomes_urgent_while_it_waits_is_looked_at_next() -> None:
+    urgent: set[Key] = set()
+
+    async def script(work: WorkQueue) -> None:
+        for number in range(100):
+            work.add(Key("shop", str(number)))
+        work.add(A)
+        urgent.add(A)
+        work.add(A)
+
+    seen = play(Passes(seconds=1), script, 200, urgent=urgent.__contains__)
+    assert [at for at, key in seen if key == A] == [0] and len(seen) == 101
+
+
+def test_urgent_keys_do_not_starve_the_others() -> None:
+    async def script(work: WorkQueue) -> None:
+        for number in range(100):
+            work.add(Key("shop", str(number)))
+        work.add(A)
+
+    seen = play(Passes(seconds=1), script, 300, urgent=lambda key: key != A, workers=1)
+    assert [at for at, key in seen if key == A] == [URGENT_IN_A_ROW]
+
+
+def test_other_tasks_run_between_two_passes_that_wait_for_nothing() -> None:
+    turns = []
+
+    async def script(work: WorkQueue) -> None:
+        for number in range(50):
+            work.add(Key("shop", str(number)))
+        while work.depth:
+            turns.append(work.depth)
+            await asyncio.sleep(0)
+
+    play(Passes(), script, 1, workers=2)
+    assert len(turns) >= 25
+
+
+def test_what_a_queue_leaves_is_taken_up_by_the_next() -> None:
+    passes, later = Passes(answers={A: [timedelta(seconds=30)]}), Passes()
+
+    async def main() -> None:
+        first = queue(passes)
+        first.start()
+        first.add(A)
+        await asyncio.sleep(1)
+        await first.stop(0)
+        first.add(B)
+        left = await first.stop(0)
+        assert left == Agenda(frozenset({B}), {A: 30})
+        await asyncio.sleep(9)
+        second = queue(later)
+        second.resume(left)
+        second.start()
+        await asyncio.sleep(60)
+        await second.stop(0)
+
+    run(main())
+    assert later.seen == [(10, B), (30, A)]
+
+
+def test_a_pass_that_was_cut_off_is_due_for_the_next_queue() -> None:
+    async def main() -> None:
+        work = queue(Passes(seconds=5))
+        work.start()
+        work.add(A)
+        await asyncio.sleep(1)
+        assert (await work.stop(1)).due == {A}
+
+    run(main())
+
+
+def test_a_pass_that_ends_in_time_leaves_its_deadline() -> None:
+    async def main() -> None:
+        work = queue(Passes(seconds=2, answers={A: [timedelta(seconds=30)]}))
+        work.start()
+        work.add(A)
+        await asyncio.sleep(1)
+        assert await work.stop(5) == Agenda(frozenset(), {A: 32})
+
+    run(main())

@@ -22,6 +22,7 @@ from typing import Any
 from canary_operator import __version__
 from canary_operator.api.names import MANAGER
 from canary_operator.cache import Cache, Key
+from canary_operator.candidate import Candidate, Opened, Told, Turns
 from canary_operator.cli.missing import MissingInCluster, mending, mending_lease
 from canary_operator.cli.work import Work
 from canary_operator.clients.errors import ClusterError, Forbidden, NotFound
@@ -75,7 +76,7 @@ class Process:
         self._stop = asyncio.Event()
         self._work: Work | None = None
         self._election = _election(settings)
-        self._leadership: Leadership | None = None
+        self._candidate: Candidate | None = None
         self._tasks: list[asyncio.Task[Any]] = []
 
     async def run(self) -> int:
@@ -125,20 +126,23 @@ class Process:
         """Works as often and as long as it is elected."""
         timings = Timings(election.lease.total_seconds())
         namespace = election.namespace or own_namespace() or MANAGER
-        # A connection of its own: nothing that goes on elsewhere may hold up a renewal.
-        cluster = Cluster(api_client(await log_in(self._settings.kubeconfig)), agent=AGENT, timeout=timings.timeout)
-        leadership = self._leadership = Leadership(cluster, identity(), namespace, MANAGER, timings, told=self._metrics.leader.set)
-        campaign = asyncio.create_task(leadership.run(), name="lease")
+
+        async def open_campaign(told: Told, turns: Turns) -> Opened:
+            # A connection of its own: nothing that goes on elsewhere may hold up a renewal.
+            cluster = Cluster(api_client(await log_in(self._settings.kubeconfig)), agent=AGENT, timeout=timings.timeout)
+            return Leadership(cluster, identity(), namespace, MANAGER, timings, told=told, turns=turns), cluster.close
+
+        candidate = self._candidate = Candidate(open_campaign, told=self._metrics.leader.set)
+        campaign = asyncio.create_task(candidate.run(), name="lease")
         try:
-            while await self._or_stop(leadership.won(), campaign):
-                await self._term(work, leadership.lost(), campaign)
+            while await self._or_stop(candidate.won(), campaign):
+                await self._term(work, candidate.lost(), campaign)
         except (Forbidden, NotFound) as error:
             raise MissingInCluster(mending_lease(namespace, error)) from error
         finally:
             campaign.cancel()
             await asyncio.gather(campaign, return_exceptions=True)
-            await leadership.give_back()
-            await cluster.close()
+            await candidate.end()
 
     async def _term(self, work: Work, over: Coroutine[Any, Any, object], campaign: asyncio.Task[None] | None = None) -> None:
         work.start()
@@ -149,8 +153,8 @@ class Process:
 
     def _seconds_left(self) -> float:
         """How long a write that is sent now may take."""
-        if self._leadership is not None:
-            return self._leadership.seconds_left()
+        if self._candidate is not None:
+            return self._candidate.seconds_left()
         return inf if self._election is None else 0
 
     async def _watch(self, intake: Intake) -> None:
