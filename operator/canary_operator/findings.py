@@ -1,12 +1,12 @@
 """What the preflight checks find, as reasons that a decision can name, and what they need to be read for it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from canary_operator.analysis import promql
 from canary_operator.api.status import State
-from canary_operator.cache import Cache, Document
+from canary_operator.cache import Cache, Document, Key
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, REPLICA_SET, SERVICE, VIRTUAL_SERVICE
 from canary_operator.indexes import owner_of
 from canary_operator.preflight import Arm, Attachment, Facts, Finding, Peer, Severity, inspect, left_out, wanted
@@ -43,8 +43,47 @@ class Inspection:
     """Namespaces whose callers see nothing of the weights or the subsets, by objects of their own: their requests are no evidence."""
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What follows from the facts alone."""
+
+    findings: tuple[Finding, ...]
+    reads: tuple[Read, ...]
+    left_out: frozenset[str]
+
+
+class Remembered:
+    """What the checks found last about each CanaryRelease. They go by the facts alone, so facts that are equal need no second look.
+
+    Documents of the cache that have not changed are the very same objects, so that comparing costs next to nothing.
+    """
+
+    def __init__(self, check: Callable[[Facts], tuple[Finding, ...]] = inspect) -> None:
+        self._check = check
+        self._last: dict[Key, tuple[Facts, Found]] = {}
+
+    def found(self, key: Key, facts: Facts) -> Found:
+        """What the checks find, found now or before."""
+        last = self._last.get(key)
+        if last is not None and last[0] == facts:
+            return last[1]
+        found = Found(self._check(facts), wanted(facts), left_out(facts))
+        self._last[key] = (facts, found)
+        return found
+
+    def forget(self, key: Key) -> None:
+        """The CanaryRelease is gone."""
+        self._last.pop(key, None)
+
+
 def look(
-    it: Subject, cache: Cache, around: Mapping[Read, Listing], trouble: str | None = None, pods_trouble: str | None = None
+    it: Subject,
+    cache: Cache,
+    around: Mapping[Read, Listing],
+    trouble: str | None = None,
+    pods_trouble: str | None = None,
+    *,
+    remembered: Remembered | None = None,
 ) -> Inspection:
     """Every check.
 
@@ -54,12 +93,14 @@ def look(
         around: What was read beside it.
         trouble: Why reading failed; None: it did not.
         pods_trouble: Why pods that no name tells of could not be read; None: nothing failed.
+        remembered: What was found before; None: nothing is remembered.
     """
     found_behind = behind(it, cache, around)
     facts = facts_of(it, cache, around, found_behind)
-    reads = wanted(facts)
+    all_found = (remembered or Remembered()).found(it.key, facts)
+    reads = all_found.reads
     missing = [read for read in reads if read not in around]
-    found = [each for each in inspect(facts) if each.reason not in _OF_ROUTES or _subsets_settled(it, cache)]
+    found = [each for each in all_found.findings if each.reason not in _OF_ROUTES or _subsets_settled(it, cache)]
     errors = [_because(each) for each in found if each.severity is Severity.ERROR]
     warnings = [_because(each) for each in found if each.severity is Severity.WARNING]
     if missing:
@@ -69,7 +110,7 @@ def look(
         warnings += [each for each in old if each.reason in OF_READS]
     named = with_telemetry(found_behind, it.spec.version_label, facts.found(telemetry(facts)) or ())
     unread = _unread(missing, trouble) or _untold(it, cache, found_behind, pods_trouble)
-    return Inspection((*errors, *_shadowed(it)), tuple(warnings), unread, reads, named, left_out(facts))
+    return Inspection((*errors, *_shadowed(it)), tuple(warnings), unread, reads, named, all_found.left_out)
 
 
 _OF_ROUTES = (ROUTE_MISSING, ROUTE_UNFIT)

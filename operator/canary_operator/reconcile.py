@@ -12,6 +12,7 @@ from canary_operator.cache import Cache, Key
 from canary_operator.carrying import Work, as_json, tell
 from canary_operator.clients.errors import ClusterError
 from canary_operator.clients.kinds import SERVICE
+from canary_operator.findings import Remembered
 from canary_operator.findings import look as inspected
 from canary_operator.hands import Hands
 from canary_operator.observe import observe
@@ -40,7 +41,7 @@ AT_ONCE = timedelta(0)
 
 def reconciler(shell: Shell) -> Pass:
     """The pass of the work queue."""
-    refusals = Refusals()
+    refusals, remembered = Refusals(), Remembered()
 
     def wake_others(key: Key, keys: Iterable[Key]) -> None:
         for other in keys:
@@ -56,9 +57,10 @@ def reconciler(shell: Shell) -> Pass:
             shell.surroundings.want(key, ())
             shell.lister.want(key, None)
             refusals.forget(key)
+            remembered.forget(key)
             return None
         around = shell.surroundings
-        inspection = inspected(it, shell.cache, around.known(key), around.trouble(key), shell.lister.trouble(key))
+        inspection = inspected(it, shell.cache, around.known(key), around.trouble(key), shell.lister.trouble(key), remembered=remembered)
         seen = observe(it, shell.cache, inspection, shell.rises_off())
         decision = decide(it.spec, it.status.release or ReleaseRecord(), seen)
         shell.sampler.want(key, _question(it, decision))

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from canary_operator.api.names import OWNER
 from canary_operator.cache import Cache, Key
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, REPLICA_SET, SERVICE, VIRTUAL_SERVICE, Kind
-from canary_operator.findings import attachments, behind, facts_of, look
+from canary_operator.findings import Remembered, attachments, behind, facts_of, look
 from canary_operator.mesh.routes import names_delegate, names_subsets
 from canary_operator.observe import observe
-from canary_operator.preflight import Facts, Peer, inspect
-from canary_operator.preflight.finding import SERVICE_SELECTS_NO_POD
+from canary_operator.preflight import Facts, Peer, inspect, left_out, wanted
+from canary_operator.preflight.finding import SERVICE_SELECTS_NO_POD, Finding
 from canary_operator.preflight.reading import Listing, Read
 from canary_operator.subject import subject
 from canary_operator.trimming import name_of
@@ -167,7 +167,8 @@ def looked_at(cache: Cache) -> Iterator[Facts]:
 def test_the_checks_find_what_they_find_among_all_objects(world: World) -> None:
     cache = told(world)
     for facts in looked_at(cache):
-        assert inspect(facts) == inspect(among_all(facts, cache))
+        everything = among_all(facts, cache)
+        assert (inspect(facts), wanted(facts), left_out(facts)) == (inspect(everything), wanted(everything), left_out(everything))
 
 
 @settings(max_examples=40, deadline=None)
@@ -210,6 +211,49 @@ def test_pods_of_the_wanted_version_that_no_service_selects_are_looked_at_until_
     assert [each.reason for facts in looked_at(cache) for each in inspect(facts)][:1] == [SERVICE_SELECTS_NO_POD]
     cache.store(SERVICE, {**selecting("reveiws"), "metadata": {**_metadata("shop", "reveiws"), "resourceVersion": "90"}})
     assert [each.reason for facts in looked_at(cache) for each in inspect(facts) if each.reason == SERVICE_SELECTS_NO_POD] == []
+
+
+# ------------------------------------------------------------------------------------------------------------------------- remembered
+
+
+def looks(*changes: tuple[Kind, dict[str, Any]]) -> int:
+    """How often the checks run in a look before each of these changes, and in two looks after the last."""
+    cache, looked = crowd(3, 1)[0], []
+
+    def check(facts: Facts) -> tuple[Finding, ...]:
+        looked.append(facts)
+        return inspect(facts)
+
+    remembered = Remembered(check)
+    found = []
+    for change in (*changes, None, None):
+        it = subject(Key("shop-0", "reviews"), cache)
+        assert it is not None
+        found.append(look(it, cache, around("shop-0", "reviews"), remembered=remembered))
+        assert found[-1] == look(it, cache, around("shop-0", "reviews"))
+        if change is not None:
+            kind, document = change
+            cache.store(kind, {**document, "metadata": {**document["metadata"], "resourceVersion": str(next(LATER))}})
+    return len(looked)
+
+
+def test_what_has_not_changed_is_not_checked_again() -> None:
+    assert looks() == 1
+
+
+def test_another_release_s_objects_cost_no_second_look() -> None:
+    other = {"host": "app-1.shop-0.svc.cluster.local", "subsets": [{"name": "blue"}]}
+    assert looks((DESTINATION_RULE, {"metadata": _metadata("shop-0", "app-1"), "spec": other})) == 1
+
+
+def test_what_has_changed_is_checked_again() -> None:
+    hiding = {"host": "*.shop-0.svc.cluster.local"}
+    assert looks((DESTINATION_RULE, {"metadata": _metadata("infra", "hiding"), "spec": hiding})) == 2
+
+
+def test_a_status_that_changes_is_no_reason_to_look_again() -> None:
+    release = {"spec": {"service": {"name": "reviews"}, "version": "v2"}, "status": {"observedGeneration": 1}}
+    assert looks((CANARY_RELEASE, {"metadata": _metadata("shop-0", "reviews"), **release})) == 1
 
 
 # ------------------------------------------------------------------------------------------------------------------------------- costs
