@@ -5,7 +5,7 @@ Never hands out a copy: whoever reads a document here must not change it.
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -49,6 +49,7 @@ class Cache:
         self.indexes = Indexes()
         """Which objects can concern which, by name; `pick` has the documents."""
         self._reverse = Reverse(self.indexes)
+        self._highest: dict[Kind, int] = {}
         self._marks: dict[Key, deque[str]] = {}
         self._reads: dict[Key, float] = {}
         self._answers: dict[Key, Answer] = {}
@@ -57,6 +58,8 @@ class Cache:
         """What was read of pods that no name tells of."""
         self.synced = False
         """All first lists are in. Before, an object that is missing here is unknown, not gone."""
+        self.went_back = False
+        """A read showed an older state than was known before it: etcd was restored, and everything is to be listed anew."""
 
     def now(self) -> datetime:
         """The wall clock."""
@@ -73,6 +76,7 @@ class Cache:
     def store(self, kind: Kind, document: Document) -> frozenset[Key]:
         """Takes in a document unless a newer one is known, and answers which CanaryReleases it may matter to."""
         name, version = name_of(document), version_of(document)
+        self.note_highest(kind, version)
         known = self._objects[kind].get(name)
         if known is not None and version is not None and version <= (version_of(known) or 0):
             return frozenset()
@@ -85,6 +89,7 @@ class Cache:
     def remove(self, kind: Kind, document: Document) -> frozenset[Key]:
         """Notes that an object is gone. A document without a resource version speaks of whatever is known."""
         name, version = name_of(document), version_of(document)
+        self.note_highest(kind, version)
         known = self._objects[kind].get(name)
         known_version = version_of(known) if known is not None else None
         if version is not None and known_version is not None and version < known_version:
@@ -92,19 +97,33 @@ class Cache:
         self._bury(kind, name, max(version or 0, known_version or 0))
         return self._put(kind, name, None) if known is not None else frozenset()
 
-    def replace(self, kind: Kind, items: Iterable[Document], version: str, namespaces: Sequence[str] = ()) -> frozenset[Key]:
-        """Takes in a whole list: what it lacks, and what is older than the list, is gone."""
+    def listing(self, kind: Kind, namespaces: Sequence[str] = ()) -> "Listing":
+        """Begins to take in a whole list, in these namespaces or in all."""
+        return Listing(self, kind, namespaces, self._highest.get(kind, 0))
+
+    def take_listed(self, kind: Kind, document: Document, bound: int) -> frozenset[Key]:
+        """Takes in what a list, or a read, says of an object: it holds unless something newer than `bound` is known, whatever its own version."""
+        name, version = name_of(document), version_of(document) or 0
+        known, grave = self._objects[kind].get(name), self._graves.get((kind, name), (0, 0.0))[0]
+        known_version = 0 if known is None else version_of(known) or 0
+        if max(known_version, grave) > bound or (known is not None and known_version == version):
+            return frozenset()
+        self._graves.pop((kind, name), None)
+        return self._put(kind, name, trimmed(kind, document))
+
+    def end_listed(self, kind: Kind, present: Container[_Name], bound: int, namespaces: Sequence[str]) -> frozenset[Key]:
+        """What a list did not name is gone, unless it is newer than `bound`."""
         affected: set[Key] = set()
-        present = set()
-        for item in items:
-            present.add(name_of(item))
-            affected |= self.store(kind, item)
-        limit = int(version) if version.isdecimal() else 0
         for name, document in list(self._objects[kind].items()):
-            if name not in present and (not namespaces or name[0] in namespaces) and (version_of(document) or 0) <= limit:
-                self._bury(kind, name, limit)
+            if name not in present and (not namespaces or name[0] in namespaces) and (version_of(document) or 0) <= bound:
+                self._bury(kind, name, bound)
                 affected |= self._put(kind, name, None)
         return frozenset(affected)
+
+    def note_highest(self, kind: Kind, version: int | None, *, lower: bool = False) -> None:
+        """The newest resource version that was seen of a kind; lower than before only after etcd was restored."""
+        if version is not None and (lower or version > self._highest.get(kind, 0)):
+            self._highest[kind] = version
 
     # ------------------------------------------------------------------------------------------------------------ what is asked
 
@@ -211,6 +230,38 @@ class Cache:
                 self._seen.pop(grave, None)
         self._graves.pop((kind, name), None)
         self._graves[kind, name] = (version, now)
+
+
+class Listing:
+    """A whole list that is taken in page by page.
+
+    What it says replaces what was known when it began, also where its resource versions are lower, as after etcd was restored. What became
+    known since then and is newer than the list stays.
+    """
+
+    def __init__(self, cache: Cache, kind: Kind, namespaces: Sequence[str], highest: int) -> None:
+        self._cache, self._kind, self._namespaces, self._highest = cache, kind, namespaces, highest
+        self._present: set[_Name] = set()
+        self._version = 0
+
+    def take(self, items: Iterable[Document], version: str) -> frozenset[Key]:
+        """A page, and the resource version of the list."""
+        self._version = int(version) if version.isdecimal() else 0
+        affected: set[Key] = set()
+        for item in items:
+            self._present.add(name_of(item))
+            affected |= self._cache.take_listed(self._kind, item, self._bound)
+        return frozenset(affected)
+
+    def end(self) -> frozenset[Key]:
+        """The last page is in: what no page named is gone."""
+        affected = self._cache.end_listed(self._kind, self._present, self._bound, self._namespaces)
+        self._cache.note_highest(self._kind, self._version or None, lower=self._version < self._highest)
+        return affected
+
+    @property
+    def _bound(self) -> int:
+        return max(self._version, self._highest)
 
 
 def _index(table: dict[Any, set[_Name]], name: _Name, before: object, after: object) -> None:

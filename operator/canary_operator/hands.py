@@ -7,6 +7,7 @@ from canary_operator.cache import Cache, Document, Key
 from canary_operator.clients.errors import ClusterError, Conflict, NotFound, Unavailable
 from canary_operator.clients.kinds import CANARY_RELEASE, Kind
 from canary_operator.clients.kubernetes import Cluster
+from canary_operator.trimming import version_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ async def read_again(kind: Kind, name: tuple[str, str], hands: Hands) -> bool:
     except NotFound:
         hands.remove(kind, {"metadata": {"namespace": name[0], "name": name[1]}})
         return before is not None
+    known, read = version_of(before) if before is not None else None, version_of(document)
+    if known is not None and read is not None and read < known:  # a read is never older than what was known before it
+        hands.cache.went_back = True
+        hands.wake(hands.cache.take_listed(kind, document, known))
     hands.store(kind, document)
     if kind == CANARY_RELEASE:
         hands.cache.note_read(Key(*name))

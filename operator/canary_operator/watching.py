@@ -8,14 +8,16 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
 from canary_operator.cache import Cache, Key
 from canary_operator.clients.errors import ClusterError
 from canary_operator.clients.kinds import WATCHED, Kind
+from canary_operator.clients.kubernetes import Page
 from canary_operator.instrumentation import Metrics, log
+from canary_operator.trimming import name_of, version_of
 
 QUIET = 3.0
 """Seconds without an object from a list, after which the list has ended."""
@@ -38,8 +40,8 @@ class Deaf(Exception):
 class Lists(Protocol):
     """What is needed of the cluster."""
 
-    async def list_all(self, kind: Kind, namespaces: Sequence[str] = ()) -> tuple[list[dict[str, Any]], str]:
-        """All objects of a kind."""
+    def pages(self, kind: Kind, namespace: str | None = None) -> AsyncIterator[Page]:
+        """All objects of a kind, in a namespace or in all, page by page."""
 
 
 class Running(Protocol):
@@ -81,9 +83,15 @@ class Intake:
         self._stopped = False
 
     async def fill(self, kind: Kind) -> None:
-        """Takes a whole list in."""
-        items, version = await self._cluster.list_all(kind, self._namespaces)
-        self._wake(self._cache.replace(kind, items, version, self._namespaces))
+        """Takes a whole list in, page by page: it replaces what was known."""
+        for namespace in self._namespaces or (None,):
+            where = () if namespace is None else (namespace,)
+            listing = self._cache.listing(kind, where)
+            async for page in self._cluster.pages(kind, namespace):
+                if page.first:
+                    listing = self._cache.listing(kind, where)
+                self._wake(listing.take(page.items, page.version))
+            self._wake(listing.end())
 
     def tell(self, kind: Kind, event: str | None, document: Mapping[str, Any]) -> None:
         """One event of a watch; None: the object is on a list."""
@@ -93,7 +101,14 @@ class Intake:
             self._missing[kind].discard((metadata.get("namespace", ""), metadata["name"]))
             if event is None:
                 self._due[kind] = self._clock() + QUIET
+                self._compare(kind, document)
         self._wake(self._cache.remove(kind, document) if event == "DELETED" else self._cache.store(kind, document))
+
+    def _compare(self, kind: Kind, document: Mapping[str, Any]) -> None:
+        """An object on a list is not older than it is known, unless etcd was restored: then our own list replaces what is known."""
+        known = self._cache.get(kind, *name_of(document))
+        if known is not None and (version_of(document) or 0) < (version_of(known) or 0):
+            self._missing[kind].add(name_of(document))
 
     def listing(self, kind: Kind, namespace: str | None = None) -> None:
         """The watches ask for a whole list, of this namespace or of all: what it will not name has vanished."""
@@ -151,9 +166,24 @@ class Intake:
         """Looks for what lists did not name, until it is cancelled."""
         while True:
             await asyncio.sleep(1)
+            if self._cache.went_back and await self._list_anew():
+                self._cache.went_back = False
             for kind in [kind for kind, at in self._due.items() if self._clock() > at]:
                 if not await self._sought(kind):
                     self._due[kind] = self._clock() + QUIET  # later again
+
+    async def _list_anew(self) -> bool:
+        """Whether everything was listed anew, and is watched from there."""
+        log(logging.WARNING, "the API server shows an older state than before, as after a restore of etcd: everything is listed anew")
+        try:
+            for kind in WATCHED:
+                await self.fill(kind)
+        except ClusterError as error:
+            log(logging.WARNING, "it could not be listed, trying again", error=str(error))
+            return False
+        if self._watches is not None:
+            self._watches.stop()  # which would wait for versions that come much later; `supervise` starts them again
+        return True
 
     async def _sought(self, kind: Kind) -> bool:
         missing = {name for name in self._missing.get(kind, ()) if self._cache.get(kind, *name) is not None}

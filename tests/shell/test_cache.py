@@ -115,12 +115,36 @@ def test_a_removal_without_version_speaks_of_what_is_known(cache: Cache) -> None
 
 
 def test_a_whole_list_removes_what_it_lacks_but_nothing_newer_or_elsewhere(cache: Cache) -> None:
-    for name, version in (("a", 1), ("b", 2), ("new", 30)):
+    for name, version in (("a", 1), ("b", 2)):
         cache.store(CANARY_RELEASE, release(name, version))
     cache.store(CANARY_RELEASE, document("other", 1, "elsewhere", spec={"service": {"name": "x"}}))
-    affected = cache.replace(CANARY_RELEASE, [release("a", 1)], "20", ("shop",))
-    assert affected == {Key("shop", "b")}
+    listing = cache.listing(CANARY_RELEASE, ("shop",))
+    cache.store(CANARY_RELEASE, release("new", 30))
+    assert listing.take([release("a", 1)], "20") | listing.end() == {Key("shop", "b")}
     assert cache.keys() == {Key("shop", "a"), Key("shop", "new"), Key("elsewhere", "other")}
+
+
+def test_a_list_that_shows_an_earlier_state_replaces_what_was_known(cache: Cache) -> None:
+    """As after a restore of etcd. What became known while it was read stays."""
+    cache.store(CANARY_RELEASE, release("a", 900, version="v2"))
+    cache.store(CANARY_RELEASE, release("later", 901))
+    cache.remove(CANARY_RELEASE, release("back", 902))
+    listing = cache.listing(CANARY_RELEASE)
+    assert listing.take([release("a", 5), release("back", 6)], "40") == {Key("shop", "a"), Key("shop", "back")}
+    cache.store(CANARY_RELEASE, release("written", 1000))
+    assert listing.end() == {Key("shop", "later")}
+    found = cache.get(CANARY_RELEASE, "shop", "a")
+    assert found is not None and found["spec"]["version"] == "v1"
+    assert cache.keys() == {Key("shop", name) for name in ("a", "back", "written")}
+    assert cache.store(CANARY_RELEASE, release("a", 41, version="v3")) == {Key("shop", "a")}
+
+
+def test_what_was_deleted_while_a_list_was_read_stays_dead(cache: Cache) -> None:
+    cache.store(CANARY_RELEASE, release("a", 5))
+    listing = cache.listing(CANARY_RELEASE)
+    cache.remove(CANARY_RELEASE, release("a", 30))
+    assert listing.take([release("a", 5)], "20") == listing.end() == frozenset()
+    assert cache.keys() == frozenset()
 
 
 def test_a_change_of_what_is_not_kept_concerns_nobody(cache: Cache) -> None:

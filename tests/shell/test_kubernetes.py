@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from canary_operator.clients.errors import (
     Unavailable,
 )
 from canary_operator.clients.kinds import CANARY_RELEASE, EVENT, SERVICE, VIRTUAL_SERVICE
-from canary_operator.clients.kubernetes import Cluster
+from canary_operator.clients.kubernetes import PAGE, Cluster, Page
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ROUTES = "/apis/networking.istio.io/v1/namespaces/shop/virtualservices"
@@ -112,6 +112,10 @@ def test_an_object_is_created_in_its_namespace() -> None:
     assert (method, path, body) == ("POST", "/api/v1/namespaces/shop/events?fieldManager=istio-canary-operator", event)
 
 
+async def every(pages: AsyncIterator[Page]) -> list[Page]:
+    return [page async for page in pages]
+
+
 def test_a_list_is_read_page_by_page_and_says_what_its_items_are() -> None:
     pages = [
         {"metadata": {"resourceVersion": "9", "continue": "next"}, "items": [{"metadata": {"name": "a"}}]},
@@ -123,10 +127,11 @@ def test_a_list_is_read_page_by_page_and_says_what_its_items_are() -> None:
         asked.append(request.path_qs)
         return web.json_response(pages[len(asked) - 1])
 
-    items, version = talk(server, lambda cluster: cluster.list_all(SERVICE))
-    assert [item["metadata"]["name"] for item in items] == ["a", "b"] and version == "9"
-    assert items[0]["kind"] == "Service" and items[0]["apiVersion"] == "v1"
-    assert asked == ["/api/v1/services?limit=500", "/api/v1/services?limit=500&continue=next"]
+    first, second = talk(server, lambda cluster: every(cluster.pages(SERVICE)))
+    assert [item["metadata"]["name"] for page in (first, second) for item in page.items] == ["a", "b"]
+    assert (first.version, first.first, second.version, second.first) == ("9", True, "9", False)
+    assert first.items[0]["kind"] == "Service" and first.items[0]["apiVersion"] == "v1"
+    assert asked == [f"/api/v1/services?limit={PAGE}", f"/api/v1/services?limit={PAGE}&continue=next"]
 
 
 @pytest.mark.parametrize(
@@ -134,10 +139,10 @@ def test_a_list_is_read_page_by_page_and_says_what_its_items_are() -> None:
     [
         pytest.param(
             (SERVICE, "shop", None, "app=reviews,tier=a"),
-            "/api/v1/namespaces/shop/services?limit=500&labelSelector=app%3Dreviews,tier%3Da",
+            "/api/v1/namespaces/shop/services?limit=250&labelSelector=app%3Dreviews,tier%3Da",
             id="some",
         ),
-        pytest.param((SERVICE, None, None, ""), "/api/v1/services?limit=500", id="all"),
+        pytest.param((SERVICE, None, None, ""), "/api/v1/services?limit=250", id="all"),
         pytest.param((SERVICE, "shop", "reviews", ""), "/api/v1/namespaces/shop/services/reviews", id="one"),
     ],
 )
@@ -163,15 +168,9 @@ def test_pages_that_expired_are_read_again_as_a_whole() -> None:
         more = {"continue": "next"} if "limit" in request.query else {}
         return web.json_response({"metadata": {"resourceVersion": "9", **more}, "items": [{"metadata": {"name": "a"}}]})
 
-    items, _ = talk(server, lambda cluster: cluster.list_all(SERVICE))
-    assert len(items) == 1
-
-
-def test_lists_of_several_namespaces_are_as_old_as_the_oldest() -> None:
-    async def server(request: web.Request) -> web.StreamResponse:
-        return web.json_response({"metadata": {"resourceVersion": "10" if "shop" in request.path else "9"}, "items": []})
-
-    assert talk(server, lambda cluster: cluster.list_all(SERVICE, ("shop", "infra"))) == ([], "9")
+    pages = talk(server, lambda cluster: every(cluster.pages(SERVICE)))
+    assert [(len(page.items), page.first) for page in pages] == [(1, True), (1, True)]
+    assert len(talk(server, lambda cluster: cluster.find(SERVICE, None, None))) == 1
 
 
 REFUSED = {"details": {"name": "reviews", "kind": "VirtualService"}}

@@ -16,13 +16,13 @@ async def test_refused_credentials_are_read_again_a_moment_later(tmp_path: Path)
     server = ApiServer()
     async with serving(server, tmp_path) as kubeconfig:
         cluster = Cluster(api_client(await log_in(str(kubeconfig))))
-        await cluster.list_all(CANARY_RELEASE)
+        await cluster.find(CANARY_RELEASE, None, None)
         server.token = "second"
         (tmp_path / "token").write_text("second")
         with pytest.raises(Unauthorized):
-            await cluster.list_all(CANARY_RELEASE)
+            await cluster.find(CANARY_RELEASE, None, None)
         await asyncio.sleep(DISTRUST + 0.1)
-        await cluster.list_all(CANARY_RELEASE)
+        await cluster.find(CANARY_RELEASE, None, None)
         await cluster.close()
 
 

@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
@@ -14,6 +13,7 @@ from aiohttp.base_protocol import BaseProtocol
 
 from canary_operator.cache import Cache, Key
 from canary_operator.clients.kinds import CANARY_RELEASE, WATCHED, Kind
+from canary_operator.clients.kubernetes import Page
 from canary_operator.clients.session import LIVED, Listening, Pace
 from canary_operator.handlers import Watches
 from canary_operator.instrumentation import Metrics
@@ -27,8 +27,8 @@ class Lists:
     def __init__(self, server: ApiServer) -> None:
         self.server = server
 
-    async def list_all(self, kind: Kind, namespaces: Sequence[str] = ()) -> tuple[list[dict[str, Any]], str]:
-        return ([release(name) for name in self.server.releases] if kind == CANARY_RELEASE else []), "9"
+    async def pages(self, kind: Kind, namespace: str | None = None) -> AsyncIterator[Page]:
+        yield Page([release(name) for name in self.server.releases] if kind == CANARY_RELEASE else [], "9", True)
 
 
 class Rig:

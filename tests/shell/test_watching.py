@@ -1,7 +1,7 @@
 """Events into cache and queue: nothing lost when watches fail, nothing kept that has vanished, no request without need."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from canary_operator.cache import Cache, Key
 from canary_operator.clients.errors import Unavailable
 from canary_operator.clients.kinds import CANARY_RELEASE, SERVICE, VIRTUAL_SERVICE, WATCHED, Kind
+from canary_operator.clients.kubernetes import Page
 from canary_operator.instrumentation import Metrics
 from canary_operator.watching import DEAF, QUIET, Intake
 from tests.shell.virtual_time import now, run
@@ -27,12 +28,12 @@ class Lists:
         self.asked: list[tuple[float, Kind]] = []
         self.failures = 0
 
-    async def list_all(self, kind: Kind, namespaces: Sequence[str] = ()) -> tuple[list[dict[str, Any]], str]:
+    async def pages(self, kind: Kind, namespace: str | None = None) -> AsyncIterator[Page]:
         self.asked.append((now(), kind))
         if self.failures:
             self.failures -= 1
             raise Unavailable("list: no answer")
-        return ([release(name) for name in self.names] if kind == CANARY_RELEASE else []), str(self.version)
+        yield Page([release(name) for name in self.names] if kind == CANARY_RELEASE else [], str(self.version), True)
 
 
 class Rig:
@@ -249,5 +250,56 @@ def test_the_age_of_a_stream_is_that_of_its_last_word() -> None:
         await asyncio.sleep(3)
         intake.heard(CANARY_RELEASE, "infra")
         assert age() == 3, "of several namespaces the one that says least counts"
+
+    run(main())
+
+
+def test_a_list_of_lower_versions_after_a_restore_of_etcd_replaces_what_was_known() -> None:
+    async def main() -> None:
+        rig = Rig("a")
+        await rig.fill()
+        rig.intake.tell(CANARY_RELEASE, "MODIFIED", release("a", 900))
+        rig.intake.tell(CANARY_RELEASE, "ADDED", release("b", 901))
+        rig.woken.clear()
+        rig.lists.version = 40  # the backup was made at "a" alone, in version 1
+        await supervised(rig, [Watches(rig, [(CANARY_RELEASE, None, release("a"))])], 20)
+        assert (rig.known("a"), rig.cache.keys(), set(rig.woken)) == ("1", {A}, {B})
+        rig.intake.tell(CANARY_RELEASE, "MODIFIED", release("a", 41))
+        assert rig.known("a") == "41"
+
+    run(main())
+
+
+def test_a_read_that_is_older_than_what_was_known_lists_everything_anew_and_watches_from_there() -> None:
+    async def main() -> None:
+        rig = Rig("a")
+        await rig.fill()
+        rig.intake.tell(CANARY_RELEASE, "MODIFIED", release("a", 900))
+        deaf = Watches(rig)
+        again = Watches(rig)
+        task = asyncio.create_task(supervised(rig, [deaf, again], 30))
+        await asyncio.sleep(12)
+        rig.lists.version, rig.lists.failures = 40, 1
+        rig.lists.asked.clear()
+        rig.cache.went_back = True
+        await asyncio.sleep(5)
+        assert deaf.asked_to_stop and not again.asked_to_stop and rig.known("a") == "1" and not rig.cache.went_back
+        await task
+
+    run(main())
+
+
+def test_pages_that_begin_again_count_alone() -> None:
+    class Expired(Lists):
+        async def pages(self, kind: Kind, namespace: str | None = None) -> AsyncIterator[Page]:
+            if kind == CANARY_RELEASE:
+                yield Page([release("a")], "10", True)
+                yield Page([release("b", 11)], "12", True)
+
+    async def main() -> None:
+        rig = Rig()
+        rig.intake = Intake(Expired(), rig.cache, rig.woken.append, Metrics(), (), clock=lambda: 0.0)
+        await rig.intake.fill(CANARY_RELEASE)
+        assert rig.cache.keys() == {B}
 
     run(main())

@@ -26,7 +26,7 @@ from canary_operator.candidate import Candidate, Opened, Told, Turns
 from canary_operator.cli.missing import MissingInCluster, mending, mending_lease
 from canary_operator.cli.work import Work
 from canary_operator.clients.errors import ClusterError, Forbidden, NotFound
-from canary_operator.clients.kinds import WATCHED
+from canary_operator.clients.kinds import WATCHED, Kind
 from canary_operator.clients.kubernetes import Cluster
 from canary_operator.clients.login import LoginFailed, api_client, kubeconfig_path, log_in, own_namespace
 from canary_operator.instrumentation import Metrics, Pulse, exposition, log, serve, set_up_logging, verdict
@@ -166,11 +166,8 @@ class Process:
         pause, missing = 0.25, 0
         left = list(WATCHED)
         while left:
-            results = await asyncio.gather(*(intake.fill(kind) for kind in left), return_exceptions=True)
-            failed = [(kind, error) for kind, error in zip(left, results, strict=True) if error is not None]
+            failed = [(kind, error) for kind in left if (error := await self._filled(intake, kind)) is not None]
             for kind, error in failed:
-                if not isinstance(error, ClusterError):
-                    raise error
                 if isinstance(error, (NotFound, Forbidden)):
                     missing += 1
                     if missing >= CONFIRMATIONS:
@@ -181,6 +178,14 @@ class Process:
                 log(logging.WARNING, "the API server does not answer as it should, trying again", error=str(failed[0][1]), pause=pause)
                 await asyncio.sleep(random.SystemRandom().uniform(pause / 2, pause))
                 pause = min(pause * 2, 10)
+
+    async def _filled(self, intake: Intake, kind: Kind) -> ClusterError | None:
+        """Takes the first list of a kind in, one kind after the other: whole documents of one page at a time are enough."""
+        try:
+            await intake.fill(kind)
+        except ClusterError as error:
+            return error
+        return None
 
     async def _or_stop(self, work: Coroutine[Any, Any, object], beside: asyncio.Task[None] | None = None) -> bool:
         """Whether the work was done before a signal came. What goes on beside it never ends but by an error, which is raised."""

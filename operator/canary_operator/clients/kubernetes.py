@@ -1,7 +1,7 @@
 """The Kubernetes API: documents in, documents out, one request per call. Never retries, never caches, never interprets a document."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import aiohttp
@@ -14,13 +14,23 @@ from canary_operator.clients.errors import ClusterError, Conflict, NotFound, Not
 from canary_operator.clients.kinds import Kind
 from canary_operator.clients.login import distrust
 
-PAGE = 500
-"""Objects per page of a list."""
+PAGE = 250
+"""Objects per page of a list: the documents of one page are in memory whole, until they are trimmed."""
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """Asks the API server for nothing but the metadata. Source: kubernetes.io/docs/reference/using-api/api-concepts, "Metadata-only fetches"."""
 _WRITES = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
+
+
+class Page(NamedTuple):
+    """Some objects of a list."""
+
+    items: list[dict[str, Any]]
+    version: str
+    """Resource version of the list: the same on each page."""
+    first: bool
+    """The list begins here, for the first time or again: what pages before it said does not count."""
 
 
 class Cluster:
@@ -57,18 +67,30 @@ class Cluster:
         """The object as it is now."""
         return await self._call("GET", kind, namespace, name)
 
-    async def list_all(self, kind: Kind, namespaces: Sequence[str] = ()) -> tuple[list[dict[str, Any]], str]:
-        """Every object of a kind, in these namespaces or in all, and the resource version of the (oldest) list."""
-        items: list[dict[str, Any]] = []
-        versions: list[str] = []
-        for namespace in namespaces or (None,):
-            found, version = await self._list(kind, namespace)
-            items += found
-            versions.append(version)
-        for item in items:  # the items of a list of a built-in kind do not say what they are
-            item.setdefault("apiVersion", kind.api_version)
-            item.setdefault("kind", kind.kind)
-        return items, min(versions, key=lambda version: int(version) if version.isdecimal() else 0)
+    async def pages(
+        self, kind: Kind, namespace: str | None = None, selector: str = "", *, fields: str = "", accept: str = "application/json"
+    ) -> AsyncIterator[Page]:
+        """Every object of a kind, in a namespace or in all, page by page, so that no list is ever in memory whole."""
+        chosen = {key: text for key, text in (("labelSelector", selector), ("fieldSelector", fields)) if text}
+        query, first = {"limit": str(PAGE), **chosen}, True
+        while True:
+            try:
+                page = await self._call("GET", kind, namespace, None, query=query, accept=accept)
+            except Conflict:  # 410: the pages have expired meanwhile; then all at once
+                if "limit" not in query:
+                    raise
+                query, first = dict(chosen), True
+                continue
+            metadata, items = page.get("metadata") or {}, page.get("items") or []
+            for item in items:  # the items of a list of a built-in kind do not say what they are
+                item.setdefault("apiVersion", kind.api_version)
+                item.setdefault("kind", kind.kind)
+            yield Page(items, str(metadata.get("resourceVersion", "")), first)
+            first = False
+            if not metadata.get("continue"):
+                return
+            query["continue"] = metadata["continue"]
+            del page, items
 
     async def find(self, kind: Kind, namespace: str | None, name: str | None, selector: str = "") -> list[dict[str, Any]]:
         """One object of a kind, or those with these labels, in a namespace or in all; one that does not exist is an empty list.
@@ -77,7 +99,7 @@ class Cluster:
             NotFound: The API server does not know the kind.
         """
         if name is None:
-            return (await self._list(kind, namespace, selector))[0]
+            return await self._list(kind, namespace, selector)
         try:
             return [await self._call("GET", kind, namespace, name)]
         except NotFound:
@@ -85,7 +107,7 @@ class Cluster:
 
     async def find_metadata(self, kind: Kind, namespace: str, *, labels: str = "", fields: str = "") -> list[dict[str, Any]]:
         """The metadata of all objects of a namespace with these labels and fields, as the API writes selectors; empty: all."""
-        return (await self._list(kind, namespace, labels, fields=fields, accept=METADATA_LIST))[0]
+        return await self._list(kind, namespace, labels, fields=fields, accept=METADATA_LIST)
 
     async def create(self, kind: Kind, document: Mapping[str, Any]) -> dict[str, Any]:
         """Creates an object, and answers it as stored.
@@ -125,25 +147,11 @@ class Cluster:
         body: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         await self._call("DELETE", kind, namespace, name, body=body | ({"preconditions": conditions} if conditions else {}))
 
-    async def _list(
-        self, kind: Kind, namespace: str | None, selector: str = "", *, fields: str = "", accept: str = "application/json"
-    ) -> tuple[list[dict[str, Any]], str]:
+    async def _list(self, kind: Kind, namespace: str | None, selector: str = "", **asked: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
-        chosen = {key: text for key, text in (("labelSelector", selector), ("fieldSelector", fields)) if text}
-        query: dict[str, str] = {"limit": str(PAGE), **chosen}
-        while True:
-            try:
-                page = await self._call("GET", kind, namespace, None, query=query, accept=accept)
-            except Conflict:  # 410: the pages have expired meanwhile; then all at once
-                if "limit" not in query:
-                    raise
-                items, query = [], dict(chosen)
-                continue
-            items += page.get("items") or []
-            metadata = page.get("metadata") or {}
-            if not metadata.get("continue"):
-                return items, str(metadata.get("resourceVersion", ""))
-            query["continue"] = metadata["continue"]
+        async for page in self.pages(kind, namespace, selector, **asked):
+            items = page.items if page.first else items + page.items
+        return items
 
     async def _call(
         self,
