@@ -7,8 +7,7 @@ What these cannot see: pods (rule 4), samples (rule 9), requests that changed no
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from canary_operator.api.names import CANARY, KIND, MARK, STABLE
-from canary_operator.release.model import Mark
+from canary_operator.api.names import CANARY, KIND, STABLE
 from canary_operator.release.reasons import DELETING, OUTCOMES
 from tests.history import Document, Moment, Revision, Stored, foreign, histories, owned
 
@@ -217,22 +216,23 @@ def finalizers(moments: Sequence[Moment]) -> Iterator[str]:
 
 def gifts(moments: Sequence[Moment]) -> Iterator[str]:
     """12: what is left to the user serves one version alone, at which the traffic may end."""
+    moved = False
     for moment in moments:
         before, after = moment.before, moment.after
+        moved = moved or (moment.routing and moment.kind == "VirtualService" and after.canary > before.canary and _to_what_serves(moment))
         given_away = moment.kind == "VirtualService" and moment.ours and owned(before.route) and after.route and not owned(after.route)
         let_go = moment.kind == KIND and moment.ours and before.guarded and not after.guarded and after.route and not owned(after.route)
-        home = after.unsplit or len(after.versions) == 1 and after.versions <= _homes(before)
+        home = after.unsplit or len(after.versions) == 1 and after.versions <= _homes(before, moved=moved)
         if (given_away or (let_go and after.versions)) and not home:
-            yield f"rule 12: {moment.what} was given away while it serves {sorted(after.versions)}, not one of {sorted(_homes(before))}"
+            yield f"rule 12: {moment.what} was given away while it serves {sorted(after.versions)}, not one of {sorted(_homes(before, moved=moved))}"
 
 
-def _homes(before: Stored) -> set[str]:
-    """The versions at which the traffic may end: stable, or the one that is being promoted; where stable has no pods, the wanted one."""
+def _homes(before: Stored, *, moved: bool) -> set[str]:
+    """The versions at which the traffic may end: stable, or the one that is being promoted; if stable had no pods, and it moved, the wanted one."""
     status, record = (before.release or {}).get("status") or {}, before.record
     homes = [status.get("stable"), record.get("to") if record.get("state") == "Promoting" else None]
-    gone = Mark.parse(((before.rule or {}).get("metadata", {}).get("annotations") or {}).get(MARK))
-    if gone is not None and gone.decision == DELETING:
-        homes += [((before.release or {}).get("spec") or {}).get("version")]
+    if moved:
+        homes.append(((before.release or {}).get("spec") or {}).get("version"))
     return {str(revision).partition("@")[0] for revision in homes if revision}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from tests.faults import stories
 from tests.faults.bench import Bench
 from tests.faults.mirror import Document
-from tests.faults.stories import GATED, LONG, SHORT, at_rest, ends, gone, steps
+from tests.faults.stories import GATED, LONG, PUBLIC, SHORT, at_rest, ends, gone, steps
 
 
 def _users_objects(bench: Bench) -> None:
@@ -102,6 +102,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "retargeted": Scenario(stories.retargeted, ends("Withdrawn"), steps=steps(SHORT, LONG)),
     "deleted": Scenario(stories.deleted, gone, steps=steps(SHORT, LONG)),
     "removed": Scenario(lambda bench: bench.delete(), gone, service="ratings"),
+    "left": Scenario(lambda bench: bench.delete(), gone, service="ratings", spec={"traffic": PUBLIC}),
+    "left-pinned": Scenario(stories.deleted, gone, steps=steps(SHORT, LONG), spec={"traffic": PUBLIC}),
+    "retaken": Scenario(stories.retaken, lambda bench: bench.status.get("phase") == "Stable", service="ratings", spec={"traffic": PUBLIC}),
     "recreated": Scenario(stories.recreated, ends("Promoted"), steps=steps(SHORT, LONG)),
     "lost": Scenario(
         stories.lost, lambda bench: at_rest(bench, "RolledBack") and bench.status["phase"] == "RolledBack", steps=steps(SHORT, LONG)

@@ -18,6 +18,8 @@ def steps(*holds: Mapping[str, str]) -> list[dict[str, Any]]:
     return [{"weight": 20 * number, "hold": dict(hold)} for number, hold in enumerate(holds, 1)]
 
 
+PUBLIC = {"owned": {"hosts": ["a.example.com"]}}
+"""A further host, for which callers need the VirtualService, as they do at a gateway."""
 GATED = [{"weight": 20, "hold": SHORT}, {"weight": 40, "hold": SHORT, "approval": "Required"}, {"weight": 100, "approval": "Required"}]
 
 
@@ -68,6 +70,13 @@ def deleted(bench: Bench) -> None:
     bench.change({"spec": {"version": "v2"}})
     reaches(bench, 40)
     bench.delete()
+
+
+def retaken(bench: Bench) -> None:
+    """Deleted at a gateway, where the route stays without a subset, and made anew: the route is taken back."""
+    bench.delete()
+    until(lambda: gone(bench), "deleted")
+    bench.create(version="v1", stableVersion="v1", steps=steps(SHORT), traffic=PUBLIC)
 
 
 def recreated(bench: Bench) -> None:

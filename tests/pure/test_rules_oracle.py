@@ -182,8 +182,22 @@ def to_what_serves(seq: int = 5) -> Story:
     return story.route("1/5/100/Deleting", 100)
 
 
+def stranded(moved: bool = True) -> Story:
+    """And both objects are given away, pinned to the wanted version; or so without stable having gone, after somebody changed the labels."""
+    gone: Document = {"metadata": {"deletionTimestamp": "now"}, "spec": {"version": "v2"}}
+    if moved:
+        story = to_what_serves().rule("1/6/100/Deleting", stable="v2", canary="v2").route("1/7/0/Deleting", 0, after=2)
+    else:
+        story = deleting(at_20()).route("1/5/0/Deleting", 0).rule("1/5/0/Deleting", stable="v2", canary="v2", by="kubectl")
+    story.release(0, 1, seq=7, **deepcopy(gone))
+    subsets = [{"name": name, "labels": {"version": "v2"}} for name in ("stable", "canary")]
+    story.write("DestinationRule", {"spec": {"host": HOST, "subsets": subsets}})
+    return story.route("", 0, metadata={}).release(0, 1, seq=7, **gone, finalizers=[])
+
+
 @pytest.mark.parametrize(
-    "story", [left_at_a_gateway, to_what_serves, promoted, rolled_back, removed, edited, attached, given_back, paced, paced_through]
+    "story",
+    [stranded, left_at_a_gateway, to_what_serves, promoted, rolled_back, removed, edited, attached, given_back, paced, paced_through],
 )
 def test_nothing_is_wrong_with(story: Callable[[], Story]) -> None:
     assert rules.check(story().revisions) == []
@@ -246,6 +260,10 @@ BROKEN: dict[str, tuple[Callable[[], Story], str]] = {
     "the rule gone as soon as no route names it": (lambda: left_at_a_gateway(0.3), "rule 12: .* went 0.30 s after"),
     "a deletion raises unrecorded": (lambda: to_what_serves(4), "rule 7: .* rises to 100"),
     "a deletion raises a little": (lambda: deleting(at_20()).route("1/5/40/Deleting", 40), "rule 7: .* rises to 40"),
+    "given away at the wanted version, though nothing moved": (
+        lambda: stranded(moved=False),
+        "rule 12: .* serves .'v2'., not one of .'v1'.",
+    ),
     "given away half-way": (lambda: deleting(at_20()).route("", 20, metadata={}), "rule 12: .* serves .'v1', 'v2'."),
     "a further field of a user's": (
         lambda: attach(attached(), "1/3/0/Aborted", 0, 0, 0, gateways=["mesh"]),
