@@ -69,7 +69,7 @@ def test_a_stateful_set_is_released_and_costs_nothing_at_rest(shop: Shop) -> Non
     shop.want("v2")
     past = shop.wait_ended(1)
     assert (past["outcome"], past["revision"].split("@")[0]) == ("Promoted", "v2"), past
-    shop.wait("at rest", phase="Stable", reason="AtRest")
+    assert shop.status["phase"] == "Stable"
     rested = time.time()
     until(lambda: load.report.count(version="v2", status="200", since=rested + 5) > 100, "it has been at rest for a while", 30)
     assert pods_read(shop, since=rested + 1) == 0

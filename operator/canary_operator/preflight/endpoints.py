@@ -49,8 +49,8 @@ def _severity(facts: Facts) -> Severity:
 def _lead(stranger: Stranger, facts: Facts) -> str:
     endpoint, service = stranger.endpoint, f"Service {facts.namespace}/{facts.service_name}"
     if stranger.pod is None:
-        what = f"{endpoint.kind} {facts.namespace}/{endpoint.name}" if endpoint.name else "no object"
-        return f"Endpoint {endpoint.address} of {service} is {what} and no pod, so Istio knows no labels of it and neither subset has it"
+        instead = f" but {endpoint.kind} {facts.namespace}/{endpoint.name}" if endpoint.name else ""
+        return f"Endpoint {endpoint.address} of {service} names no pod{instead}, so Istio knows no labels of it and neither subset has it"
     workload = stranger.workload
     owned = "of nobody" if workload is None or workload.kind == POD else f"of {workload.title(facts.namespace)}"
     return (

@@ -88,10 +88,14 @@ class Stage:
         self.traffic.failing[revision] = fails if callable(fails) else steadily(fails)
 
     def scale(self, version: str, ready: int, desired: int | None = None) -> None:
-        """So many pods of a version are ready; `desired` (as many when left out) are asked for."""
+        """So many pods of a version are ready, all of its newest template; `desired` (as many when left out) are asked for."""
         known = self._serving[version]
         wanted = max(ready, known.desired) if desired is None else desired
-        self._serve({**self._serving, version: replace(known, ready=ready, desired=wanted)})
+        self._serve({**self._serving, version: replace(known, ready=ready, desired=wanted, old=0)})
+
+    def roll(self, version: str, old: int) -> None:
+        """So many pods of an older template of a version serve beside those of its newest."""
+        self._serve({**self._serving, version: replace(self._serving[version], old=old)})
 
     def undeploy(self, version: str) -> None:
         """The version is gone, workload and all."""

@@ -76,7 +76,7 @@ class Traffic:
         for number, (serving, share) in enumerate(self._shared):
             part = left if number == last else min(left, self.draw(requests, share))
             left -= part
-            if serving is None or serving.ready == 0:
+            if serving is None or serving.endpoints == 0:
                 self._lose(missing=serving is None, requests=part)
             else:
                 failing = self.failing.get(serving.revision)
@@ -124,12 +124,12 @@ def _shares(stored: Stored) -> Iterator[tuple[Serving | None, float]]:
     """Who gets which share (0 to 1) of the requests; None: a subset that does not exist."""
     versions: Mapping[str, Serving] = stored.versions or {}
     if stored.route is None or not stored.route.split:
-        ready = sum(serving.ready for serving in versions.values())
+        ready = sum(serving.endpoints for serving in versions.values())
         if not ready:
             yield _NOBODY, 1.0
         for serving in versions.values():
-            if serving.ready:
-                yield serving, serving.ready / ready
+            if serving.endpoints:
+                yield serving, serving.endpoints / ready
         return
     subsets = stored.subsets
     canary = stored.route.weight / 100

@@ -34,13 +34,13 @@ LABEL = ("EndpointWithoutVersion", "Error")
         ),
         pytest.param(
             Stranger(Endpoint("", "", "", "10.0.0.7", ready=True)),
-            "Endpoint 10.0.0.7 of Service shop/reviews is no object and no pod, so Istio knows no labels of it and neither subset has it: "
+            "Endpoint 10.0.0.7 of Service shop/reviews names no pod, so Istio knows no labels of it and neither subset has it: "
             "take it out of its EndpointSlice, or let a pod serve in its place",
             id="written by hand",
         ),
         pytest.param(
             Stranger(Endpoint("WorkloadEntry", "vm-8", "", "10.0.0.8", ready=True)),
-            "Endpoint 10.0.0.8 of Service shop/reviews is WorkloadEntry shop/vm-8 and no pod, so Istio knows no labels of it and neither subset "
+            "Endpoint 10.0.0.8 of Service shop/reviews names no pod but WorkloadEntry shop/vm-8, so Istio knows no labels of it and neither subset "
             "has it: take it out of its EndpointSlice, or let a pod serve in its place",
             id="a virtual machine",
         ),

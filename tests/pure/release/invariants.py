@@ -37,8 +37,15 @@ def label(stored: Stored, subset: str) -> str | None:
 
 
 def ready(stored: Stored, revision: str | None) -> int:
+    """Pods of the newest template of a version."""
     serving = (stored.versions or {}).get(version(revision))
     return serving.ready if serving else 0
+
+
+def serves(stored: Stored, revision: str | None) -> int:
+    """Pods that answer for a version, of whatever template."""
+    serving = (stored.versions or {}).get(version(revision))
+    return serving.endpoints if serving else 0
 
 
 def broken(stored: Stored) -> bool:
@@ -108,7 +115,7 @@ class Watcher:
         if new < old:
             home = after.resource.record.from_ if after.resource else None
             at_home = home is not None and label(after, "stable") == version(home)
-            nobody = at_home and ready(after, home) == 0 < ready(after, f"{label(after, 'canary')}@")
+            nobody = at_home and serves(after, home) == 0 < serves(after, f"{label(after, 'canary')}@")
             assert not nobody or self.woken == after.time, f"rule 8: at {after.time:.1f} traffic was taken from {old} % to nobody"
         if new <= old:
             return
@@ -129,7 +136,9 @@ class Watcher:
         settle = after.resource.spec.settle.total_seconds()
         changed = max((self.relabelled.get(subset, (0.0, ""))[0] for subset in ("stable", "canary")), default=0.0)
         assert after.time >= changed + settle - 1e-6, f"rule 3: rise {at} {after.time - changed:.1f} s after a relabelling"
-        pods, stable = ready(after, record.to), ready(after, record.from_)
+        pods, stable = ready(after, record.to), serves(after, record.from_)
+        older = [each for each in (record.to, record.from_) if serves(after, each) > ready(after, each)]
+        assert not older, f"rule 4: rise {at} while older pods of {older} serve"
         needed = max(1, ceil(round(after.resource.spec.capacity * new / 100 * stable, 9)))
         assert pods >= needed, f"rule 4: rise {at} with {pods} ready pods of {needed}"
 
@@ -139,7 +148,7 @@ class Watcher:
             assert not self.world.cluster.gateway, f"rule 12: at {after.time:.1f} the route went, though a gateway needs it"
         elif before.route and before.route.split and not after.route.split:
             assert after.resource and after.resource.deleting, f"rule 12: at {after.time:.1f} the route lost its subsets"
-            serving = [name for name, each in (after.versions or {}).items() if each.ready]
+            serving = [name for name, each in (after.versions or {}).items() if each.endpoints]
             assert len(serving) <= 1 or self.woken == after.time, f"rule 12: at {after.time:.1f} {serving} share the traffic by their pods"
 
     def _to_what_serves(self, after: Stored) -> None:

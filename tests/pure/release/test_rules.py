@@ -138,6 +138,12 @@ class Rules(RuleBasedStateMachine):
         if version in (self.world.cluster.now.versions or {}):
             self.world.scale(version, pods)
 
+    @rule(who=PARTS, pods=st.sampled_from([0, 1, 3]))
+    def pods_of_an_older_template_serve(self, who: str, pods: int) -> None:
+        version = self._version(who)
+        if version in (self.world.cluster.now.versions or {}):
+            self.world.roll(version, pods)
+
     @rule(who=PARTS, template=st.integers(1, 3), share=SHARES)
     def deployed_anew(self, who: str, template: int, share: float) -> None:
         self.world.deploy(self._version(who), template=template, fails=share)
