@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from canary_operator.api.names import GROUP, PLURAL
+from canary_operator.release.refusal import one_line
 
 Document = dict[str, Any]
 
@@ -102,7 +103,7 @@ class Kubectl:
             raise KubectlFailed("kubectl is not in your PATH; it is what reaches the cluster: kubernetes.io/docs/tasks/tools") from error
         if done.returncode == 0:
             return done.stdout
-        said = " ".join(done.stderr.split())
+        said = one_line(done.stderr)
         if "(NotFound)" in said or "the server doesn't have a resource type" in said:
             raise Missing(said)
         raise Changed(said) if any(word in said for word in ("(Conflict)", "(AlreadyExists)", "has been modified")) else KubectlFailed(said)

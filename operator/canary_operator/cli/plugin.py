@@ -17,7 +17,7 @@ from canary_operator.cli.running import operator_at_work
 from canary_operator.cli.simulate import simulate
 from canary_operator.cli.uninstall import uninstall as let_go
 from canary_operator.release.actions import VERBS
-from canary_operator.release.reasons import ACTION_IGNORED
+from canary_operator.release.reasons import ACTION_IGNORED, WRITE_REFUSED
 
 ATTEMPTS = 5
 LOOK_AGAIN_SECONDS = 0.2
@@ -86,6 +86,10 @@ def _ask(kubectl: Kubectl, namespace: str, name: str, verb: str) -> str:
         except Changed:
             if attempt == ATTEMPTS - 1:
                 raise
+        except KubectlFailed as error:
+            raise KubectlFailed(
+                f"{text} was not written into CanaryRelease {namespace}/{name}, so nothing was asked for: {error}"
+            ) from error
         else:
             return text
     raise AssertionError("the last attempt answers or raises")
@@ -105,8 +109,10 @@ def _answered(kubectl: Kubectl, namespace: str, name: str, text: str, seconds: f
     if ignored := _ignored(kubectl, namespace, name, text):
         click.echo(f"kubectl-canary: {ignored}", err=True)
         return False
-    click.echo(f"canaryrelease/{name}: {status.get('phase')}: {status.get('message')}")
-    return True
+    told = f"canaryrelease/{name}: {status.get('phase')}: {status.get('message')}"
+    refused = status.get("reason") == WRITE_REFUSED  # it was heard, and what comes of it is not written yet
+    click.echo(told, err=refused)
+    return not refused
 
 
 def _ignored(kubectl: Kubectl, namespace: str, name: str, text: str) -> str | None:

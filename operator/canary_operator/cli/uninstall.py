@@ -30,11 +30,17 @@ def uninstall(kubectl: Kubectl, namespace: str | None, *, dry_run: bool, say: Sa
             _say_all(found, say)
         return
     drained: frozenset[str] = frozenset()
+    refused: set[str] = set()
     for _ in range(MOST_STEPS):
-        steps = [(found, step) for found in gather(kubectl, namespace) if (step := next_step(found, drained=found.title in drained))]
+        there = (found for found in gather(kubectl, namespace) if found.title not in refused)
+        steps = [(found, step) for found in there if (step := next_step(found, drained=found.title in drained))]
+        if not steps and refused:
+            raise KubectlFailed(
+                f"left as they are, since a change was refused: {', '.join(sorted(refused))}; mend that, and run this again"
+            )
         if not steps:
             return
-        overtaken = {found.title for found, step in steps if not _make_all(kubectl, step, say)}
+        overtaken = {found.title for found, step in steps if not _try_all(kubectl, found, step, say, refused)}
         waiting = [(found, step) for found, step in steps if found.title not in overtaken]
         _wait(waiting, say, wait)
         drained = frozenset(found.title for found, step in waiting if "drain" in step.waits)
@@ -84,6 +90,16 @@ def _say_all(found: Found, say: Say) -> None:
         for change in step.changes:
             say(f"would do: {change.said}")
             found = after(found, change)
+
+
+def _try_all(kubectl: Kubectl, found: Found, step: Step, say: Say, refused: set[str]) -> bool:
+    """Makes the changes of one step; False: they are not all made. One that is refused takes part no more, and the others go on."""
+    try:
+        return _make_all(kubectl, step, say)
+    except KubectlFailed as error:
+        refused.add(found.title)
+        say(f"CanaryRelease {found.title}: left as it is from here on: {error}")
+        return False
 
 
 def _make_all(kubectl: Kubectl, step: Step, say: Say) -> bool:

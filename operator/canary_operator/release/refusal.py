@@ -93,9 +93,14 @@ def refused(decision: Decision, refusal: Refusal, seen: Observation, recorded: R
     )
 
 
+def one_line(text: str) -> str:
+    """One line of what can be printed."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
 def printable(text: str) -> str:
     """One line of what can be printed, bounded: a server's words may hold anything."""
-    line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    line = one_line(text)
     return line if len(line) <= LONGEST_SAID else f"{line[: LONGEST_SAID - 3]}..."
 
 
