@@ -243,6 +243,76 @@ def test_who_may_patch_routes_may_release(releases: Releases, kubectl: Kubectl) 
 
 
 @pytest.mark.parametrize(
+    ("rights", "said"),
+    [
+        pytest.param({}, "may not delete virtualservices.networking.istio.io", id="no right on routes"),
+        pytest.param(
+            dict.fromkeys(BOTH, ["get", "create", "update", "patch"]), "may not delete virtualservices.networking", id="all but delete"
+        ),
+        pytest.param(
+            {"networking.istio.io/virtualservices": EVERY}, "may not delete destinationrules.networking.istio.io", id="virtualservices only"
+        ),
+    ],
+)
+@pytest.mark.usefixtures("enforced")
+def test_refuses_a_deletion_by_who_may_not_delete_routes(
+    releases: Releases, kubectl: Kubectl, rights: Mapping[str, list[str]], said: str
+) -> None:
+    """The operator would take the routes away for him."""
+    held(releases, kubectl)
+    _grant(releases.api, releases.namespace, "mallory", {"canary.rollouts.dev/canaryreleases": [*EVERY, "deletecollection"], **rights})
+
+    one = kubectl.complaint("--as", "mallory", "-n", releases.namespace, "delete", "crel", "reviews", "--wait=false")
+    path = f"/apis/canary.rollouts.dev/v1beta1/namespaces/{releases.namespace}/canaryreleases"
+    every = kubectl.complaint("--as", "mallory", "delete", "--raw", path)
+
+    assert f"mallory {said}" in one and said in every
+    assert "so who deletes it needs the right to delete both" in one
+    assert "deletionTimestamp" not in releases.get()["metadata"]
+
+
+@pytest.mark.usefixtures("enforced")
+def test_what_holds_no_route_may_be_deleted_by_who_may_delete_canary_releases(releases: Releases, kubectl: Kubectl) -> None:
+    releases.create(SPEC)
+    _grant(releases.api, releases.namespace, "mallory", {"canary.rollouts.dev/canaryreleases": EVERY})
+
+    kubectl("--as", "mallory", "-n", releases.namespace, "delete", "crel", "reviews")
+
+
+@pytest.mark.usefixtures("enforced")
+def test_who_may_delete_routes_may_delete_what_holds_them(releases: Releases, kubectl: Kubectl) -> None:
+    held(releases, kubectl)
+    _grant(releases.api, releases.namespace, "bob", {"canary.rollouts.dev/canaryreleases": EVERY, **dict.fromkeys(BOTH, ["delete"])})
+
+    kubectl("--as", "bob", "-n", releases.namespace, "delete", "crel", "reviews", "--wait=false")
+
+    assert "deletionTimestamp" in releases.get()["metadata"]
+    kubectl("-n", releases.namespace, "patch", "crel", "reviews", "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
+
+
+@pytest.mark.usefixtures("enforced")
+def test_a_namespace_that_is_deleted_goes_with_what_is_in_it(releases: Releases, kubectl: Kubectl) -> None:
+    """The namespace controller deletes what is left; once the operator has taken its finalizer off, the namespace is gone."""
+    held(releases, kubectl)
+
+    kubectl("delete", "namespace", releases.namespace, "--wait=false")
+
+    until(lambda: "deletionTimestamp" in releases.get()["metadata"], "the namespace controller has deleted the CanaryRelease", 60)
+    kubectl(
+        *("-n", releases.namespace, "--as", OPERATOR, "patch", "crel", "reviews", "--type=merge", "-p"),
+        '{"metadata": {"finalizers": null}}',
+    )
+    until(lambda: not releases.api.exists(f"/api/v1/namespaces/{releases.namespace}"), "the namespace is gone", 60)
+
+
+def held(releases: Releases, kubectl: Kubectl) -> None:
+    """A CanaryRelease that the operator has taken over."""
+    releases.create(SPEC)
+    patch = f'{{"metadata": {{"finalizers": ["{names.FINALIZER}"]}}}}'
+    kubectl("-n", releases.namespace, "--as", OPERATOR, "patch", "crel", "reviews", "--type=merge", "-p", patch)
+
+
+@pytest.mark.parametrize(
     "user",
     [
         pytest.param(OPERATOR, id="the operator"),
