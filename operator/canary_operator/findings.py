@@ -41,6 +41,8 @@ class Inspection:
     """What serves behind the Service."""
     left_out: frozenset[str] = frozenset()
     """Namespaces whose callers see nothing of the weights or the subsets, by objects of their own: their requests are no evidence."""
+    remembered: tuple[Because, ...] = ()
+    """Warnings in status of what is not read now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +105,13 @@ def look(
     found = [each for each in all_found.findings if each.reason not in _OF_ROUTES or _subsets_settled(it, cache)]
     errors = [_because(each) for each in found if each.severity is Severity.ERROR]
     warnings = [_because(each) for each in found if each.severity is Severity.WARNING]
-    if missing:
-        # What is not looked at now is as it was: warnings go when a look shows that they are mended.
-        watched = {each.reason for each in warnings}
-        old = (Because(each.reason, each.message) for each in it.status.warnings if each.reason not in watched)
-        warnings += [each for each in old if each.reason in OF_READS]
+    # What is not looked at now is as it was: such warnings go when a look shows that they are mended, or when no release needs the look any more.
+    told = {each.reason for each in warnings}
+    old = (Because(each.reason, each.message) for each in (it.status.warnings if missing else ()) if each.reason not in told)
+    as_before = tuple(each for each in old if each.reason in OF_READS)
     named = with_telemetry(found_behind, it.spec.version_label, facts.found(telemetry(facts)) or ())
     unread = _unread(missing, trouble) or _untold(it, cache, found_behind, pods_trouble)
-    return Inspection((*errors, *_shadowed(it)), tuple(warnings), unread, reads, named, all_found.left_out)
+    return Inspection((*errors, *_shadowed(it)), tuple(warnings), unread, reads, named, all_found.left_out, as_before)
 
 
 _OF_ROUTES = (ROUTE_MISSING, ROUTE_UNFIT)

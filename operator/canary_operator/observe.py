@@ -56,6 +56,7 @@ def observe(it: Subject, cache: Cache, inspection: Inspection, rises_off: str | 
         attached=it.attached,
         findings=inspection.findings,
         warnings=inspection.warnings,
+        remembered=inspection.remembered,
         rises_off=rises_off,
         unread=inspection.unread,
         left_out=inspection.left_out,

@@ -97,7 +97,9 @@ def test_before_there_is_anything_to_judge_no_telemetry_is_missed() -> None:
 
 
 def test_a_warning_of_what_is_read_stays_until_it_is_read_again() -> None:
-    assert [each.reason for each in inspection({}, stable="v1@1", warnings=OLD).warnings] == ["TelemetryMissing"]
+    unread = inspection({}, stable="v1@1", warnings=OLD)
+    assert ([each.reason for each in unread.remembered], unread.warnings) == (["TelemetryMissing"], ())
+    assert not inspection(WELL, stable="v1@1", warnings=OLD).remembered
     assert [each.reason for each in inspection(WELL, stable="v1@1", warnings=OLD).warnings] == ["NotPermitted", "TelemetryMissing"]
     counted = ({"reporter": "source", "workload": "web", "namespace": "", "requests": 5.0},)
     calm = inspection(WELL | {Read("Telemetry", "shop", "reviews", "default"): counted}, stable="v1@1", warnings=OLD)

@@ -75,7 +75,7 @@ OF_READS = frozenset(
         NOT_PERMITTED,
     }
 )
-"""Warnings that rest on what is read while a release needs it, not on what is watched: at rest they stay as they were."""
+"""Warnings that rest on what is read while a release needs it, not on what is watched: they go when no release needs it."""
 
 
 class Severity(StrEnum):

@@ -161,6 +161,8 @@ class Observation:
     """What must be mended before traffic moves."""
     warnings: tuple[Because, ...] = ()
     """What should be mended; the release goes on."""
+    remembered: tuple[Because, ...] = ()
+    """Warnings in status that rest on what is not read now: as they were when it was read last."""
     rises_off: str | None = None
     """Where the operator's configuration says `rises: false`, such as the path of its file; None: it does not."""
     unread: Because | None = None

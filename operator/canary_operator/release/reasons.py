@@ -155,7 +155,7 @@ MEANING: dict[str, tuple[str, str]] = {
         "The stable version has no ready pod, so no traffic can go back to it.",
         "Bring the stable version back; traffic follows at once.",
     ),
-    STABLE_CHANGED: ("The stable version was deployed anew; evidence starts again.", "Nothing."),
+    STABLE_CHANGED: ("The stable version was deployed anew under the same label; evidence of a running release starts again.", "Nothing."),
     DRIFT: (
         "Somebody else changed the routing; it was set right.",
         "Do not edit the operator's VirtualService and DestinationRule; see the event for what was found.",

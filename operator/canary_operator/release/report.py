@@ -6,9 +6,11 @@ from dataclasses import fields, replace
 from datetime import timedelta
 from operator import attrgetter
 
+from canary_operator.analysis.samples import Samples
 from canary_operator.api.record import LONGEST_MESSAGE
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import Advice, CanaryReleaseStatus, Condition, Outcome, PastRelease, ReleaseRecord, State
+from canary_operator.preflight.finding import TELEMETRY_MISSING
 from canary_operator.release import reasons
 from canary_operator.release.model import Announce, Because, Decision, EnsureWeights, Observation
 from canary_operator.release.queries import with_findings
@@ -28,7 +30,7 @@ def status_of(spec: CanaryReleaseSpec, before: CanaryReleaseStatus, decision: De
     same = before.phase == phase and before.reason == because.reason
     past = decision.last_release
     news = past is not None and past != before.last_release
-    warnings = (*_switch(seen), *decision.warnings, *seen.warnings)
+    warnings = (*_switch(seen), *decision.warnings, *_found(before, decision, seen))
     return CanaryReleaseStatus(
         observed_generation=seen.generation,
         phase=phase,
@@ -48,6 +50,23 @@ def status_of(spec: CanaryReleaseSpec, before: CanaryReleaseStatus, decision: De
         history=((past, *before.history)[:HISTORY] if news and past else before.history),
         conditions=_conditions(spec, before, decision, seen, phase),
     )
+
+
+REMEMBERED = timedelta(hours=1)
+"""What was warned of at the adoption stands for so long at rest: nothing is read there that could show that it is mended."""
+
+
+def _found(before: CanaryReleaseStatus, decision: Decision, seen: Observation) -> tuple[Because, ...]:
+    """What preflight warns of, and has warned of while a release still needs the look.
+
+    When a release is over nothing is read any more that would take such a warning back, so it goes with the release. That telemetry is missing is
+    refuted by samples that are accepted, whatever was read a minute ago.
+    """
+    resting = decision.state.state is State.STABLE and not decision.inspect
+    new = decision.state.number == 0 and (before.since is None or seen.now - before.since < REMEMBERED)
+    found = (*seen.warnings, *(seen.remembered if not resting or new else ()))
+    counted = isinstance(seen.samples, Samples) and decision.ask is not None and decision.metrics is None
+    return tuple(each for each in found if not (counted and each.reason == TELEMETRY_MISSING))
 
 
 def _switch(seen: Observation) -> tuple[Because, ...]:

@@ -83,13 +83,24 @@ def _first_stable(scene: Scene) -> Serving | Because:
 
 def rest(scene: Scene) -> Decision:
     """Keeps the route, and starts a release when another revision is wanted."""
+    before = scene.seen.stable
+    serving = scene.serving(before)
+    if serving is not None and serving.revision != before:
+        # Stable deployed anew is no release: the version stays, its revision is what serves, and everything that is said names that one.
+        scene = replace(scene, seen=replace(scene.seen, stable=serving.revision))
+    decision = _rest(scene)
+    if scene.seen.stable == before or decision.state.state is not State.STABLE:
+        return decision
+    news = Announce(Because(reasons.STABLE_CHANGED, f"stable {before} was deployed anew as {scene.seen.stable}; the version is the same"))
+    return replace(decision, effects=(*decision.effects, RecordState(), news))
+
+
+def _rest(scene: Scene) -> Decision:
     move = _move(scene)
     decision = _keep(scene, move) or _wanted(scene, move)
     if isinstance(move, Wait) and (decision.look_again_in is None or decision.look_again_in > move.time):
         decision = replace(decision, look_again_in=move.time)
-    serving = scene.serving(scene.seen.stable)
-    # Stable deployed anew is no release: the version stays, its revision is what serves.
-    return replace(decision, stable=serving.revision) if serving and decision.state.state is State.STABLE else decision
+    return decision
 
 
 def _move(scene: Scene) -> Move | Wait | None:

@@ -31,7 +31,7 @@ def _stable_changed(scene: Scene) -> Decision | None:
     state, serving = scene.state, scene.serving(scene.state.from_)
     if serving is None or serving.revision == state.from_:
         return None
-    because = Because(reasons.STABLE_CHANGED, f"stable was deployed anew as {serving.revision}; evidence starts again")
+    because = Because(reasons.STABLE_CHANGED, f"stable {state.from_} was deployed anew as {serving.revision}; evidence starts again")
     evidence = record_of(restart(scene.look.committed))
     fresh = replace(scene.checked(), from_=serving.revision, observed_seconds=0, evidence=evidence, incident_since=None)
     decision = scene.answer(because, state=fresh, effects=(RecordState(), Announce(because)), again=scene.spec.settle)
