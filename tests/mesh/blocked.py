@@ -12,6 +12,9 @@ _HEAD = """<!-- Written by a run of tests/mesh/test_article.py with BLOCKED=docs
 `kubectl describe canaryrelease reviews` shows a finding as reason and message of the status (the phase is `Blocked`, and no traffic
 moves), or under `Warnings` (the release goes on). What is watched is seen at once when it is mended; what is not (namespaces, pods,
 gateways, PeerAuthentications) within a minute. [runbook.md](runbook.md) lists every reason.
+
+Objects of other namespaces block only if they were there before the release's own and reach callers elsewhere; what a namespace does to its
+own callers is a warning that names it. Who can cause which finding: [adr/0060](adr/0060-whose-objects-block.md).
 """
 
 

@@ -1,13 +1,17 @@
 """Other namespaces: what they do to their own callers stops nobody's release, and no adoption breaks a caller that is answered."""
 
+import time
 from typing import Any
 from urllib.request import urlopen
+
+import pytest
 
 from lab.waiting import until
 from tests.mesh.shop import Shop
 from tests.mesh.users import at_rest, document, gone, split, stored
 
 WEB = "web.example.com"
+pytestmark = pytest.mark.timeout(240)
 
 
 def istio(shop: Shop, kind: str, namespace: str, name: str, **spec: Any) -> None:
@@ -76,7 +80,7 @@ def test_an_adoption_that_would_break_a_caller_waits_and_its_message_tells_a_way
     counted = (
         f'sum(increase(istio_requests_total{{destination_service_namespace="{shop.namespace}",source_workload_namespace="{caller}"}}[1m]))'
     )
-    until(lambda: any(float(each["value"][1]) > 0 for each in shop.lab.query(counted)), "the caller is counted", 30)
+    until(lambda: any(float(each["value"][1]) > 0 for each in shop.lab.query(counted, time.time() - 6)), "the caller is counted", 40)
     before = theirs.report.lost
     shop.release("v1", traffic={"owned": {}})
     status = shop.wait("the adoption waits", phase="Blocked", reason="PolicyShadowed")
@@ -86,7 +90,8 @@ def test_an_adoption_that_would_break_a_caller_waits_and_its_message_tells_a_way
     primary = {**split(shop.service.host), "name": "primary"}
     everything = {"name": "primary", "route": [{"destination": {"host": shop.service.host}}]}
     shop.lab.api.apply(document(shop, "VirtualService", "web", hosts=[shop.service.host], http=[past, everything]), manager="git")
-    shop.patch({"spec": {"traffic": {"owned": None, "attach": [{"virtualService": "web", "routes": ["primary"]}]}}})
+    gone(shop)  # the traffic of a CanaryRelease that stands cannot change between owned and attach
+    shop.release("v1", traffic={"attach": [{"virtualService": "web", "routes": ["primary"]}]})
     shop.wait("the routes are asked for", reason="RouteUnfit")
     shop.lab.api.apply(document(shop, "VirtualService", "web", hosts=[shop.service.host], http=[past, primary]), manager="git")
     shop.wait("adopted", phase="Stable", reason="AtRest")

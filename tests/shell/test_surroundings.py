@@ -315,7 +315,7 @@ def test_callers_are_asked_of_the_provider_that_the_release_names() -> None:
             "sum by (reporter, source_workload, source_workload_namespace, source_cluster, destination_cluster, "
             "destination_workload, destination_version, destination_canonical_revision) "
             "(increase(istio_requests_total{"
-            'destination_service_name="reviews",destination_service_namespace="shop"}[600s]))[60s:30s]',
+            'destination_service_name="reviews",destination_service_namespace="shop"}[600s]))[20s:5s]',
         )
     ]
 

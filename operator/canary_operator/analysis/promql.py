@@ -161,4 +161,4 @@ def callers(service: str, namespace: str, window: timedelta, matchers: str = "")
     counted = f"increase({REQUESTS}{{{labels}}}[{duration(window)}])"
     told = "reporter, source_workload, source_workload_namespace, source_cluster, destination_cluster"
     served = "destination_workload, destination_version, destination_canonical_revision"
-    return f"sum by ({told}, {served}) ({counted})[60s:30s]"
+    return f"sum by ({told}, {served}) ({counted})[20s:5s]"  # the last step is at most 5 s old: who has just begun to call is a caller
