@@ -32,6 +32,7 @@ from canary_operator.release.model import (
     EnsureWeights,
     Mark,
     Observation,
+    Presence,
     RouteSeen,
     Serving,
     SubsetsSeen,
@@ -179,6 +180,21 @@ class Situation:
         if version not in known:
             raise ValueError(f"{version} is not deployed")
         return self.observing(versions={**known, version: replace(known[version], ready=ready, old=old)})
+
+    def gone(self, version: str = "v1", *, seconds: float = 60, desired: int = 4, had: int = 4) -> "Situation":
+        """No pod of a version has been ready for so many seconds; it had so many when stable served, and so many are asked for."""
+        known = dict(self.seen.versions or {})
+        if version not in known:
+            raise ValueError(f"{version} is not deployed")
+        presence = {**self.seen.presence, version: Presence(NOW - timedelta(seconds=seconds), had, whole=False)}
+        versions = {**known, version: replace(known[version], ready=0, desired=desired)}
+        known_of_stable = {"stable_pods": had, "stable_version": self.spec.stable_version or ""}
+        return self.observing(versions=versions, presence=presence).recorded(**known_of_stable)
+
+    def back(self, version: str = "v1", *, seconds: float = 60, pods: int = 4) -> "Situation":
+        """So many pods of a version have been ready for so many seconds."""
+        presence = {**self.seen.presence, version: Presence(NOW - timedelta(seconds=seconds), pods, whole=False)}
+        return self.pods(version, pods).observing(presence=presence)
 
     def deployed(self, version: str, pods: int = 4, template: int = 1) -> "Situation":
         """Another version, or another template of one that is there."""

@@ -8,7 +8,7 @@ What these cannot see: pods (rule 4), samples (rule 9), requests that changed no
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from canary_operator.api.names import CANARY, KIND, STABLE
-from canary_operator.release.reasons import DELETING, OUTCOMES
+from canary_operator.release.reasons import DELETING, OUTCOMES, STABLE_GONE
 from tests.history import Document, Moment, Revision, Stored, foreign, histories, owned
 
 JITTER = 0.15
@@ -43,7 +43,7 @@ def weights(moments: Sequence[Moment]) -> Iterator[str]:
             continue
         plan = [0, *(step["weight"] for step in record.get("plan") or () if step["weight"] < 100), 100]
         by_hand = record.get("state") == "Promoting" and new == 100 and old == plan[record.get("step", 0)]
-        if not by_hand and (new not in plan or plan[plan.index(new) - 1] != old):
+        if not by_hand and not _stands_in(moment) and (new not in plan or plan[plan.index(new) - 1] != old):
             yield f"rule 1: {moment.what} rises from {old} to {new}, which is no step of the plan {plan}"
         if moment.mark is None or record.get("state") not in RUNNING or record.get("number") != moment.mark.release:
             yield f"rule 1: {moment.what} rises to {new} while the record says {record.get('state')} of release {record.get('number')}"
@@ -60,6 +60,12 @@ def _to_what_serves(moment: Moment) -> bool:
     mark, record = moment.mark, moment.before.record
     known = mark is not None and _rank(record) == mark.rank and mark.decision == DELETING if record else False
     return known and moment.before.deleting and moment.after.canary == 100
+
+
+def _stands_in(moment: Moment) -> bool:
+    """Rule 8's exception: a weight that no step has earned, recorded as such, because stable has no ready pod."""
+    gone = moment.before.record.get("stableGone") or {}
+    return moment.mark is not None and moment.mark.decision == STABLE_GONE and bool(gone.get("moved"))
 
 
 def ends(moments: Sequence[Moment]) -> Iterator[str]:
@@ -175,6 +181,8 @@ def paces(moments: Sequence[Moment]) -> Iterator[str]:
         pace, was, weight = new.get("pace"), old.get("weight", 0), new.get("weight", 0)
         if moment.kind != KIND or not pace or old.get("number") != new.get("number") or weight <= was:
             continue
+        if (new.get("stableGone") or {}).get("moved"):
+            continue  # no step has earned it: rule 8's exception
         asked, acted = old.get("asked") or {}, _last_action(moment.pair[0]) != _last_action(moment.pair[1])
         if new["state"] == "Promoting":
             if was < pace["maxWeight"] and not (asked.get("promote") or acted):

@@ -14,6 +14,8 @@ from canary_operator.analysis.value import QueryAsk, ValueAnswer
 from canary_operator.clients.kinds import CANARY_RELEASE, ENDPOINT_SLICE, REPLICA_SET, Kind
 from canary_operator.indexes import Indexes
 from canary_operator.known_pods import KnownPods
+from canary_operator.release.model import Presence, Serving
+from canary_operator.release.presence import Presences
 from canary_operator.reverse import Reverse
 from canary_operator.trimming import REVISION, ROUTING, name_of, pods_of, routing_content, service_of, trimmed, version_of, without_version
 
@@ -52,6 +54,7 @@ class Cache:
         self._highest: dict[Kind, int] = {}
         self._marks: dict[Key, deque[str]] = {}
         self._reads: dict[Key, float] = {}
+        self._presences = Presences()
         self._answers: dict[Key, Answer] = {}
         self._values: dict[Key, Mapping[QueryAsk, ValueAnswer]] = {}
         self.pods = KnownPods()
@@ -195,6 +198,16 @@ class Cache:
         """What Prometheus answered last to the user's own queries; one that is missing was not asked yet."""
         return self._values.get(Key(*key), {})
 
+    def presence(self, key: Key, versions: Mapping[str, Serving] | None, also: Iterable[str] = ()) -> Mapping[str, Presence]:
+        """For how long each version has served or not, as far as the looks of this process tell. Takes this look in.
+
+        Args:
+            key: The CanaryRelease.
+            versions: Per version, what serves; None: the Service is missing.
+            also: Further versions that are watched, whether anything is there of them or not.
+        """
+        return self._presences.look(Key(*key), versions, self._monotonic(), self._time_of, also)
+
     # -------------------------------------------------------------------------------------------------------------------- private
 
     def _time_of(self, seen: float) -> datetime:
@@ -216,6 +229,7 @@ class Cache:
         self.indexes.change(kind, name, before, document)
         keys = keys | self._reverse.concerned(kind, name, document, before)
         if kind == CANARY_RELEASE and document is None:
+            self._presences.forget(Key(*name))
             for table in (self._marks, self._reads, self._answers, self._values):
                 table.pop(Key(*name), None)
         return frozenset(Key(*key) for key in keys)

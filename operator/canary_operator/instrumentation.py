@@ -46,6 +46,12 @@ class Metrics:
         self.queries = Counter(
             "canary_operator_queries", "Queries to Prometheus, by what they brought.", ["provider", "outcome"], registry=self.registry
         )
+        self.stable_gone = Gauge(
+            "canary_operator_stable_gone",
+            "CanaryReleases whose stable version has no ready pod.",
+            registry=self.registry,
+        )
+        self._gone: set[Key] = set()
         self.events = Counter("canary_operator_watch_events", "Events that the watches brought.", ["kind"], registry=self.registry)
         self.restarts = Counter("canary_operator_watch_restarts", "Restarts of all watches after a failure.", registry=self.registry)
         self.age = Gauge(
@@ -65,6 +71,11 @@ class Metrics:
     def count_write(self, kind: str, verb: str, outcome: str) -> None:
         """For `Cluster`."""
         self.writes.labels(kind, verb, outcome).inc()
+
+    def note_stable(self, key: Key, *, gone: bool) -> None:
+        """Whether the stable version of a CanaryRelease is gone, as the last pass saw it."""
+        (self._gone.add if gone else self._gone.discard)(key)
+        self.stable_gone.set(len(self._gone))
 
     def count_query(self, provider: str, outcome: str) -> None:
         """For `Sampler`."""
@@ -128,9 +139,9 @@ def log(level: int, message: str, **fields: object) -> None:
     LOG.log(level, message, extra={"fields": fields})
 
 
-def pass_line(key: Key, *, reason: str, message: str, changed: bool, seconds: float, **details: object) -> None:
-    """The one line of a pass: info when something was decided anew, else debug."""
-    level = logging.INFO if changed else logging.DEBUG
+def pass_line(key: Key, *, reason: str, message: str, changed: bool, seconds: float, warns: bool = False, **details: object) -> None:
+    """The one line of a pass: a warning when people are warned by an event too, info when something was decided anew, else debug."""
+    level = logging.WARNING if changed and warns else logging.INFO if changed else logging.DEBUG
     if _PASS.isEnabledFor(level):
         fields = {"namespace": key[0], "name": key[1], "reason": reason, **details, "milliseconds": round(seconds * 1000, 1)}
         _PASS.log(level, message, extra={"fields": fields})

@@ -9,6 +9,7 @@ from canary_operator.clients.kinds import DESTINATION_RULE, SERVICE, VIRTUAL_SER
 from canary_operator.findings import Inspection
 from canary_operator.mesh.routes import names_subsets
 from canary_operator.release.model import Extras, Mark, Observation, RouteSeen, SubsetsSeen
+from canary_operator.release.scene import version_of
 from canary_operator.serving import made
 from canary_operator.subject import Subject
 from canary_operator.traffic import destination_rule
@@ -33,6 +34,7 @@ def observe(it: Subject, cache: Cache, inspection: Inspection, rises_off: str | 
     metadata, spec = it.document["metadata"], it.spec
     service = cache.get(SERVICE, it.key.namespace, spec.service.name)
     route, subsets = route_seen(it, cache), subsets_seen(it, cache)
+    serving = None if service is None else inspection.survey.versions
     return Observation(
         now=cache.now(),
         uid=it.uid,
@@ -44,8 +46,10 @@ def observe(it: Subject, cache: Cache, inspection: Inspection, rises_off: str | 
         action=(metadata.get("annotations") or {}).get(ACTION),
         last_action=it.status.last_action,
         last_release=it.status.last_release,
+        history=it.status.history,
         stable=it.status.stable,
-        versions=None if service is None else inspection.survey.versions,
+        versions=serving,
+        presence=cache.presence(it.key, serving, (version_of(it.status.stable),)),
         unknown=inspection.survey.unknown_ready,
         strangers=len(inspection.survey.strangers),
         service_since=None if service is None else made(it, service, cache),

@@ -20,6 +20,7 @@ from canary_operator.refusals import Refusals
 from canary_operator.release.decide import decide
 from canary_operator.release.model import (
     BARE,
+    Announce,
     Decision,
     EnsureSubsets,
     EnsureWeights,
@@ -58,6 +59,7 @@ def reconciler(shell: Shell) -> Pass:
             shell.lister.want(key, None)
             refusals.forget(key)
             remembered.forget(key)
+            shell.metrics.note_stable(key, gone=False)
             return None
         around = shell.surroundings
         inspection = inspected(it, shell.cache, around.known(key), around.trouble(key), shell.lister.trouble(key), remembered=remembered)
@@ -75,6 +77,7 @@ def reconciler(shell: Shell) -> Pass:
         changed = await _attempt(Work(decision, seen, hands, it), refusals, started)
         if changed is None:
             return AT_ONCE
+        shell.metrics.note_stable(key, gone=decision.state.stable_gone is not None)
         if changed:
             shell.metrics.decisions.labels(decision.because.reason).inc()
         instrumentation.pass_line(
@@ -83,6 +86,7 @@ def reconciler(shell: Shell) -> Pass:
             message=decision.because.message,
             changed=changed,
             seconds=time.monotonic() - started,
+            warns=any(isinstance(effect, Announce) and effect.warning for effect in decision.effects),
             state=str(decision.state.state),
             weight=seen.route.weight if seen.route else None,
             step=decision.state.step,

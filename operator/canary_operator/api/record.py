@@ -240,6 +240,20 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
+class StableGone:
+    """Stable has no ready pod, or is about to have none, and what came of it."""
+
+    since: Time
+    """Since when."""
+    moved: bool = False
+    """The canary was given weight for it, which is no step of the plan."""
+    asked: bool = False
+    """A person has asked meanwhile that the version that serves becomes stable."""
+    by_hand: bool = False
+    """That is being done: the canary is promoted without a bake."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
 class ReleaseRecord:
     """The stored state of the machine."""
 
@@ -287,3 +301,11 @@ class ReleaseRecord:
     """What people have asked for by action."""
     ending: Ending | None = None
     """Present once the release is going to end."""
+    stable_gone: StableGone | None = None
+    """Present while stable has no ready pod, and until traffic is back on it."""
+    returned: Annotated[tuple[Time, ...], Field(max_length=2)] = ()
+    """When traffic last went back to a stable version that had been gone, oldest first."""
+    stable_pods: int = 0
+    """The most ready pods that stable had in this release, or lately at rest; 0: not known yet. `spec.capacity` is a share of it."""
+    stable_version: str | None = None
+    """`spec.stableVersion` as it was when stable last served, empty where it is left out; absent: not known yet."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 from canary_operator.analysis.evidence import restart
 from canary_operator.api.names import ACTION
-from canary_operator.api.record import Asked, Outcome, ReleaseRecord, State
+from canary_operator.api.record import Asked, Outcome, ReleaseRecord, StableGone, State
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.release import reasons
+from canary_operator.release.absence import UNREADY, Nobody, absence, chosen
 from canary_operator.release.model import Announce, Because, Observation
 from canary_operator.release.plan import gated, next_weight
 from canary_operator.release.record import evidence_of, record_of
@@ -77,10 +78,27 @@ def _skip(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> O
 
 
 def _promote(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Obeyed:
-    """Leaves out the steps, holds and gates that are left: 100 % next, then the bake. Verdict, pods and preflight still guard it."""
-    if state.state is not State.PROGRESSING:
+    """Leaves out the steps, holds and gates that are left: 100 % next, then the bake. Verdict, pods and preflight still guard it.
+
+    While stable has no ready pod, at rest too: the version that serves gets all traffic and becomes stable, and no verdict stands against it.
+    """
+    instead = _instead(spec, state, seen)
+    if state.state is State.PROGRESSING:
+        state = state if isinstance(instead, Refused) else instead
+        return _asked(replace(state, held=None), promote=True, paused=False)
+    return instead
+
+
+def _instead(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Obeyed:
+    """The version that serves is to become stable, because stable does not."""
+    gone, stable = state.stable_gone, version_of(state.from_ or seen.stable)
+    stands = gone is not None and gone.moved
+    if state.state is State.INITIALIZING or promoted(state, seen) or not (stands or absence(seen, stable) in UNREADY):
         return _NOTHING_RUNS
-    return _asked(replace(state, held=None), promote=True, paused=False)
+    choice = chosen(spec, state, seen, stable, by_hand=True)
+    if isinstance(choice, Nobody) and not running(state):
+        return Refused(choice.why)
+    return replace(state, stable_gone=replace(gone or StableGone(since=seen.now), asked=True))
 
 
 def _pause(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Obeyed:

@@ -18,7 +18,7 @@ def _marks(seen: Observation) -> tuple[Mark, ...]:
     return tuple(sorted((mark for mark in found if mark is not None and mark.uid == seen.uid), key=lambda mark: mark.rank))
 
 
-_DROPS = frozenset((*reasons.OUTCOMES, reasons.CANARY_LOST, reasons.DRIFT))
+_DROPS = frozenset((*reasons.OUTCOMES, reasons.CANARY_LOST, reasons.DRIFT, reasons.STABLE_BACK))
 """Decisions that take weight away: they are written before they are recorded."""
 
 
@@ -50,11 +50,11 @@ def _after(state: ReleaseRecord, mark: Mark, seen: Observation) -> ReleaseRecord
         return _ended(later, reasons.RECORD_LOST)
     if mark.decision in reasons.OUTCOMES:
         return _ended(later, mark.decision)
-    if mark.decision in (reasons.CANARY_LOST, reasons.DRIFT) and mark.weight == 0 and state.weight > 0:
-        return replace(
-            later, state=State.PROGRESSING, step=0, weight=0, observed_seconds=0, lost=state.lost or mark.decision == reasons.CANARY_LOST
-        )
-    if mark.decision in (reasons.STEP_PASSED, reasons.DRIFT) and mark.weight == state.weight:
+    if mark.decision in (reasons.CANARY_LOST, reasons.DRIFT, reasons.STABLE_BACK) and mark.weight == 0 and state.weight > 0:
+        lost, back = state.lost or mark.decision == reasons.CANARY_LOST, mark.decision == reasons.STABLE_BACK
+        returned = (*state.returned, seen.now)[-2:] if back else state.returned
+        return replace(later, state=State.PROGRESSING, step=0, weight=0, observed_seconds=0, lost=lost, stable_gone=None, returned=returned)
+    if mark.decision in (reasons.STEP_PASSED, reasons.DRIFT, reasons.STABLE_GONE) and mark.weight == state.weight:
         # Written again, or long after it was recorded: the step begins now, as far as anybody can tell.
         return replace(later, weight_since=seen.now, observed_seconds=0)
     if mark.decision == reasons.PROMOTED and mark.weight == 0:
@@ -69,5 +69,6 @@ def _ended(state: ReleaseRecord, reason: str) -> ReleaseRecord:
         state,
         state=State.ROLLING_BACK if outcome is Outcome.ROLLED_BACK else State.WITHDRAWING,
         weight=0,
+        stable_gone=None,
         ending=Ending(outcome=outcome, reason=reason, message=message),
     )

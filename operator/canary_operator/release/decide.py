@@ -6,6 +6,7 @@ from typing import assert_never
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import Ending, Outcome, ReleaseRecord, State
 from canary_operator.release import reasons
+from canary_operator.release.absence import remembered
 from canary_operator.release.actions import heed
 from canary_operator.release.belief import believe, outranked
 from canary_operator.release.ending import go_home, promote
@@ -15,7 +16,7 @@ from canary_operator.release.model import Announce, Because, Decision, Observati
 from canary_operator.release.plan import edited
 from canary_operator.release.queries import with_findings
 from canary_operator.release.rest import adopt, rest
-from canary_operator.release.scene import Scene, running
+from canary_operator.release.scene import Scene, running, version_of
 from canary_operator.release.steps import progress
 
 
@@ -30,7 +31,9 @@ def decide(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> 
     if not seen.fresh and outranked(state, seen):
         scene = Scene(spec, state, seen, look(spec, state, seen))
         return scene.answer(Because(reasons.STALE_RECORD, "the routing is newer than the record at hand"), effects=(ReadAgain(),))
-    believed, told = edited(spec, believe(state, seen), seen.now)
+    known = believe(state, seen)
+    known = remembered(spec, known, seen, version_of(known.from_ or seen.stable))
+    believed, told = edited(spec, known, seen.now)
     heard = heed(spec, believed, seen)
     scene = Scene(spec, heard.state, with_findings(spec, heard.state, heard.seen), look(spec, heard.state, seen))
     answers = (answer for guard in GUARDS if (answer := guard(scene)))

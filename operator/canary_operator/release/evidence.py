@@ -61,6 +61,8 @@ class Look:
     """What to ask Prometheus to see that it knows nothing of a canary that has weight; None: it does, or need not."""
     beat: Beat | None = None
     """When the scrapes come; None: unknown, or the canary has its first weight already."""
+    found: tuple[Interval, ...] = ()
+    """What callers counted between the scrapes of the last answer."""
 
     @property
     def worse(self) -> str | None:
@@ -195,6 +197,7 @@ def _judged(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) ->
         hearing,
         reading.unseen,
         None if state.step else beat(found),
+        found,
     )
 
 

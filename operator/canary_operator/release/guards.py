@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from canary_operator.analysis.evidence import start_step
 from canary_operator.analysis.witnesses import plainly_down
 from canary_operator.api.status import Ending, State
 from canary_operator.release import reasons
+from canary_operator.release.absence import made_stable_by_hand
 from canary_operator.release.actions import taken
 from canary_operator.release.deletion import delete
-from canary_operator.release.drift import corrected, give_way, told
+from canary_operator.release.failover import fail_over
+from canary_operator.release.loss import lose
 from canary_operator.release.model import Announce, Because, Decision, EnsureFinalizer, RecordState
 from canary_operator.release.plan import hold_of
-from canary_operator.release.record import record_of
-from canary_operator.release.scene import Scene, anew, clocked, running, step_age, version_of, way_age
+from canary_operator.release.scene import Scene, clocked, running, step_age, version_of, way_age
 from canary_operator.release.wants import Hold, wants
 
 Guard = Callable[[Scene], Decision | None]
@@ -32,10 +32,10 @@ def abort(scene: Scene) -> Decision | None:
 
 
 def stable_gone(scene: Scene) -> Decision | None:
-    """Stable has no ready pod while a release runs: nothing moves, in either direction."""
-    if scene.state.state is not State.PROGRESSING or scene.seen.versions is None:
+    """Stable has no ready pod: traffic moves to the canary as far as its pods carry it, wholly by a person, and goes back when stable serves."""
+    if not running(scene.state) or scene.seen.versions is None or scene.promoted:
         return None
-    return None if scene.serves(scene.state.from_) else scene.stable_gone()
+    return fail_over(scene)
 
 
 def canary_failed(scene: Scene) -> Decision | None:
@@ -49,6 +49,8 @@ def canary_failed(scene: Scene) -> Decision | None:
             return scene.end(reasons.CANARY_UNAVAILABLE, words + (", for the second time" if state.lost else ""))
         return lose(scene, reasons.CANARY_LOST, words, lost=True)
     serving = scene.serving(state.to)
+    if made_stable_by_hand(state):
+        return None
     if scene.look.worse and serving and serving.revision == state.to:
         words = f"at {scene.weight} % {scene.look.worse}"
         if scene.spec.on_failure == "RollBack" or _beyond_doubt(scene):
@@ -74,33 +76,10 @@ def _hold(scene: Scene, reason: str, words: str) -> Decision:
     return scene.answer(because, state=state, effects=(RecordState(), Announce(because, warning=True)), phase="Blocked")
 
 
-def lose(scene: Scene, reason: str, words: str, *, lost: bool) -> Decision:
-    """Takes the weight away inside a release: the canary rises again from step 1."""
-    if scene.weight > 0 and not scene.serves(scene.state.from_):
-        return scene.stable_gone(f"{words}; but nothing can go back: ")
-    if reason == reasons.DRIFT and (decision := give_way(scene, words)):
-        return decision
-    state = replace(
-        anew(scene.counted() if reason != reasons.DRIFT else corrected(scene.counted()), scene.seen.now),
-        state=State.PROGRESSING,
-        step=0,
-        weight=0,
-        lost=scene.state.lost or lost,
-        asked=taken(scene.state.asked),
-        mirror_since=None,
-        evidence=record_of(start_step(scene.look.committed, 0)),
-    )
-    if reason == reasons.DRIFT:
-        words = f"{told(scene.seen, words)}; all traffic is on stable, and the canary rises again from step 1"
-    because = Because(reason, words)
-    effects = (scene.shift(state, reason, 0), RecordState(), Announce(because, warning=True))
-    return scene.answer(because, state=state, effects=effects, again=scene.spec.settle)
-
-
 def superseded(scene: Scene) -> Decision | None:
     """Another revision is wanted than the one under test. At 100 percent the running release is finished before another version starts."""
     state, wanted = scene.state, scene.spec.version
-    if state.state not in (State.PROGRESSING, State.PROMOTING) or scene.promoted:
+    if state.state not in (State.PROGRESSING, State.PROMOTING) or scene.promoted or made_stable_by_hand(state):
         return None
     if wanted == version_of(state.from_):
         return scene.end(reasons.RETARGETED, f"spec.version names the stable version {wanted} again")

@@ -56,6 +56,20 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Presence:
+    """For how long a version has had ready endpoints or none, and how many it had, as far as this process has seen it."""
+
+    since: datetime
+    """Since when any of its endpoints is ready, or none is. After a restart that is the restart at the earliest."""
+    most: int
+    """The most ready endpoints of the last 10 minutes."""
+    whole: bool
+    """This process has watched it for all of these 10 minutes."""
+    told: bool = True
+    """ReplicaSets told how many of its pods are asked for, when it was last seen."""
+
+
+@dataclass(frozen=True, slots=True)
 class Extras:
     """What a route carries beside its weights while a release runs."""
 
@@ -137,6 +151,8 @@ class Observation:
     """The last action that was acknowledged."""
     last_release: PastRelease | None = None
     """The release that ended last."""
+    history: tuple[PastRelease, ...] = ()
+    """The last releases, newest first."""
     stable: str | None = None
     """The stable revision as recorded; None before the adoption."""
     versions: Mapping[str, Serving] | None = None
@@ -145,6 +161,8 @@ class Observation:
     """Ready endpoints whose version is not known yet: they may be of any."""
     strangers: int = 0
     """Ready endpoints of no version: no subset has them, and without subsets they are sent requests like any other."""
+    presence: Mapping[str, Presence] = field(default_factory=dict)
+    """Per version, for how long it has served or not; a version that is missing is seen for the first time."""
     service_since: datetime | None = None
     """When the Service, or its endpoints, were made. Proxies knew of no endpoint before. None: nobody knows, or long ago."""
     route: RouteSeen | None = None

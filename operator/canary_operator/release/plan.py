@@ -133,3 +133,8 @@ def gated(state: ReleaseRecord, weight: int | None) -> bool:
 def pods_needed(capacity: float, weight: int, stable: int) -> int:
     """Ready canary pods before this weight, beside so many of stable."""
     return max(1, ceil(round(capacity * weight / 100 * stable, 9)))
+
+
+def carried(capacity: float, ready: int, stable: int) -> int:
+    """The highest weight, in percent, for which so many ready pods are enough, beside so many of stable; 0: not even for the lowest."""
+    return next((weight for weight in range(FULL, 0, -1) if pods_needed(capacity, weight, stable) <= ready), 0)

@@ -41,6 +41,8 @@ NO_DATA = "NoData"
 GLOBAL_INCIDENT = "GlobalIncident"
 RECORD_LOST = "RecordLost"
 STABLE_GONE = "StableGone"
+STABLE_BACK = "StableBack"
+STABLE_REPLACED = "StableReplaced"
 STABLE_CHANGED = "StableChanged"
 DRIFT = "Drift"
 PLAN_CHANGED = "PlanChanged"
@@ -152,8 +154,16 @@ MEANING: dict[str, tuple[str, str]] = {
     ),
     RECORD_LOST: ("The status of a running release was lost; traffic went back to be safe.", "Annotate `retry/<number>/1`."),
     STABLE_GONE: (
-        "The stable version has no ready pod, so no traffic can go back to it.",
-        "Bring the stable version back; traffic follows at once.",
+        "The stable version has no ready pod, or is losing its pods for good. Traffic goes to the version that serves as far as its pods carry "
+        "it, never by itself to one that was rolled back, aborted or is suspect.",
+        "The message names every way out: bring the stable version back and traffic follows; or `kubectl canary promote NAME`, or another "
+        "version in `spec.stableVersion`, which moves all traffic and makes that version stable.",
+    ),
+    STABLE_BACK: ("The stable version serves again, and traffic went back to it.", "Nothing. A release rises again from step 1."),
+    STABLE_REPLACED: (
+        "The Deployment that runs the stable version carries another version label now, so Kubernetes replaces the stable pods: "
+        "there is nothing left to compare with, nor a way back.",
+        "Undo it (`kubectl rollout undo`), and deploy a new version as a Deployment of its own, beside the old one.",
     ),
     STABLE_CHANGED: ("The stable version was deployed anew under the same label; evidence of a running release starts again.", "Nothing."),
     DRIFT: (
@@ -229,3 +239,6 @@ OUTCOMES: dict[str, Outcome] = {
     SUPERSEDED: Outcome.SUPERSEDED,
 }
 """How a release ends for each reason that takes the traffic back. A mark carries the reason, so a crash cannot lose the outcome."""
+
+NOT_OURS = frozenset(("Conflict", "NameTaken", "HostTaken", "RuleTaken", "SubsetTaken"))
+"""Findings that say that the routing is somebody else's: then nothing is written, whatever happens to the pods."""

@@ -93,7 +93,13 @@ def worth_writing(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> bo
     """Something changed that somebody waits for, or a minute of evidence would be lost: numbers alone are no news."""
     if after.reason == reasons.INSPECTING:
         return False  # a moment later there is something to say
-    return _news(before) != _news(after) or _behind(before, after) >= CHECKPOINT
+    return _news(before) != _news(after) or _behind(before, after) >= CHECKPOINT or _grown(before, after)
+
+
+def _grown(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> bool:
+    """The pods that carry stable's load have doubled or halved since they were written down."""
+    old, new = (status.release.stable_pods if status.release else 0 for status in (before, after))
+    return old > 0 and old.bit_length() != new.bit_length()
 
 
 def told(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> tuple[Announce, ...]:
@@ -121,13 +127,16 @@ _CALM = {
 """Words that follow each other while all goes well: nobody waits for the next of them, it is written with the next news."""
 
 
+_COUNTS = re.compile(r"\b(?:no|\d+) ready pods?\b")
+
+
 def _without(kind: type, *numbers: str) -> Callable[[object], tuple[object, ...]]:
     """Reads the values of all fields but these."""
     return attrgetter(*(each.name for each in fields(kind) if each.name not in numbers))
 
 
 _OF_STATUS = _without(CanaryReleaseStatus, "reason", "message", "since", "verdict", "release", "conditions")
-_OF_RECORD = _without(ReleaseRecord, "evidence", "observed_seconds", "seq", "baseline")
+_OF_RECORD = _without(ReleaseRecord, "evidence", "observed_seconds", "seq", "baseline", "stable_pods", "stable_version")
 _OF_CONDITION = _without(Condition, "reason", "message")
 
 
@@ -137,6 +146,7 @@ def _news(status: CanaryReleaseStatus) -> tuple[object, ...]:
         _OF_STATUS(status),
         _CALM.get(status.reason or "", status.reason),
         _refusal(status),
+        _COUNTS.sub("ready pods", status.message or "") if status.reason == reasons.STABLE_GONE else None,  # it names the ways out
         status.release and _OF_RECORD(status.release),
         status.release and _rows_outside(status.release),
         [(_OF_CONDITION(condition), _CALM.get(condition.reason, condition.reason)) for condition in status.conditions],

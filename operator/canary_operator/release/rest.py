@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 
-from canary_operator.api.status import Asked, EvidenceRecord, Outcome, PastRelease, State
+from canary_operator.api.status import Outcome, PastRelease, State
 from canary_operator.release import reasons
+from canary_operator.release.absence import pods
 from canary_operator.release.drift import REST_SPACING, told
+from canary_operator.release.forsaken import forsaken
 from canary_operator.release.homeward import Move, Relabel, Shift, Wait, harmless, homeward, remaining
-from canary_operator.release.model import Announce, Because, Decision, Effect, EnsureFinalizer, RecordState, Serving
-from canary_operator.release.plan import pace_of, plan_of
+from canary_operator.release.model import Announce, Because, Decision, EnsureFinalizer, RecordState, Serving
 from canary_operator.release.scene import Scene, version_of
+from canary_operator.release.start import start
 from canary_operator.release.steps import missing_route
 
 
@@ -42,7 +44,8 @@ def adopt(scene: Scene) -> Decision:
             return scene.answer(missing_route(seen), phase="Blocked")
         case None:
             words = f"the route is taken over; {stable.revision} is stable"
-            rest, adopted = replace(scene.state, state=State.STABLE), Announce(Because(reasons.ADOPTED, words))
+            known = replace(scene.state, stable_pods=pods(stable), stable_version=spec.stable_version or "")
+            rest, adopted = replace(known, state=State.STABLE), Announce(Because(reasons.ADOPTED, words))
             effects = (*finalizer, RecordState(), adopted)
             decision = scene.answer(Because(reasons.AT_REST, words), state=rest, effects=effects, again=spec.settle * 0)
             return replace(decision, stable=stable.revision)
@@ -97,7 +100,7 @@ def rest(scene: Scene) -> Decision:
 
 def _rest(scene: Scene) -> Decision:
     move = _move(scene)
-    decision = _keep(scene, move) or _wanted(scene, move)
+    decision = forsaken(scene, move) or _keep(scene, move) or _wanted(scene, move)
     if isinstance(move, Wait) and (decision.look_again_in is None or decision.look_again_in > move.time):
         decision = replace(decision, look_again_in=move.time)
     return decision
@@ -188,41 +191,9 @@ def _set_out(scene: Scene, canary: Serving, move: Move | Wait | None) -> Decisio
         return scene.stable_gone()
     if move is not None:
         return scene.answer(Because(reasons.SETTLING, "the routing is settling before the release starts"), again=spec.settle)
-    return _start(scene, canary)
+    return start(scene, canary)
 
 
 def _stands_in_the_way(past: PastRelease) -> bool:
     """How the last release ended says something of its revision: not so if only something else was wanted meanwhile."""
     return past.outcome in (Outcome.ROLLED_BACK, Outcome.WITHDRAWN) and past.reason != reasons.RETARGETED
-
-
-def _start(scene: Scene, canary: Serving) -> Decision:
-    seen, stable = scene.seen, scene.serving(scene.seen.stable)
-    state = replace(
-        scene.counted(),
-        number=scene.state.number + 1,
-        state=State.PROGRESSING,
-        from_=stable.revision if stable else seen.stable,
-        to=canary.revision,
-        plan=plan_of(scene.spec),
-        pace=pace_of(scene.spec, None, seen.now),
-        step=0,
-        weight=0,
-        weight_since=seen.now,
-        waiting_since=None,
-        waited_seconds=0,
-        mirror_since=None,
-        observed_seconds=0,
-        lost=False,
-        drifts=0,
-        held=None,
-        asked=Asked(),
-        evidence=EvidenceRecord(),
-    )
-    because = Because(reasons.RELEASE_STARTED, f"release {state.number} moves {state.from_} to {state.to}")
-    if scene.weight > 0:
-        first: Effect = scene.shift(state, reasons.RELEASE_STARTED, 0)
-    else:
-        first = scene.relabel(state, reasons.RELEASE_STARTED, version_of(state.from_), canary.version)
-    preparing = Because(reasons.PREPARING, because.message)
-    return scene.answer(preparing, state=state, effects=(RecordState(), first, Announce(because)), again=scene.spec.settle)

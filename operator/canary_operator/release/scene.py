@@ -7,6 +7,7 @@ from canary_operator.analysis.verdict import Word
 from canary_operator.api.record import LONGEST_MESSAGE, Ending, EvidenceRecord, Outcome, ReleaseRecord, State
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.release import reasons
+from canary_operator.release.absence import Absence, absence, brief_left
 from canary_operator.release.evidence import Look
 from canary_operator.release.model import (
     BARE,
@@ -28,6 +29,7 @@ from canary_operator.release.plan import hold_of
 from canary_operator.release.queries import asks
 from canary_operator.release.reading import asked_since
 from canary_operator.release.record import record_of
+from canary_operator.release.ways_out import replaced, told
 
 
 def version_of(revision: str | None) -> str:
@@ -128,6 +130,16 @@ class Scene:
     def stable(self) -> str | None:
         """The stable revision: of the running release, else as recorded."""
         return self.state.from_ or self.seen.stable
+
+    @property
+    def absence(self) -> Absence:
+        """How far stable is from serving."""
+        return absence(self.seen, version_of(self.stable), self.look.found)
+
+    @property
+    def patience(self) -> timedelta | None:
+        """When a stable version without a ready pod is called gone; None: it is already, or it serves."""
+        return brief_left(self.seen, version_of(self.stable)) if self.absence is Absence.BRIEF else None
 
     @property
     def promoted(self) -> bool:
@@ -235,12 +247,12 @@ class Scene:
 
     def _warnings(self, state: ReleaseRecord) -> tuple[Because, ...]:
         """By the rate that the present weight was chosen by, so that the words stand still between two rises."""
-        pace = state.pace
-        if pace is None or state.state is not State.PROGRESSING or not pace.rate or not pace.spacing:
-            return ()
-        tempo = Tempo(pace.rate, pace.spacing, self.spec.settle.total_seconds())
-        words = too_dear(Price(pace.failure_budget, pace.max_weight), tempo)
-        return (Because(reasons.BUDGET_TOO_SMALL, words),) if words else ()
+        pace, found = state.pace, [replaced(self.seen, version_of(self.stable))]
+        if pace is not None and state.state is State.PROGRESSING and pace.rate and pace.spacing:
+            tempo = Tempo(pace.rate, pace.spacing, self.spec.settle.total_seconds())
+            words = too_dear(Price(pace.failure_budget, pace.max_weight), tempo)
+            found.append(Because(reasons.BUDGET_TOO_SMALL, words) if words else None)
+        return tuple(each for each in found if each is not None)
 
     def _sooner(self, again: timedelta | None, state: ReleaseRecord) -> timedelta | None:
         """When to look again: as asked, or before that when the mere passing of time changes what is to be done."""
@@ -276,6 +288,7 @@ class Scene:
             evidence=self.recorded,
             observed_seconds=self.look.committed.covered,
             ending=Ending(outcome=outcome, reason=reason, message=message[:LONGEST_MESSAGE]),
+            stable_gone=None,
         )
         because = Because(reason, message)
         shift = (self.shift(state, reason, 0),) if self.exposed or self._is_rising else ()
@@ -289,15 +302,18 @@ class Scene:
         unwritten = route is not None and (route.mark is None or route.mark.uid != self.seen.uid or route.mark.rank < decided)
         return unwritten and self.state.weight > 0
 
-    def stable_gone(self, before: str = "") -> Decision:
-        """Traffic stays until stable serves again. A subset that is missing is put back all the same: a route that names it answers 503."""
-        words = (
-            f"{before}stable {self.stable} has no ready pod behind Service {self.spec.service.name}; bring it back, traffic follows at once"
-        )
+    def stable_gone(self, before: str = "", *, why: str = "") -> Decision:
+        """Traffic stays where it is. A subset that is missing is put back all the same: a route that names it answers 503.
+
+        Args:
+            before: What cannot be done now, in words that end with `: `.
+            why: Why no more traffic moves by itself; empty: nothing stands in the way.
+        """
+        words = before + told(self.spec, self.state, self.seen, self.stable or "", why=why)
         because, subsets = Because(reasons.STABLE_GONE, words), self.seen.subsets
         if self.seen.route is None or (subsets is not None and subsets.stable and subsets.canary):
-            return self.answer(because, phase="Blocked")
+            return self.answer(because, again=self.patience, phase="Blocked")
         state, stable = self.counted(), version_of(self.stable)
         canary = (subsets and subsets.canary) or version_of(self.state.to) or stable
         put_back = self.relabel(state, reasons.DRIFT, stable, canary)
-        return self.answer(because, state=state, effects=(put_back,), phase="Blocked")
+        return self.answer(because, state=state, effects=(put_back,), again=self.patience, phase="Blocked")

@@ -8,8 +8,8 @@ from canary_operator.release import reasons
 from canary_operator.release.actions import taken
 from canary_operator.release.drift import MOST_CORRECTIONS, corrected, give_way, told, too_soon
 from canary_operator.release.extras import extras_of, furnish
-from canary_operator.release.guards import lose
 from canary_operator.release.homeward import remaining
+from canary_operator.release.loss import lose
 from canary_operator.release.model import Announce, Because, Decision, Observation, RecordState, RouteSeen, SubsetsSeen
 from canary_operator.release.pace import reasoning
 from canary_operator.release.plan import FULL, risen, rungs

@@ -238,15 +238,19 @@ def old_pods(scene: Scene) -> Because | None:
 
 
 def capacity_missing(scene: Scene, weight: int) -> Because | None:
-    """Why the canary's ready pods are too few for a weight; None: they are enough."""
+    """Why the canary's ready pods are too few for a weight; None: they are enough.
+
+    Measured by the most pods that stable had in this release: an autoscaler takes pods from it as its traffic goes.
+    """
     serving, ready = scene.serving(scene.state.from_), scene.ready(scene.state.to)
     stable = serving.endpoints if serving else 0
-    needed = pods_needed(scene.spec.capacity, weight, stable)
+    most = max(stable, scene.state.stable_pods)
+    needed = pods_needed(scene.spec.capacity, weight, most)
     if ready >= needed:
         return None
+    beside = f"stable has {stable}" if most == stable else f"stable has {stable}, and had {most}"
     return Because(
-        reasons.CANARY_NOT_READY,
-        f"canary {scene.state.to} has {ready} ready pods of the {needed} needed for {weight} % (stable has {stable})",
+        reasons.CANARY_NOT_READY, f"canary {scene.state.to} has {ready} ready pods of the {needed} needed for {weight} % ({beside})"
     )
 
 

@@ -160,11 +160,15 @@ def _evidence(evidence: EvidenceRecord) -> EvidenceRecord:
 def _record(record: ReleaseRecord) -> ReleaseRecord:
     times = ("incident_since", "waiting_since", "mirror_since")
     pace = record.pace and _with(record.pace, since=_second(record.pace.since))
+    gone = record.stable_gone and _with(record.stable_gone, since=_second(record.stable_gone.since))
+    returned = tuple(each.replace(microsecond=0) for each in record.returned) if record.returned else record.returned
     return _with(
         record,
         evidence=_evidence(record.evidence),
         weight_since=_millisecond(record.weight_since),
         pace=pace,
+        stable_gone=gone,
+        returned=returned,
         **{name: _second(getattr(record, name)) for name in times},
     )
 

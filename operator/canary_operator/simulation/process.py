@@ -1,6 +1,7 @@
 """One running operator: what it remembers, how it looks, and how it carries out a decision. It dies with everything it remembers."""
 
 from collections.abc import Hashable
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import assert_never
@@ -29,6 +30,7 @@ from canary_operator.release.model import (
     RouteSeen,
     SubsetsSeen,
 )
+from canary_operator.release.presence import Presences
 from canary_operator.release.refusal import Cause, Refusal, refused
 from canary_operator.release.report import status_of, worth_writing
 from canary_operator.simulation.api import Api, Failed, Refused, Stale
@@ -78,6 +80,7 @@ class Process:
     """When it looks again, Unix seconds; None: when something changes."""
     events: list[Because] = field(default_factory=list)
     _first_seen: dict[str, tuple[Hashable, float]] = field(default_factory=dict)
+    _presences: Presences = field(default_factory=Presences)
 
     def look(self, api: Api, now: float, *, watching: bool = True) -> Pass | None:
         """One pass; None when there is no resource. `watching` False: the watches have told nothing since the last pass."""
@@ -149,8 +152,10 @@ class Process:
             action=resource.action,
             last_action=status.last_action,
             last_release=status.last_release,
+            history=status.history,
             stable=status.stable,
             versions=stored.versions,
+            presence=self._presences.look(UID, stored.versions, now, moment, ((status.stable or "").rpartition("@")[0],)),
             service_since=None if stored.service_since is None else moment(stored.service_since),
             route=_route_seen(route, route_since, cluster) if route else None,
             route_gone_since=None if route else moment(route_since),
@@ -164,7 +169,14 @@ class Process:
 
     def copy(self) -> "Process":
         """A process that remembers the same of route, subsets and record; what it has asked of the users' own queries it asks anew."""
-        return replace(self, own={*self.own}, questions=Questions(), events=[*self.events], _first_seen={**self._first_seen})
+        return replace(
+            self,
+            own={*self.own},
+            questions=Questions(),
+            events=[*self.events],
+            _first_seen={**self._first_seen},
+            _presences=deepcopy(self._presences),
+        )
 
     def see(self, api: Api, now: float) -> float | None:
         """It sees what it has just written, and has nothing to say to it. Answers when it first saw the route as it is; None: there is none."""

@@ -91,11 +91,16 @@ class Stage:
         """So many pods of a version are ready, all of its newest template; `desired` (as many when left out) are asked for."""
         known = self._serving[version]
         wanted = max(ready, known.desired) if desired is None else desired
-        self._serve({**self._serving, version: replace(known, ready=ready, desired=wanted, old=0)})
+        leaving = ready > 0 and not wanted
+        self._serve({**self._serving, version: replace(known, ready=ready, desired=wanted, old=0, leaving=leaving)})
 
     def roll(self, version: str, old: int) -> None:
         """So many pods of an older template of a version serve beside those of its newest."""
         self._serve({**self._serving, version: replace(self._serving[version], old=old)})
+
+    def replaces(self, version: str, other: str | None) -> None:
+        """The Deployment of a version carries another version label from now on; None: its own again."""
+        self._serve({**self._serving, version: replace(self._serving[version], replaced_by=other)})
 
     def undeploy(self, version: str) -> None:
         """The version is gone, workload and all."""

@@ -87,6 +87,13 @@ class Serving:
     old: int = 0
     """Ready endpoints that belong to older templates of this version: they answer its requests too."""
 
+    told: bool = True
+    """ReplicaSets say how many pods are asked for; False: that is only counted by the pods that there are."""
+    leaving: bool = False
+    """No pod of it is asked for, and those that are ready are being taken away."""
+    replaced_by: str | None = None
+    """The version that its Deployments carry now, so that Kubernetes replaces its pods by that version's; None: its own."""
+
     @property
     def endpoints(self) -> int:
         """All ready endpoints that answer for this version."""

@@ -83,6 +83,29 @@ def revision_of(makers: Sequence[Maker], every: Iterable[Maker]) -> tuple[list[M
     return current, sorted({each.hash for each in current})
 
 
+def replaced_by(makers: Sequence[Maker]) -> Mapping[str, str]:
+    """Versions whose Deployments carry another version by now, and which.
+
+    A Deployment carries the version of its newest ReplicaSet. A version is replaced when that is so of every owner of pods of it that are asked
+    for, or, where none is, of every owner of its ReplicaSets.
+
+    Args:
+        makers: The ReplicaSets of all versions.
+    """
+    carried: dict[object, Maker] = {}
+    for each in makers:
+        key = each.owner or each.name
+        carried[key] = max(carried.get(key, each), each, key=_age)
+    found: dict[str, str] = {}
+    for version in {each.version for each in makers if each.version}:
+        of_it = [each for each in makers if each.version == version]
+        wanting = [each for each in of_it if each.replicas] or of_it
+        followers = {carried[each.owner or each.name].version for each in wanting}
+        if version not in followers and "" not in followers:
+            found[version] = min(followers)
+    return found
+
+
 def _age(maker: Maker) -> tuple[int, str, str]:
     return maker.age
 

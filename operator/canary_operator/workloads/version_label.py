@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from canary_operator.mesh.pods import base_of_pod, base_of_pods
 from canary_operator.workloads.model import Endpoint, Pod, Serving, Stranger, Survey, Workload
 from canary_operator.workloads.reading import POD, hash_of, names_in_telemetry, workload_of
-from canary_operator.workloads.revision import Maker, joined, newest_hash, revision_of
+from canary_operator.workloads.revision import Maker, joined, newest_hash, replaced_by, revision_of
 from canary_operator.workloads.source import Behind, Identity, once
 
 
@@ -43,8 +43,9 @@ class ByVersionLabel:
             if maker.version:
                 found[maker.version].makers.append(maker)
         strangers, unknown = self._share_out(behind, makers, found)
+        replaced = replaced_by(makers)
         return Survey(
-            versions={version: _serving(version, each, makers) for version, each in found.items()},
+            versions={version: _serving(version, each, makers, replaced.get(version)) for version, each in found.items()},
             strangers=tuple(each for each in strangers if each.endpoint.ready),
             unknown=tuple(unknown),
             pods={version: tuple(pod for pod, _ in each.pods) for version, each in found.items() if each.pods},
@@ -104,7 +105,7 @@ def _by_base(makers: Sequence[Maker]) -> Mapping[str, list[Maker]]:
     return found
 
 
-def _serving(version: str, found: _Version, makers: list[Maker]) -> Serving:
+def _serving(version: str, found: _Version, makers: list[Maker], replaced: str | None) -> Serving:
     current, hashes = revision_of(found.makers, makers)
     known = {maker.workload for maker in makers}
     groups: dict[Workload, list[Pod]] = defaultdict(list)
@@ -121,13 +122,17 @@ def _serving(version: str, found: _Version, makers: list[Maker]) -> Serving:
         wanted = [newest[owner]] if owner in newest else hashes
         is_old = template is not None and bool(wanted) and template not in wanted
         ready, old = (ready, old + endpoint.ready) if is_old else (ready + endpoint.ready, old)
+    desired = sum(maker.replicas for maker in found.makers) + sum(_stays(pod, endpoint) for pod, endpoint in found.pods)
     return Serving(
         version=version,
         revision=f"{version}@{joined(hashes)}",
         workloads=tuple(sorted(set(_names(found)))),
         ready=ready,
-        desired=sum(maker.replicas for maker in found.makers) + sum(_stays(pod, endpoint) for pod, endpoint in found.pods),
+        desired=desired,
         old=old,
+        told=bool(found.makers),
+        leaving=not desired and ready + old > 0,
+        replaced_by=replaced if not any(_stays(pod, endpoint) for pod, endpoint in found.pods) else None,
     )
 
 

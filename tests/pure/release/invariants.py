@@ -5,7 +5,7 @@ from itertools import pairwise
 from math import ceil
 
 from canary_operator.analysis.folding import LONGEST_COVER
-from canary_operator.api.status import State
+from canary_operator.api.status import Outcome, State
 from canary_operator.release import reasons
 from canary_operator.release.model import BARE, Announce, EnsureWeights
 from canary_operator.release.transitions import TRANSITIONS
@@ -77,6 +77,10 @@ class Watcher:
     ended: dict[int, int] = field(default_factory=dict)
     """Releases whose end was decided, and the revision that says so."""
     ranks: dict[str, tuple[int, int]] = field(default_factory=dict)
+    returned: list[float] = field(default_factory=list)
+    """When traffic went back to a stable version that had been gone."""
+    stood: dict[int, int] = field(default_factory=dict)
+    """Per release, the highest weight that was given because stable did not serve: somebody else may have taken it away."""
     woken: float = 0.0
     """When a process that hung was woken: it sees pods that are gone."""
     served_since: float = 0.0
@@ -112,6 +116,9 @@ class Watcher:
         assert after.route
         old, new = (before.route.weight if before.route else 0), after.route.weight
         assert isinstance(new, int) and 0 <= new <= 100, f"rule 1: weight {new}"
+        if after.route.mark and after.route.mark.decision == reasons.STABLE_BACK and old > new:
+            self.returned = [*(each for each in self.returned if after.time - each < 600), after.time]
+            assert len(self.returned) <= 2, f"rule 8: traffic went back for the third time at {after.time:.1f}: {self.returned}"
         if new < old:
             home = after.resource.record.from_ if after.resource else None
             at_home = home is not None and label(after, "stable") == version(home)
@@ -126,11 +133,13 @@ class Watcher:
         record, mark, at = after.resource.record, after.route.mark, f"at {after.time:.1f} from {old} to {new}"
         assert record.state in RUNNING and record.weight == new, f"rule 7: rise {at} was not recorded: {record.state} {record.weight}"
         assert mark and mark.release == record.number, f"rule 1: rise {at} for another release"
+        gone = record.stable_gone
+        exempt = mark.decision == reasons.STABLE_GONE and gone is not None and gone.moved
         plan = (0, *(step.weight for step in record.plan if step.weight < 100), 100)
         promoting = record.state is State.PROMOTING
-        assert new == (100 if promoting else plan[record.step]), f"rule 1: rise {at} is no step of {plan}"
+        assert exempt or new == (100 if promoting else plan[record.step]), f"rule 1: rise {at} is no step of {plan}"
         last = plan[record.step if promoting else record.step - 1]
-        assert old == last if before.route else last == 0, f"rule 1: rise {at} does not follow {last}"
+        assert exempt or (old == last if before.route else last == 0), f"rule 1: rise {at} does not follow {last}"
         assert record.number not in self.ended, f"rule 2: rise {at} after the end of release {record.number}"
         assert label(after, "canary") == version(record.to), f"rule 3: rise {at} on subset {label(after, 'canary')}"
         settle = after.resource.spec.settle.total_seconds()
@@ -138,7 +147,11 @@ class Watcher:
         assert after.time >= changed + settle - 1e-6, f"rule 3: rise {at} {after.time - changed:.1f} s after a relabelling"
         pods, stable = ready(after, record.to), serves(after, record.from_)
         older = [each for each in (record.to, record.from_) if serves(after, each) > ready(after, each)]
-        assert not older, f"rule 4: rise {at} while older pods of {older} serve"
+        assert exempt or not older, f"rule 4: rise {at} while older pods of {older} serve"
+        if exempt:  # whatever template they are of, they answer
+            assert gone
+            self._stands_in(before, after, by_hand=gone.by_hand, at=at)
+            pods, stable = serves(after, record.to), 0 if gone.by_hand else max(stable, record.stable_pods)
         needed = max(1, ceil(round(after.resource.spec.capacity * new / 100 * stable, 9)))
         assert pods >= needed, f"rule 4: rise {at} with {pods} ready pods of {needed}"
 
@@ -161,6 +174,24 @@ class Watcher:
         assert ready(after, f"{target}@") or self.woken == after.time, f"{text}, which has no ready pod"
         stable = ready(after, f"{label(after, 'stable')}@")
         assert not stable or self.woken == after.time, f"{text}, though {label(after, 'stable')} has ready pods"
+
+    def _stands_in(self, before: Stored, after: Stored, *, by_hand: bool, at: str) -> None:
+        """The exception of rule 8: a weight that no step has earned, because stable does not serve."""
+        assert after.resource
+        record = after.resource.record
+        serving = (after.versions or {}).get(version(record.from_))
+        down = serves(after, record.from_) == 0
+        leaving = serving is not None and (serving.leaving or serving.replaced_by is not None)
+        stands = (before.route.weight if before.route else 0) == 0 and self.stood.get(record.number, 0) > 0
+        assert down or leaving or by_hand or stands or self.woken == after.time, f"rule 8: rise {at} while stable serves"
+        assert not record.asked.abort, f"rule 8: rise {at} after an abort"
+        if by_hand:
+            return
+        assert not record.asked.paused and not after.resource.spec.suspend, f"rule 8: rise {at} while nothing may go forward"
+        assert record.held is None and record.evidence.suspect is None, f"rule 8: rise {at} of a suspect"
+        past = [each for each in (after.resource.status.history if after.resource.status else ()) if each.revision == record.to]
+        failed = past and (past[0].outcome is Outcome.ROLLED_BACK or past[0].reason == reasons.ABORTED)
+        assert not failed, f"rule 8: rise {at} of a revision that ended with {past[0].reason}"
 
     def _names(self, before: Stored, after: Stored) -> None:
         assert not broken(after) or broken(before), f"rule 3: at {after.time:.1f} the route names a missing subset: {after.subsets}"
@@ -199,6 +230,10 @@ class Watcher:
         assert (new.number, new.seq) >= (old.number, old.seq), f"rule 6: the record fell back from {old.seq} to {new.seq}"
         if new.state not in RUNNING or new.weight <= old.weight:
             return
+        if new.stable_gone is not None and new.stable_gone.moved:
+            assert not new.asked.abort, "rule 8: a rise was recorded after an abort"
+            assert new.number not in self.ended, "rule 2: a rise was recorded after the end"
+            return
         last = len([step for step in new.plan if step.weight < 100])
         hand = by_hand(before, after)
         to_full = new.state is State.PROMOTING and new.step == old.step and (old.step == last or "promote" in hand)
@@ -235,6 +270,8 @@ class Watcher:
                 self.relabelled[subset] = (after.time, after.by)
         if (before.route and before.route.weight) != (after.route and after.route.weight):
             self.served_since = after.time
+        if after.route and after.route.mark and after.route.mark.decision == reasons.STABLE_GONE:
+            self.stood[after.route.mark.release] = max(self.stood.get(after.route.mark.release, 0), after.route.weight)
         self._remember_ends(before, after)
 
     def _remember_ends(self, before: Stored, after: Stored) -> None:

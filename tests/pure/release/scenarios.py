@@ -174,6 +174,48 @@ def pace_edited(faults: dict[int, Fault] | None = None) -> World:
     return world
 
 
+def stable_gone(faults: dict[int, Fault] | None = None) -> World:
+    """Stable loses all pods on the way, the canary takes everything, and stable comes back: it rises again from step 1."""
+    world = begin(faults)
+    reaches(world, 40)
+    world.scale("v1", 0)
+    reaches(world, 100, 60)
+    world.run(60)
+    world.scale("v1", 4)
+    reaches(world, 0, 60)
+    reaches(world, 100)
+    world.run(200)
+    return world
+
+
+def stable_gone_at_rest(faults: dict[int, Fault] | None = None) -> World:
+    """The one version that still serves takes what its pods carry, then everything, and gives it back."""
+    world = begin(faults)
+    world.run(400)
+    world.scale("v1", 1)
+    world.scale("v2", 0)
+    reaches(world, 50, 60)
+    world.scale("v1", 4)
+    reaches(world, 100, 60)
+    world.run(60)
+    world.scale("v2", 4)
+    reaches(world, 0, 60)
+    world.run(200)
+    return world
+
+
+def promoted_instead(faults: dict[int, Fault] | None = None) -> World:
+    """Stable is deleted, and a person makes the other version stable, though it was rolled back."""
+    world = begin(faults, fails=0.2)
+    world.run(300)
+    world.undeploy("v1")
+    world.run(60)
+    world.act("promote/1/1")
+    reaches(world, 100, 60)
+    world.run(200)
+    return world
+
+
 def deleted(faults: dict[int, Fault] | None = None) -> World:
     world = begin(faults)
     reaches(world, 40)
@@ -246,6 +288,9 @@ SCRIPTS: dict[str, Callable[[dict[int, Fault] | None], World]] = {
     "paced bad": paced_bad,
     "paced by hand": paced_by_hand,
     "pace edited": pace_edited,
+    "stable gone": stable_gone,
+    "stable gone at rest": stable_gone_at_rest,
+    "promoted instead": promoted_instead,
     "deleted": deleted,
     "deleted at rest": deleted_at_rest,
     "deleted at a gateway": deleted_at_a_gateway,

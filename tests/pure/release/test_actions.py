@@ -118,7 +118,7 @@ def test_what_lets_the_weight_rise(situation: Situation, action: str, weight: in
         pytest.param(release().at_step(4, since=30).healthy(seconds=30).pods("v2", 1), reasons.CANARY_NOT_READY, id="too few pods"),
         pytest.param(HELD.observing(findings=(finding(),)), "PolicyShadowed", id="preflight finds something"),
         pytest.param(HELD.having(suspend=True), reasons.SUSPENDED, id="suspended in the spec"),
-        pytest.param(HELD.pods("v1", 0), reasons.STABLE_GONE, id="stable is gone"),
+        pytest.param(HELD.pods("v1", 0), reasons.STABLE_GONE, id="stable has had no ready pod for a moment"),
     ],
 )
 def test_what_no_hand_can_push_aside(situation: Situation, verb: str, reason: str) -> None:

@@ -16,7 +16,7 @@ from tests.pure.release.scenarios import SCRIPTS
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 WHOLE = ("good", "by hand")
 """Stories that are crashed at every write each time; of the others a sample."""
-LOSING = ("deleted without stable", "detached at rest without stable")
+LOSING = ("stable gone", "stable gone at rest", "promoted instead", "deleted without stable", "detached at rest without stable")
 """Stories in which stable has no pods: what its share loses until another version serves it depends on how long the operator is away."""
 SEED = os.environ.get("SEED") or str(SystemRandom().randrange(10**6))
 T = TypeVar("T")

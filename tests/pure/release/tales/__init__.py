@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from tests.pure.release.tales import paces, people, queries, routes, verdicts
+from tests.pure.release.tales import gone, paces, people, queries, routes, verdicts
 from tests.pure.release.tales.story import Story
 
 __all__ = ["TALES", "Story", "texts"]
@@ -17,6 +17,11 @@ TALES: tuple[Callable[[], Story], ...] = (
     verdicts.canary_loses_its_pods_once,
     verdicts.canary_loses_its_pods_twice,
     verdicts.stable_gone,
+    gone.stable_gone_in_a_release,
+    gone.stable_gone_at_rest,
+    gone.stable_gone_and_promoted,
+    gone.aborted_while_stable_is_gone,
+    gone.replaced_in_place,
     people.abort,
     people.retry,
     people.approval,
