@@ -60,19 +60,6 @@ def test_a_canary_without_ready_pods_goes_to_0_and_is_rolled_back_the_second_tim
     shop.assert_rules()
 
 
-def test_traffic_stays_while_stable_has_no_ready_pod_and_goes_back_when_it_serves(shop: Shop) -> None:
-    started(shop, steps=[{"weight": 50, "hold": {"min": "120s", "max": "200s"}}])
-    shop.wait_weight(50)
-    v1 = shop.lab.workload(shop.service, "v1", replicas=2)
-    v1.scale(0)
-    shop.wait("blocked", phase="Blocked", reason="StableGone")
-    shop.act("abort")
-    assert shop.weight == 50
-    v1.scale(2)
-    shop.wait_weight(0, 30)
-    shop.assert_rules()
-
-
 def test_a_deleted_virtual_service_comes_back_with_all_traffic_on_stable_and_rises_again(shop: Shop, lab: Lab) -> None:
     started(shop, steps=LONG)
     shop.wait_weight(25)
