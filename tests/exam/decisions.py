@@ -159,7 +159,7 @@ DECISIONS = (
     Mutant(
         "M42",
         "a canary may lose its pods as often as it likes",
-        "release/guards.py",
+        "release/loss.py",
         "        lost=scene.state.lost or lost,\n",
         "        lost=False,\n",
         ("lost:3:before",),
@@ -168,8 +168,8 @@ DECISIONS = (
         "M43",
         "that the canary lost its pods is forgotten in a crash between the drop and its record",
         "release/belief.py",
-        "lost=state.lost or mark.decision == reasons.CANARY_LOST\n",
-        "lost=state.lost\n",
+        "state.lost or mark.decision == reasons.CANARY_LOST",
+        "state.lost",
         ("lost:7:lost",),
     ),
     Mutant(
@@ -191,7 +191,7 @@ DECISIONS = (
     Mutant(
         "M49",
         "a canary that lost its weight goes on where it was",
-        "release/guards.py",
+        "release/loss.py",
         "        step=0,\n        weight=0,\n        lost=scene",
         "        lost=scene",
         (f"{GUARDS}::test_a_canary_that_lost_its_weight_begins_again_at_step_1",),
