@@ -149,6 +149,15 @@ class Situation:
         series = tuple(one for workload, per_second, bad in arms for one in _series(workload, per_second, bad, seconds))
         return self.observing(samples=Samples(series))
 
+    def sharing(self, canary: float, *, seconds: int = 60, rate: int = 100) -> "Situation":
+        """The same, nothing failed, and the canary had this share (0 to 1) of the requests, whatever its weight is."""
+        if not 0 <= canary <= 1:
+            raise ValueError("a share is a number from 0 to 1")
+        arms = (("app-v2", canary), ("app-v1", 1 - canary))
+        return self.observing(
+            samples=Samples(tuple(one for workload, part in arms for one in _series(workload, rate * part, 0.0, seconds)))
+        )
+
     def healthy(self, *, seconds: int = 60, rate: int = 100) -> "Situation":
         """The same, and nothing failed."""
         return self.failing(0.0, seconds=seconds, rate=rate)
@@ -250,7 +259,7 @@ def release() -> Situation:
     return Situation()
 
 
-def _series(workload: str, rate: int, share: float, seconds: int) -> list[Series]:
+def _series(workload: str, rate: float, share: float, seconds: int) -> list[Series]:
     """Counters of one workload, from so many seconds ago to now."""
     times = range(-(seconds // SCRAPE), 1)
     found = []

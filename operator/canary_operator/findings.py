@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from canary_operator.analysis import promql
+from canary_operator.api.names import STABLE
 from canary_operator.api.status import State
 from canary_operator.cache import Cache, Document, Key
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, REPLICA_SET, SERVICE, VIRTUAL_SERVICE
 from canary_operator.indexes import owner_of
-from canary_operator.preflight import Arm, Attachment, Facts, Finding, Peer, Severity, inspect, left_out, wanted
+from canary_operator.preflight import Arm, Attachment, Facts, Finding, Peer, Severity, inspect, left_out, unmanaged_subsets, wanted
 from canary_operator.preflight.finding import OF_READS, ROUTE_MISSING, ROUTE_UNFIT
 from canary_operator.preflight.reading import Listing, Read
 from canary_operator.preflight.reads import pods_behind, telemetry
 from canary_operator.preflight.scope import MESH, full_gateway
 from canary_operator.preflight.sets import as_sets
 from canary_operator.release import reasons
-from canary_operator.release.model import Because
+from canary_operator.release.model import ALL_MANAGED, Because, Beside
 from canary_operator.release.scene import version_of
 from canary_operator.serving import survey
 from canary_operator.subject import Subject
@@ -43,6 +44,8 @@ class Inspection:
     """Namespaces whose callers see nothing of the weights or the subsets, by objects of their own: their requests are no evidence."""
     remembered: tuple[Because, ...] = ()
     """Warnings in status of what is not read now."""
+    beside: Beside = ALL_MANAGED
+    """What else sends to the Service's host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Found:
     findings: tuple[Finding, ...]
     reads: tuple[Read, ...]
     left_out: frozenset[str]
+    beside: Beside
 
 
 class Remembered:
@@ -69,7 +73,7 @@ class Remembered:
         last = self._last.get(key)
         if last is not None and last[0] == facts:
             return last[1]
-        found = Found(self._check(facts), wanted(facts), left_out(facts))
+        found = Found(self._check(facts), wanted(facts), left_out(facts), _beside(facts))
         self._last[key] = (facts, found)
         return found
 
@@ -111,7 +115,12 @@ def look(
     as_before = tuple(each for each in old if each.reason in OF_READS)
     named = with_telemetry(found_behind, it.spec.version_label, facts.found(telemetry(facts)) or ())
     unread = _unread(missing, trouble) or _untold(it, cache, found_behind, pods_trouble)
-    return Inspection((*errors, *_shadowed(it)), tuple(warnings), unread, reads, named, all_found.left_out, as_before)
+    return Inspection((*errors, *_shadowed(it)), tuple(warnings), unread, reads, named, all_found.left_out, as_before, all_found.beside)
+
+
+def _beside(facts: Facts) -> Beside:
+    others = unmanaged_subsets(facts)
+    return Beside(stable=STABLE in others, canary=bool(others - {STABLE}))
 
 
 _OF_ROUTES = (ROUTE_MISSING, ROUTE_UNFIT)

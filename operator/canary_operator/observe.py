@@ -57,6 +57,7 @@ def observe(it: Subject, cache: Cache, inspection: Inspection, rises_off: str | 
         route_gone_since=_gone_since(it, cache) if route is None else None,
         subsets=subsets,
         fresh=_fresh(it, cache),
+        beside=inspection.beside,
         attached=it.attached,
         findings=inspection.findings,
         warnings=inspection.warnings,

@@ -148,6 +148,16 @@ def called_from_elsewhere(samples: Samples, namespaces: frozenset[str]) -> Sampl
     return Samples(tuple(series for series in samples.series if series.labels.get("source_workload_namespace") not in namespaces))
 
 
+def through_proxies(samples: Samples) -> Samples:
+    """Without the requests of callers that have no proxy: no weight holds for them. Only the called pods' own proxies count them."""
+    kept = tuple(series for series in samples.series if not _without_proxy(series.labels))
+    return samples if len(kept) == len(samples.series) else Samples(kept)
+
+
+def _without_proxy(labels: Mapping[str, str]) -> bool:
+    return labels.get("reporter") == "destination" and labels.get("source_workload") == NOWHERE
+
+
 def spacing(of: Sequence[Interval]) -> float | None:
     """Median seconds between two scrapes of a target; None without intervals."""
     return median(interval.length for interval in of) if of else None

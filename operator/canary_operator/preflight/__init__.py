@@ -21,6 +21,7 @@ from canary_operator.preflight.facts import Arm, Attachment, Check, Facts, Peer
 from canary_operator.preflight.finding import Finding, Severity
 from canary_operator.preflight.reach import left_out
 from canary_operator.preflight.reads import wanted
+from canary_operator.preflight.routing import unmanaged_subsets
 
 CHECKS: tuple[Check, ...] = (
     *releases.CHECKS,
@@ -48,4 +49,17 @@ def inspect(facts: Facts) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))
 
 
-__all__ = ["CHECKS", "Arm", "Attachment", "Check", "Facts", "Finding", "Peer", "Severity", "inspect", "left_out", "wanted"]
+__all__ = [
+    "CHECKS",
+    "Arm",
+    "Attachment",
+    "Check",
+    "Facts",
+    "Finding",
+    "Peer",
+    "Severity",
+    "inspect",
+    "left_out",
+    "unmanaged_subsets",
+    "wanted",
+]

@@ -115,24 +115,36 @@ def host_is_not_covered(facts: Facts) -> Iterator[Finding]:
 
 def no_route_bypasses_subsets(facts: Facts) -> Iterator[Finding]:
     """A destination without a subset goes to the pods of all versions, one with the subset `canary` ignores the weight."""
+    for document, where, named in _unmanaged(facts):
+        if named == STABLE:
+            continue
+        subset = f"the subset `{named}`" if named else "all versions"
+        yield Finding(
+            ROUTE_BYPASSES_SUBSETS,
+            f"{_title(document)}, {where}, sends to {subset} of {facts.host} whatever the weights are: "
+            f"write `subset: {STABLE}` into that destination, or let {_instead(facts)}",
+            Severity.WARNING,
+        )
+
+
+def unmanaged_subsets(facts: Facts) -> frozenset[str | None]:
+    """The subsets that routes of others send to beside the managed ones, so that no weight holds for their requests; None: all versions."""
+    return frozenset(named for _, _, named in _unmanaged(facts))
+
+
+def _unmanaged(facts: Facts) -> Iterator[tuple[Mapping[str, Any], str, str | None]]:
+    """VirtualService, route and subset (None: all versions) of each destination of our host that no weight holds for."""
     for document in facts.virtual_services:
         at_our_name = is_at_our_name(document, facts) and not facts.attachments
         if not is_ours(document, facts) and (at_our_name or _takes_our_host(document, facts)):
             continue
         for where, destination in placed_destinations(document):
-            if full_host(str(destination.get("host")), namespace_of(document), facts) != facts.host or destination.get("subset") == STABLE:
+            if full_host(str(destination.get("host")), namespace_of(document), facts) != facts.host:
                 continue
-            if where in _managed(document, facts):
-                continue
-            if destination.get("subset") and destination["subset"] not in _subsets(facts):
-                continue  # told by `subsets_exist`
-            subset = f"the subset `{destination['subset']}`" if destination.get("subset") else "all versions"
-            yield Finding(
-                ROUTE_BYPASSES_SUBSETS,
-                f"{_title(document)}, {where}, sends to {subset} of {facts.host} whatever the weights are: "
-                f"write `subset: {STABLE}` into that destination, or let {_instead(facts)}",
-                Severity.WARNING,
-            )
+            subset = destination.get("subset") or None
+            # A subset that does not exist is told by `subsets_exist`.
+            if where not in _managed(document, facts) and (subset is None or subset in _subsets(facts)):
+                yield document, where, subset
 
 
 def subsets_exist(facts: Facts) -> Iterator[Finding]:

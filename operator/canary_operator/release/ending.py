@@ -10,7 +10,7 @@ from canary_operator.release.homeward import Relabel, Shift, Wait, homeward, rem
 from canary_operator.release.model import Announce, Because, Decision, RecordState
 from canary_operator.release.scene import Scene, version_of
 from canary_operator.release.steps import held, labels, unserved
-from canary_operator.release.wants import HANDBRAKES, Hold, first
+from canary_operator.release.wants import BAKE_BRAKES, Hold, doubtful, first
 
 
 def promote(scene: Scene) -> Decision:
@@ -25,10 +25,12 @@ def promote(scene: Scene) -> Decision:
 def _bake(scene: Scene) -> Decision:
     seen, spec, route = scene.seen, scene.spec, scene.seen.route
     by_hand = made_stable_by_hand(scene.state)
-    if not by_hand and (hold := first(HANDBRAKES, scene)):
+    if not by_hand and (hold := first(BAKE_BRAKES, scene)):
         return held(scene, hold)
     if not by_hand and not scene.passed:
         return held(scene, Hold(Because(reasons.BAKING if not scene.look.missing else scene.look.reason, scene.look.told)))
+    if not by_hand and (hold := doubtful(scene)):
+        return held(scene, replace(hold, missing=Because(reasons.BAKING, hold.missing.message)))
     left = remaining(route.since, max(spec.settle, spec.drain), seen.now) if route else spec.settle
     if left:
         return scene.answer(Because(reasons.BAKING, "the old version is being drained"), state=scene.checked(), again=left)

@@ -11,6 +11,7 @@ from canary_operator.analysis.odds import NOTHING, Counts
 from canary_operator.analysis.record import Evidence
 from canary_operator.analysis.remembering import remembered
 from canary_operator.analysis.sentence import sentence
+from canary_operator.analysis.served import NotServed
 from canary_operator.analysis.verdict import Verdict, Word, incident, judge, judge_bake, odds_text
 from canary_operator.analysis.witnesses import FULL, Rules, Slowness, Testimony, Why, stable_of
 from canary_operator.api.record import BaselineRecord
@@ -23,6 +24,7 @@ from canary_operator.release.plan import at_ceiling, hold_of
 from canary_operator.release.queries import Hearing, hear
 from canary_operator.release.reading import RECENT, read
 from canary_operator.release.record import baseline_of, baseline_record, evidence_of
+from canary_operator.release.share import share
 
 LONGEST_FAULT = 300
 """Characters of an exception that status repeats."""
@@ -63,6 +65,8 @@ class Look:
     """When the scrapes come; None: unknown, or the canary has its first weight already."""
     found: tuple[Interval, ...] = ()
     """What callers counted between the scrapes of the last answer."""
+    share: NotServed | None = None
+    """What speaks against the weight being served as it was written; None: nothing does, or nobody knows."""
 
     @property
     def worse(self) -> str | None:
@@ -198,6 +202,7 @@ def _judged(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) ->
         reading.unseen,
         None if state.step else beat(found),
         found,
+        share(spec, state, seen, reading.routed, settled_at, folded.now.step),
     )
 
 

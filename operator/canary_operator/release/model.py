@@ -84,6 +84,20 @@ BARE = Extras()
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Routes to the Service's host that are not managed, such as others of the user's: their requests follow no weight."""
+
+    stable: bool = False
+    """One sends to the stable subset, so stable gets more than the weight leaves it."""
+    canary: bool = False
+    """One sends to the canary subset, or past the subsets to all versions."""
+
+
+ALL_MANAGED = Beside()
+"""There is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class RouteSeen:
     """The managed routes as they stand, all VirtualServices taken together."""
 
@@ -173,6 +187,8 @@ class Observation:
     """None: no DestinationRule of ours."""
     fresh: bool = True
     """The record is known to be newer than the routing that is seen. False: read it again before acting on it."""
+    beside: Beside = ALL_MANAGED
+    """What else sends to the Service's host."""
     attached: bool = False
     """The routes are the user's: none is created or removed, and at rest any weight is right, since both subsets select stable."""
     findings: tuple[Because, ...] = ()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from canary_operator.analysis.counters import Interval, called_from_elsewhere, counted_by, intervals, spacing, untold
+from canary_operator.analysis.counters import Interval, called_from_elsewhere, counted_by, intervals, spacing, through_proxies, untold
 from canary_operator.analysis.duplicates import merged
 from canary_operator.analysis.failures import FailureCodes
 from canary_operator.analysis.incident import INCIDENT_WINDOW
@@ -44,6 +44,8 @@ class Reading:
     """Time of the newest sample of the proxies, Unix seconds; None: unknown."""
     unseen: str | None = None
     """What finds nothing of a canary that has weight; None: it is seen, or need not be."""
+    routed: tuple[Interval, ...] = ()
+    """The same as `found`, of the requests that weights hold for. Empty where nobody can tell whose they are."""
 
 
 def asked_since(state: ReleaseRecord, now: datetime) -> float | None:
@@ -102,18 +104,29 @@ class _Counted:
     """Labels that are missing, so that nobody can tell how some requests to the two arms ended."""
     others: bool
     """There are series of callers that are left out."""
+    routed: tuple[Interval, ...]
+    """Of callers with a proxy."""
+    copied: bool
+    """Copies for a mirror are counted too: the called pods count them as requests, the callers' proxies do not."""
 
 
 @remembered(RECENT)
 def _counted(answer: Samples, how: _How) -> _Counted:
     heard = called_from_elsewhere(answer, how.left_out)
     samples = merged(counted_by(how.reporter, heard, how.stable))
-    found = intervals(samples, canary=how.canary, stable=how.stable, failing=how.failing, slow_above=how.slow_above)
+    found = _intervals(samples, how)
     newest = max((series.points[-1].time for series in samples.series if "destination_workload" in series.labels), default=0.0)
     workloads = frozenset(series.labels.get("destination_workload") for series in samples.series)
     clusters = tuple(sorted({series.labels[CLUSTER] for series in samples.series if CLUSTER in series.labels}))
     told = untold(samples, how.canary | how.stable, how.failing)
-    return _Counted(samples, found, spacing(found), newest, workloads, clusters, told, len(heard.series) < len(answer.series))
+    others = len(heard.series) < len(answer.series)
+    routed = found if (asked := through_proxies(samples)) is samples else _intervals(asked, how)
+    copied = any(series.labels.get("reporter", "source") != "source" for series in samples.series)
+    return _Counted(samples, found, spacing(found), newest, workloads, clusters, told, others, routed, copied)
+
+
+def _intervals(samples: Samples, how: _How) -> tuple[Interval, ...]:
+    return intervals(samples, canary=how.canary, stable=how.stable, failing=how.failing, slow_above=how.slow_above)
 
 
 def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answer: Samples) -> Reading:
@@ -145,7 +158,9 @@ def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answ
     if state.weight and not canary & counted.workloads:
         unseen = f"Prometheus has no series of the canary: {_of(canary)} is empty"
     stale_in = None if missing else timedelta(seconds=allowed - age + 0.001)
-    return _since_made(spec, seen, Reading(counted.found, missing, stale_in, counted.newest, unseen))
+    mirrored = counted.copied and seen.route is not None and seen.route.extras.mirror > 0
+    routed = () if missing or mirrored or canary & stable else counted.routed
+    return _since_made(spec, seen, Reading(counted.found, missing, stale_in, counted.newest, unseen, routed))
 
 
 def _several(clusters: Sequence[str], provider: str) -> str:
@@ -171,16 +186,15 @@ def _since_made(spec: CanaryReleaseSpec, seen: Observation, reading: Reading) ->
     settles = max(spec.settle, SERVICE_SETTLES)
     counted_from = seen.service_since + settles
     begun = counted_from.timestamp()
-    found = (
-        reading.found
-        if all(each.since >= begun for each in reading.found)
-        else tuple(each for each in reading.found if each.since >= begun)
+    found, routed = (
+        of if all(each.since >= begun for each in of) else tuple(each for each in of if each.since >= begun)
+        for of in (reading.found, reading.routed)
     )
     left = counted_from - seen.now
     if reading.missing or left <= timedelta(0):
-        return replace(reading, found=found)
+        return replace(reading, found=found, routed=routed)
     words = f"Service {spec.service.name} was made anew; for {settles.total_seconds():g} s nothing is counted: not all proxies know its endpoints"
-    return replace(reading, found=found, missing=Because(reasons.SETTLING, words), stale_in=left)
+    return replace(reading, found=found, missing=Because(reasons.SETTLING, words), stale_in=left, routed=())
 
 
 def _arms(state: ReleaseRecord, seen: Observation) -> tuple[frozenset[str], frozenset[str]]:

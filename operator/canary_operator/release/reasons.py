@@ -18,6 +18,7 @@ SUSPENDED = "Suspended"
 PAUSED = "Paused"
 MIRRORING = "Mirroring"
 METRICS_UNAVAILABLE = "MetricsUnavailable"
+WEIGHT_NOT_SERVED = "WeightNotServed"
 ANALYSIS_FAILED = "AnalysisFailed"
 GATHERING = "Gathering"
 SUSPECT = "Suspect"
@@ -104,6 +105,12 @@ MEANING: dict[str, tuple[str, str]] = {
     ANALYSIS_FAILED: (
         "The operator cannot judge the samples, by a fault of its own. No weight rises; aborts, rollbacks for lost pods and deletions go on.",
         "Report the message. Until it is mended: `kubectl canary abort NAME`, or `kubectl canary skip NAME` when you know that the version is good.",
+    ),
+    WEIGHT_NOT_SERVED: (
+        "The callers' proxies do not share the requests as the weight says: the canary's share lies outside half to twice the weight (at 0 and 100 "
+        "percent: off by more than one point), by odds of 100:1, at two scrapes in a row. Nothing is said against the canary, but what was counted "
+        "says nothing of this weight either, so it does not rise; the deadline counts.",
+        "Look at what the message names, as docs/served.md says. `kubectl canary skip NAME` passes this step all the same.",
     ),
     GATHERING: ("The evidence is neither good nor bad enough yet.", "Wait."),
     SUSPECT: ("The canary more likely fails more often than not; it gets no more traffic for now.", "Look at the canary's errors."),

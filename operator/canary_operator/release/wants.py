@@ -11,6 +11,7 @@ from canary_operator.release.model import Because
 from canary_operator.release.pace import Tempo, missing, reasoning
 from canary_operator.release.plan import FULL, at_ceiling, gated, next_weight, pods_needed
 from canary_operator.release.scene import Scene, minus, step_age
+from canary_operator.release.share import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,24 @@ def unread(scene: Scene) -> Hold | None:
         words = f"nobody knows the version of {scene.seen.unknown} ready endpoints, nor whether stable serves"
         return Hold(Because(reasons.INSPECTING, words), "Waiting")
     return None
+
+
+def misrouted(scene: Scene) -> Hold | None:
+    """The canary's share of the requests is not what the weight says, at two scrapes in a row: what is counted says nothing of this weight."""
+    share = scene.look.share
+    if share is None or not share.twice or scene.by_hand or scene.look.reason == reasons.SUSPECT:
+        return None
+    words = "; ".join(filter(None, (told(share), scene.look.unseen)))
+    return Hold(Because(reasons.WEIGHT_NOT_SERVED, f"{words}; to go on all the same: {how_to('skip', scene.state, scene.seen)}"), "Blocked")
+
+
+def doubtful(scene: Scene) -> Hold | None:
+    """The newest scrape is the first in which the canary's share is not what the weight says: the next one tells."""
+    share = scene.look.share
+    if share is None or scene.by_hand:
+        return None
+    # No reason of its own: it takes one scrape, which is not worth a write.
+    return Hold(Because(reasons.GATHERING, f"{share.told}; the next scrape is awaited"))
 
 
 def unproven(scene: Scene) -> Hold | None:
@@ -196,6 +215,7 @@ BRAKES: tuple[Brake, ...] = (
     switched_off,
     blocked,
     unread,
+    misrouted,
     unproven,
     too_dear,
     too_early,
@@ -203,12 +223,15 @@ BRAKES: tuple[Brake, ...] = (
     too_small,
     mirroring,
     blind,
+    doubtful,
     unapproved,
     between_scrapes,
 )
 """What keeps the weight from rising, read from top to bottom. The docs print it in this order."""
 HANDBRAKES: tuple[Brake, ...] = (frozen, suspended, paused, switched_off)
-"""What also stops a rise that is recorded and not written yet, and the end of the bake."""
+"""What also stops a rise that is recorded and not written yet."""
+BAKE_BRAKES: tuple[Brake, ...] = (*HANDBRAKES, misrouted)
+"""What keeps the bake from its end, before its evidence is asked."""
 
 
 def first(brakes: tuple[Brake, ...], scene: Scene) -> Hold | None:

@@ -12,7 +12,7 @@ from canary_operator.simulation.draws import Draw, expected
 from canary_operator.simulation.objects import CLUSTER, PERSON, Cluster, Resource, Route, Subsets
 from canary_operator.simulation.prometheus import Mode, Prometheus
 from canary_operator.simulation.questions import Answers
-from canary_operator.simulation.traffic import Failing, Traffic, steadily
+from canary_operator.simulation.traffic import Failing, Obeying, Traffic, steadily
 
 EPOCH = 1_763_847_000.0
 """When every world begins, Unix seconds."""
@@ -86,6 +86,11 @@ class Stage:
     def fail(self, revision: str, fails: float | Failing) -> None:
         """From now on this share of the requests of a revision fails."""
         self.traffic.failing[revision] = fails if callable(fails) else steadily(fails)
+
+    def obey(self, obeying: Obeying) -> None:
+        """From now on the proxies give the canary this share where the route says that one."""
+        self.traffic.obeying = obeying
+        self.traffic.forget()
 
     def scale(self, version: str, ready: int, desired: int | None = None) -> None:
         """So many pods of a version are ready, all of its newest template; `desired` (as many when left out) are asked for."""

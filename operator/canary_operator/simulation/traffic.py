@@ -12,6 +12,8 @@ from canary_operator.simulation.objects import Stored
 
 Failing = Callable[[float, int], float]
 """The share (0 to 1) of requests that fail, at this time (Unix seconds) and canary weight (percent)."""
+Obeying = Callable[[float], float]
+"""The canary's share (0 to 1) of the requests that proxies really give it, where the route says this share (0 to 1)."""
 Counter = tuple[str, str, str, str]
 """Target, workload, HTTP code, and the bound of a histogram's bucket; no bound: the counter of requests."""
 SUCCEEDING, FAILING = "200", "503"
@@ -23,6 +25,11 @@ EVERY = "+Inf"
 def steadily(share: float) -> Failing:
     """The same share at all times."""
     return lambda time, weight: share
+
+
+def faithfully(share: float) -> float:
+    """As the route says."""
+    return share
 
 
 @dataclass(slots=True)
@@ -60,6 +67,8 @@ class Traffic:
     """Per revision, all failed requests so far."""
     served: dict[str, int] = field(default_factory=dict)
     """Per revision, all requests so far."""
+    obeying: Obeying = faithfully
+    """Whether the mesh serves the weight: with another one, callers do not go by the route. Set it by `Stage.obey`."""
     _turn: int = 0
     """The target that gets the next request that cannot be shared equally."""
     _routed: Stored | None = None
@@ -71,7 +80,7 @@ class Traffic:
         requests = self.arrive(self.rate * (until - since))
         weight = stored.route.weight if stored.route else 0
         if stored is not self._routed:
-            self._routed, self._shared = stored, tuple(_shares(stored))
+            self._routed, self._shared = stored, tuple(_shares(stored, self.obeying))
         left, last = requests, len(self._shared) - 1
         for number, (serving, share) in enumerate(self._shared):
             part = left if number == last else min(left, self.draw(requests, share))
@@ -81,6 +90,10 @@ class Traffic:
             else:
                 failing = self.failing.get(serving.revision)
                 self._serve(serving, part, failing((since + until) / 2, weight) if failing else 0.0)
+
+    def forget(self) -> None:
+        """Shares are worked out anew."""
+        self._routed = None
 
     def _lose(self, *, missing: bool, requests: int) -> None:
         if missing:
@@ -120,7 +133,7 @@ PREVIEWED = 0.01
 _NOBODY = Serving(version="", revision="", workloads=("nobody",), ready=0)
 
 
-def _shares(stored: Stored) -> Iterator[tuple[Serving | None, float]]:
+def _shares(stored: Stored, obeying: Obeying) -> Iterator[tuple[Serving | None, float]]:
     """Who gets which share (0 to 1) of the requests; None: a subset that does not exist."""
     versions: Mapping[str, Serving] = stored.versions or {}
     if stored.route is None or not stored.route.split:
@@ -132,7 +145,7 @@ def _shares(stored: Stored) -> Iterator[tuple[Serving | None, float]]:
                 yield serving, serving.endpoints / ready
         return
     subsets = stored.subsets
-    canary = stored.route.weight / 100
+    canary = obeying(stored.route.weight / 100)
     if stored.route.extras.preview:
         canary += (1 - canary) * PREVIEWED
     for version, share in ((subsets.canary if subsets else None, canary), (subsets.stable if subsets else None, 1 - canary)):

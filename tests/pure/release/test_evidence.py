@@ -150,7 +150,7 @@ def test_a_canary_that_nobody_counts_is_named_with_the_query_that_finds_nothing(
     assert isinstance(situation.seen.samples, Samples)
     alone = tuple(each for each in situation.seen.samples.series if each.labels["destination_workload"] == "app-v1")
     decision = situation.observing(samples=Samples(alone)).decide()
-    assert (decision.because.reason, weights(decision)) == (reasons.GATHERING, [])
-    assert decision.because.message.endswith(
-        'Prometheus has no series of the canary: istio_requests_total{destination_workload=~"app-v2"} is empty'
+    assert (decision.because.reason, weights(decision)) == (reasons.WEIGHT_NOT_SERVED, [])
+    assert (
+        'Prometheus has no series of the canary: istio_requests_total{destination_workload=~"app-v2"} is empty' in decision.because.message
     )

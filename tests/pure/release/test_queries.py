@@ -257,7 +257,7 @@ def test_at_rest_it_is_a_warning() -> None:
 
 @pytest.mark.parametrize(
     ("workloads", "said"),
-    [(("one",), None), (("one", "two"), "there are one, two; write =~ (or !~)")],
+    [(("app-v2",), None), (("app-v2", "two"), "there are app-v2, two; write =~ (or !~)")],
 )
 def test_several_workloads_need_a_regular_expression(workloads: tuple[str, ...], said: str | None) -> None:
     query = replace(DEPTH, query='max(depth{workload="{{canary.workload}}"})')
