@@ -1,5 +1,7 @@
 """A pod's process: `python -m lab.backend ADDRESS PORT`. Answers every HTTP/1.1 request with its version; fails and delays as told.
 
+On each of OTHER_PORTS it answers with `VERSION@PORT`: another server of the same pod.
+
 Lean, since every pod of the lab is one: standard library only, one write per answer (two would cost a delayed ACK of 40 ms).
 """
 
@@ -8,6 +10,7 @@ import os
 import random
 import signal
 import sys
+from functools import partial
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -105,9 +108,13 @@ async def serve(address: str, port: int, control: Control) -> None:
     loop.add_reader(0, lambda: os._exit(0))  # the lifeline: it becomes readable when the lab's own process has ended
     await asyncio.sleep(control.now.start_delay)
     version, pod = os.environ.get("VERSION", "unknown"), os.environ.get("POD", "unknown")
-    server = await loop.create_server(lambda: Connection(control, version, pod), address, port, backlog=1024)
+    servers = [await loop.create_server(lambda: Connection(control, version, pod), address, port, backlog=1024)]
+    for other in filter(None, os.environ.get("OTHER_PORTS", "").split(",")):
+        named = f"{version}@{other}"
+        servers.append(await loop.create_server(partial(Connection, control, named, pod), address, int(other), backlog=1024))
     await stopped.wait()
-    server.close()
+    for server in servers:
+        server.close()
     Connection.draining = True
     deadline = loop.time() + DRAIN_SECONDS
     while any(connection.busy for connection in Connection.open_connections) and loop.time() < deadline:

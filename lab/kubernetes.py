@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ TOKEN_SECONDS = 30 * 24 * 3600
 class Kubernetes:
     """Needs an API server and a directory; `Cluster` brings both."""
 
+    domain = "cluster.local"
+    """The cluster's."""
     injects = False
     """Whether pods get their sidecar by themselves; otherwise a workload's template names it, as after injection by hand."""
 
@@ -67,9 +69,9 @@ class Kubernetes:
         )
         until(lambda: self.api.exists(f"/api/v1/namespaces/{name}/serviceaccounts/default"), f"service account of {name}")
 
-    def service(self, name: str, namespace: str, *, port: int = 9080, port_name: str = "http") -> Service:
-        """Makes a Service that selects `app: <name>`."""
-        service = Service(name, namespace, port)
+    def service(self, name: str, namespace: str, *, port: int = 9080, port_name: str = "http", others: Sequence[int] = ()) -> Service:
+        """Makes a Service that selects `app: <name>`, with further HTTP ports if wanted."""
+        service = Service(name, namespace, port, tuple(others), self.domain)
         self.api.apply(service_document(service, port_name))
         return service
 
@@ -107,6 +109,7 @@ class Kubernetes:
             "LATENCY_MS": latency_ms,
             "START_DELAY": start_delay,
             "PROTOCOL": protocol,
+            **({"OTHER_PORTS": ",".join(map(str, service.others))} if service.others else {}),
         }
         self.api.apply(
             deployment_document(

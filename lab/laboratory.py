@@ -37,6 +37,7 @@ class Lab(Cluster):
         scrape: str = "5s",
         client_ports: Sequence[int] = (9080,),
         destination_reporter: bool = False,
+        domain: str = "cluster.local",
     ) -> None:
         """The lab, not started yet.
 
@@ -45,9 +46,11 @@ class Lab(Cluster):
             scrape: Prometheus' scrape interval.
             client_ports: The service ports on which the default mesh client listens.
             destination_reporter: Every counter a second time with reporter="destination".
+            domain: The cluster's, in the full names of Services.
         """
         super().__init__(directory)
-        self.istiod = Istiod(self.directory, self.api)
+        self.domain = domain
+        self.istiod = Istiod(self.directory, self.api, domain)
         self.gateway = Gateway(self.directory)
         self.prometheus = Prometheus(self.directory, scrape, destination_reporter=destination_reporter)
         self.mesh_clients: dict[str, MeshClient] = {}

@@ -54,6 +54,7 @@ class Operator(Part):
             "probe": f"127.0.0.1:{self._port}",
             "metrics": f"127.0.0.1:{METRICS_PORT + offset}",
             "leaderElection": True,
+            "clusterDomain": lab.domain,
             "log": "json",
         }
         self._config.write_text(yaml.safe_dump(settings))

@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,18 @@ class Service:
     name: str
     namespace: str
     port: int
+    others: tuple[int, ...] = ()
+    """Further HTTP ports of the same pods, whose servers answer with `x-version: VERSION@PORT`."""
+    domain: str = "cluster.local"
 
     @property
     def host(self) -> str:
         """The name callers use."""
-        return f"{self.name}.{self.namespace}.svc.cluster.local"
+        return f"{self.name}.{self.namespace}.svc.{self.domain}"
+
+    def at(self, port: int) -> "Service":
+        """The same, called on another of its ports."""
+        return replace(self, port=port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,10 @@ def service_document(service: Service, port_name: str) -> Document:
         "metadata": {"name": service.name, "namespace": service.namespace, "labels": {"app": service.name}},
         "spec": {
             "selector": {"app": service.name},
-            "ports": [{"name": port_name, "port": service.port, "targetPort": service.port}],
+            "ports": [
+                {"name": port_name, "port": service.port, "targetPort": service.port},
+                *({"name": f"http-{port}", "port": port, "targetPort": port} for port in service.others),
+            ],
         },
     }
 
@@ -136,7 +146,7 @@ def deployment_document(
     container = {
         "name": "app",
         "image": image,
-        "ports": [{"containerPort": service.port}],
+        "ports": [{"containerPort": port} for port in (service.port, *service.others)],
         "env": [{"name": name, "value": str(value)} for name, value in environment.items()],
     }
     proxies = [{"name": "istio-proxy", "image": "proxy"}] if sidecar else []

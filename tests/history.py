@@ -8,7 +8,21 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from canary_operator.api.names import CANARY, FINALIZER, KIND, MANAGED_BY, MANAGER, MARK, OWNER, PREVIEW, ROUTE, STABLE, USERS_MARK
+from canary_operator.api.names import (
+    CANARY,
+    FINALIZER,
+    KIND,
+    MANAGED_BY,
+    MANAGER,
+    MARK,
+    MESH_ROUTE,
+    OWNER,
+    PREVIEWS,
+    ROUTE,
+    ROUTES,
+    STABLE,
+    USERS_MARK,
+)
 from canary_operator.api.quantities import parse_duration
 from canary_operator.mesh.hosts import expand, service_fqdn
 from canary_operator.release.model import Mark
@@ -46,7 +60,7 @@ class Stored:
     @property
     def attached(self) -> bool:
         """The VirtualService is the user's."""
-        return self.alike != (ROUTE,)
+        return not set(self.alike) <= set(ROUTES)
 
     @property
     def record(self) -> Document:
@@ -178,7 +192,7 @@ def _managed(name: tuple[str, str], written: Sequence[Revision]) -> dict[str, di
     found: dict[str, dict[str, None]] = {}
     for revision in written:
         attach = (revision.object["spec"].get("traffic") or {}).get("attach")
-        for each in attach or ({"virtualService": name[1], "routes": [ROUTE]},):
+        for each in attach or ({"virtualService": name[1], "routes": ROUTES},):
             found.setdefault(each["virtualService"], {}).update(dict.fromkeys(each.get("routes") or ("#0",)))
     return found
 
@@ -209,9 +223,9 @@ def owned(document: Document | None) -> bool:
 
 
 def http_route(route: Document | None, name: str) -> Document:
-    """The HTTP route of a name, or at a place; empty when there is none."""
+    """The HTTP route of a name, or at a place; empty when there is none. Without one for the mesh its callers go by the other."""
     named = (http for number, http in enumerate(_routes(route)) if name in (http.get("name"), f"#{number}"))
-    return next(named, {})
+    return next(named, http_route(route, ROUTE) if name == MESH_ROUTE else {})
 
 
 def foreign(document: Document, managed: Iterable[str] = (ROUTE,), *, users: bool = False) -> Document:
@@ -226,9 +240,10 @@ def foreign(document: Document, managed: Iterable[str] = (ROUTE,), *, users: boo
         for share in ours.get("route") or ():
             share.pop("weight", None)
     if not users:
-        for field in ("hosts", "gateways", "host"):
+        for field in ("hosts", "gateways", "host", "exportTo"):
             spec.pop(field, None)
-        spec["http"] = [http for http in spec.get("http") or () if http not in ({"name": ROUTE}, {}) and http.get("name") != PREVIEW]
+        ours = ({"name": ROUTE}, {})
+        spec["http"] = [http for http in spec.get("http") or () if http not in ours and http.get("name") not in (MESH_ROUTE, *PREVIEWS)]
     for subset in (subsets := spec.get("subsets") or []):
         if subset["name"] in (STABLE, CANARY):
             subset.pop("labels", None)

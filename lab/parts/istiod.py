@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from lab import programs
 from lab.addresses import ISTIOD_MONITORING_PORT, ISTIOD_PORT, ISTIOD_WEBHOOK_PORT, ISTIOD_XDS_PORT
@@ -31,9 +32,27 @@ class Istiod(Part):
 
     name = "istiod"
 
-    def __init__(self, directory: Path, api: Api) -> None:
+    def __init__(self, directory: Path, api: Api, domain: str = "cluster.local") -> None:
         super().__init__(directory)
         self._api = api
+        self.domain = domain
+        """The cluster's; another one counts after a restart."""
+        self._more: Mapping[str, Any] = {}
+
+    def configure(self, **more: Any) -> None:
+        """Sets fields of the mesh config beside the lab's own, instead of those set before. It is running, and takes them up by itself."""
+        self._more = more
+        self._write()
+
+    def _write(self) -> Path:
+        """Istiod reads the file; others look into the ConfigMap, from which istiod reads it in a cluster."""
+        mesh, config = self.directory / "mesh.json", json.dumps({**_MESH, **self._more})
+        unfinished = mesh.with_suffix(".part")
+        unfinished.write_text(config)
+        unfinished.replace(mesh)
+        metadata = {"name": "istio", "namespace": NAMESPACE}
+        self._api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"mesh": config}})
+        return mesh
 
     def environment(self) -> Mapping[str, str]:
         """REVISION must be set, or the webhooks' CA bundles are never filled in.
@@ -62,11 +81,10 @@ class Istiod(Part):
 
     def command(self) -> Sequence[str | Path]:
         """Plain xDS on loopback for the proxies, TLS for the webhooks only."""
-        mesh = self.directory / "mesh.json"
-        mesh.write_text(json.dumps(_MESH))
+        mesh = self._write()
         return [
             *(programs.path(programs.ISTIOD), "discovery", "--kubeconfig", self.directory / "kubeconfig"),
-            *("--meshConfig", mesh, "--domain", "cluster.local", "--secureGRPCAddr", "", "--ctrlz_port", "0"),
+            *("--meshConfig", mesh, "--domain", self.domain, "--secureGRPCAddr", "", "--ctrlz_port", "0"),
             *("--httpAddr", f"127.0.0.1:{ISTIOD_PORT}", "--grpcAddr", f"127.0.0.1:{ISTIOD_XDS_PORT}"),
             *(
                 "--httpsAddr",

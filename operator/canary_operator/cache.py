@@ -14,6 +14,7 @@ from canary_operator.analysis.value import QueryAsk, ValueAnswer
 from canary_operator.clients.kinds import CANARY_RELEASE, ENDPOINT_SLICE, REPLICA_SET, Kind
 from canary_operator.indexes import Indexes
 from canary_operator.known_pods import KnownPods
+from canary_operator.mesh.config import Mesh
 from canary_operator.release.model import Presence, Serving
 from canary_operator.release.presence import Presences
 from canary_operator.reverse import Reverse
@@ -39,7 +40,11 @@ class Cache:
     """One per process; used from the event loop's thread only."""
 
     def __init__(
-        self, *, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        mesh: Mesh | None = None,
     ) -> None:
         self._monotonic = monotonic
         self._wall = wall
@@ -48,7 +53,7 @@ class Cache:
         self._graves: dict[tuple[Kind, _Name], tuple[int, float]] = {}
         self._seen: dict[tuple[Kind, _Name], float] = {}
         self._slices: dict[_Name, set[_Name]] = defaultdict(set)
-        self.indexes = Indexes()
+        self.indexes = Indexes((mesh or Mesh()).domain)
         """Which objects can concern which, by name; `pick` has the documents."""
         self._reverse = Reverse(self.indexes)
         self._highest: dict[Kind, int] = {}
@@ -59,6 +64,8 @@ class Cache:
         self._values: dict[Key, Mapping[QueryAsk, ValueAnswer]] = {}
         self.pods = KnownPods()
         """What was read of pods that no name tells of."""
+        self.mesh = mesh or Mesh()
+        """What is known of the mesh as a whole; whoever learns more puts another one here."""
         self.synced = False
         """All first lists are in. Before, an object that is missing here is unknown, not gone."""
         self.went_back = False

@@ -1,7 +1,7 @@
 """What the preflight checks find, as reasons that a decision can name, and what they need to be read for it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from canary_operator.analysis import promql
@@ -10,11 +10,14 @@ from canary_operator.api.status import State
 from canary_operator.cache import Cache, Document, Key
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, REPLICA_SET, SERVICE, VIRTUAL_SERVICE
 from canary_operator.indexes import owner_of
+from canary_operator.mesh import exports
+from canary_operator.mesh.config import Mesh, MeshConfig, config_of
+from canary_operator.mesh.hosts import MESH
 from canary_operator.preflight import Arm, Attachment, Facts, Finding, Peer, Severity, inspect, left_out, unmanaged_subsets, wanted
 from canary_operator.preflight.finding import OF_READS, ROUTE_MISSING, ROUTE_UNFIT
-from canary_operator.preflight.reading import Listing, Read
-from canary_operator.preflight.reads import pods_behind, telemetry
-from canary_operator.preflight.scope import MESH, full_gateway
+from canary_operator.preflight.reading import Listing, NotPermitted, Read
+from canary_operator.preflight.reads import mesh_config, pods_behind, telemetry
+from canary_operator.preflight.scope import full_gateway
 from canary_operator.preflight.sets import as_sets
 from canary_operator.release import reasons
 from canary_operator.release.model import ALL_MANAGED, Because, Beside
@@ -123,6 +126,17 @@ def _beside(facts: Facts) -> Beside:
     return Beside(stable=STABLE in others, canary=bool(others - {STABLE}))
 
 
+def learned(mesh: Mesh, around: Mapping[Read, Listing]) -> Mesh:
+    """What is known of the mesh after these reads; where its mesh config may not be read, or is not there, Istio's defaults hold."""
+    match around.get(mesh_config(mesh.config_map)):
+        case NotPermitted():
+            return replace(mesh, config=MeshConfig())
+        case tuple() as found:
+            return replace(mesh, config=config_of((found[0].get("mesh") if found else None) or {}))
+        case _:
+            return mesh
+
+
 _OF_ROUTES = (ROUTE_MISSING, ROUTE_UNFIT)
 
 
@@ -206,6 +220,8 @@ def facts_of(it: Subject, cache: Cache, around: Mapping[Read, Listing], found: S
             DESTINATION_RULE, {it.key} | cache.indexes.rules_of(it.wanted.host) | cache.indexes.rules_covering(it.wanted.host)
         ),
         releases=tuple(_peer(each) for each in cache.pick(CANARY_RELEASE, _peers(it, attached, routes, cache))),
+        export_to=exports.of_service(service, (cache.mesh.config or MeshConfig()).services) if service else (exports.ALL,),
+        mesh=cache.mesh,
         around=around,
     )
 

@@ -19,6 +19,7 @@ from canary_operator.mentions import (
     service_named,
     spellings,
 )
+from canary_operator.mesh.hosts import DOMAIN
 from canary_operator.preflight.scope import gateways_of
 from canary_operator.tables import ByHost, ByLabels, BySelector, Pair, Table, patterns
 
@@ -28,7 +29,8 @@ Document = Mapping[str, Any]
 class Indexes:
     """All of them. Answers are names; whoever asks gets the documents from the cache."""
 
-    def __init__(self) -> None:
+    def __init__(self, domain: str = DOMAIN) -> None:
+        self._domain = domain
         self._hosts = ByHost()
         self._destinations = ByHost()
         self._patterns: Table[tuple[str, str]] = Table()
@@ -64,7 +66,7 @@ class Indexes:
             self._releases.change(name, _all(_service, old), _all(_service, new))
             self._attached.change(name, _all(_attached, old), _all(_attached, new))
             self._wanting.change(name, _all(_wanted_pods, old), _all(_wanted_pods, new))
-            self._wished.change(name, _all(_wished, old), _all(_wished, new))
+            self._wished.change(name, _all(self._wished_by, old), _all(self._wished_by, new))
             self._served.pop(name, None)
             if after is not None:
                 self._served[name] = service_named(after)
@@ -85,7 +87,7 @@ class Indexes:
         """
         written = list(hosts)
         asked = {spelling for host in written for spelling in spellings(host, namespace)}
-        wide = {pattern for host in asked | {full(each) for each in asked} | set(written) for pattern in patterns(host)}
+        wide = {pattern for host in asked | {full(each, self._domain) for each in asked} | set(written) for pattern in patterns(host)}
         covering = (name for gateway in set(gateways) for pattern in wide for name in self._patterns.at((gateway, pattern)))
         return self._hosts.exactly(each for each in asked if not each.startswith("*")).union(covering)
 
@@ -142,10 +144,13 @@ class Indexes:
 
     def wishing(self, hosts: Iterable[str]) -> set[Name]:
         """CanaryReleases whose route has one of these hosts, spelled out, or a host or pattern that one of them covers or that covers it."""
-        asked = {spelling for host in hosts for spelling in (host, full(host))}
+        asked = {spelling for host in hosts for spelling in (host, full(host, self._domain))}
         return self._wished.exactly(asked) | self._wished.covering(asked) | self._wished.covered_by(asked)
 
     # -------------------------------------------------------------------------------------------------------------- private
+
+    def _wished_by(self, release: Document) -> set[str]:
+        return {spelling for host in hosts_wanted(release) for spelling in (host, full(host, self._domain))}
 
     def _has_pods(self, namespace: str, selector: Mapping[str, str], version: Mapping[str, str]) -> bool:
         """Whether a Service selects pods of a version; one that selects nothing waits for none."""
@@ -189,10 +194,6 @@ def _service(release: Document) -> list[Name]:
 
 def _attached(release: Document) -> list[Name]:
     return [(release["metadata"].get("namespace", ""), each) for each in attached_by(release)]
-
-
-def _wished(release: Document) -> set[str]:
-    return {spelling for host in hosts_wanted(release) for spelling in (host, full(host))}
 
 
 def _wanted_pods(release: Document) -> list[Pair]:

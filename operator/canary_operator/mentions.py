@@ -6,8 +6,6 @@ Source of the expansion of short names: `ResolveShortnameToFQDN` in istio/istio 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from canary_operator.mesh.hosts import DOMAIN
-
 Document = Mapping[str, Any]
 Name = tuple[str, str]
 """Namespace and name."""
@@ -30,7 +28,7 @@ def spellings(host: str, namespace: str) -> set[str]:
     return {host, f"{host}.svc"} if len(parts) == 2 else {host}
 
 
-def full(spelling: str, domain: str = DOMAIN) -> str:
+def full(spelling: str, domain: str) -> str:
     """A spelling with the cluster's domain again, as wildcards such as `*.local` are written against."""
     return f"{spelling}.{domain}" if spelling.endswith(".svc") else spelling
 

@@ -86,7 +86,7 @@ def route_seen(it: Subject, cache: Cache) -> RouteSeen | None:
         stays=it.attached or any(not _is_needless(it, route.document) for route in standing),
         unsplit=not it.attached and all(is_unsplit(route.document, it.wanted.host) for route in standing if route.document is not None),
         touched_by=next((by for route in newest if (by := touched_by(route.document))), None),
-        unfinished=not reading.intact and _unfinished(it, cache.now() - max(since.values())),
+        unfinished=not reading.intact and (reading.former or _unfinished(it, cache.now() - max(since.values()))),
     )
 
 
@@ -129,6 +129,8 @@ def subsets_seen(it: Subject, cache: Cache) -> SubsetsSeen | None:
         named_by=_named_by(it, cache) if it.deleting else None,
         policies=destination_rule.has_subset_policies(it.rule),
         touched_by=touched_by(it.rule),
+        exported=not it.rule_is_ours or destination_rule.is_exported(it.rule, it.wanted.export_to),
+        former=it.rule_is_ours and "exportTo" not in (it.rule.get("spec") or {}),
     )
 
 

@@ -12,10 +12,12 @@ from canary_operator.cache import Cache, Key
 from canary_operator.carrying import Work, as_json, tell
 from canary_operator.clients.errors import ClusterError
 from canary_operator.clients.kinds import SERVICE
-from canary_operator.findings import Remembered
+from canary_operator.findings import Remembered, learned
 from canary_operator.findings import look as inspected
 from canary_operator.hands import Hands
 from canary_operator.observe import observe
+from canary_operator.preflight.reading import Read
+from canary_operator.preflight.reads import mesh_config
 from canary_operator.refusals import Refusals
 from canary_operator.release.decide import decide
 from canary_operator.release.model import (
@@ -51,6 +53,8 @@ def reconciler(shell: Shell) -> Pass:
 
     async def look(key: Key) -> timedelta | None:
         started, hands = time.monotonic(), Hands(shell.cluster, shell.cache, partial(wake_others, key))
+        around = shell.surroundings.known(key)
+        shell.cache.mesh = learned(shell.cache.mesh, around)
         it = subject(key, shell.cache)
         if it is None:
             shell.sampler.want(key, None)
@@ -61,13 +65,13 @@ def reconciler(shell: Shell) -> Pass:
             remembered.forget(key)
             shell.metrics.note_stable(key, gone=False)
             return None
-        around = shell.surroundings
-        inspection = inspected(it, shell.cache, around.known(key), around.trouble(key), shell.lister.trouble(key), remembered=remembered)
+        trouble = shell.surroundings.trouble(key), shell.lister.trouble(key)
+        inspection = inspected(it, shell.cache, around, *trouble, remembered=remembered)
         seen = observe(it, shell.cache, inspection, shell.rises_off())
         decision = decide(it.spec, it.status.release or ReleaseRecord(), seen)
         shell.sampler.want(key, _question(it, decision))
         shell.asker.want(key, it.spec.analysis.prometheus, decision.queries)
-        shell.surroundings.want(key, inspection.reads if decision.inspect else ())
+        shell.surroundings.want(key, inspection.reads if decision.inspect else _once(shell.cache))
         service = shell.cache.get(SERVICE, key.namespace, it.spec.service.name)
         shell.lister.want(key, wish(inspection.survey, service, urgent=decision.inspect))
         if not _drops(decision, seen) and (known := refusals.waits(key, decision.effects)):
@@ -125,6 +129,11 @@ def _outdated(it: Subject, decision: Decision, cache: Cache) -> bool:
         return True
     routed = any(isinstance(effect, EnsureWeights | EnsureSubsets) for effect in decision.effects)
     return routed and _moved(it, subject(it.key, cache))
+
+
+def _once(cache: Cache) -> tuple[Read, ...]:
+    """What is read at rest: the mesh config, one time for all CanaryReleases of this process."""
+    return (mesh_config(cache.mesh.config_map),) if cache.mesh.config is None else ()
 
 
 def _question(it: Subject, decision: Decision) -> Question | None:

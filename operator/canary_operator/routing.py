@@ -51,10 +51,12 @@ async def ensure_unsplit(it: Subject, hands: Hands, mark: Mark) -> None:
 async def ensure_subsets(it: Subject, hands: Hands, stable: str, canary: str, mark: Mark) -> None:
     """Lets the two subsets of the host select these versions, in our DestinationRule or in the user's."""
     wanted = {"host": it.wanted.host, "label": it.spec.version_label, "stable": stable, "canary": canary}
+    exports = it.wanted.export_to
     if it.rule is None:
-        await _ensure(DESTINATION_RULE, it, hands, mark, None, destination_rule.owned(it.key.name, it.key.namespace, **wanted))
+        created = destination_rule.owned(it.key.name, it.key.namespace, **wanted, export_to=exports)
+        await _ensure(DESTINATION_RULE, it, hands, mark, None, created)
     elif it.rule_is_ours:
-        await _ensure(DESTINATION_RULE, it, hands, mark, it.rule, destination_rule.with_subsets(it.rule, **wanted))
+        await _ensure(DESTINATION_RULE, it, hands, mark, it.rule, destination_rule.with_subsets(it.rule, **wanted, export_to=exports))
     else:
         subsets = destination_rule.with_subsets(it.rule, **wanted)["spec"]["subsets"]
         if not _is_done(DESTINATION_RULE, it, it.rule, mark, (it.rule.get("spec") or {}).get("subsets") == subsets):

@@ -10,12 +10,17 @@ from urllib.parse import urlsplit
 
 from canary_operator.analysis import promql
 from canary_operator.api.quantities import parse_duration
+from canary_operator.mesh.config import CONFIG_MAP
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _OWN_LABELS = frozenset({"reporter", "destination_service_name", "destination_service_namespace", "destination_workload", "le"})
 """Labels that the operator's queries set themselves."""
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]*):([0-9]{1,5})")
+
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_DOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
 
 
 class SettingsError(Exception):
@@ -78,6 +83,10 @@ class Settings:
     """The file, as given on the command line; None: there is none."""
     kubeconfig: str | None = None
     """As given on the command line."""
+    cluster_domain: str | None = None
+    """The cluster's domain, such as `cluster.local`; None: it is looked for."""
+    mesh_config: tuple[str, str] = CONFIG_MAP
+    """Namespace and name of the ConfigMap with Istio's mesh config."""
 
     def matchers(self, provider: str) -> str:
         """The label matchers of a provider, as a query writes them; empty: none, or there is no such provider."""
@@ -137,6 +146,8 @@ class _Reader:
             "metrics": ("metrics", _address),
             "log": ("log", _log),
             "rises": ("rises", _flag),
+            "clusterDomain": ("cluster_domain", _domain),
+            "meshConfig": ("mesh_config", _config_map),
         }
         return Settings(**{"prometheus": {}, **_read(document, "", fields)})
 
@@ -193,9 +204,7 @@ def _mapping(value: object, key: str) -> Mapping[Any, Any]:
 
 
 def _names(value: object, key: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(
-        isinstance(name, str) and re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name) for name in value
-    ):
+    if not isinstance(value, list) or not all(isinstance(name, str) and _LABEL.fullmatch(name) for name in value):
         raise SettingsError(f"{key}: must be a list of names of namespaces")
     return tuple(dict.fromkeys(value))
 
@@ -204,6 +213,19 @@ def _namespace(value: object, key: str) -> str:
     if not isinstance(value, str):
         raise SettingsError(f"{key}: must be the name of a namespace")
     return _names([value], key)[0]
+
+
+def _domain(value: object, key: str) -> str:
+    if not isinstance(value, str) or len(value) > 200 or not _DOMAIN.fullmatch(value):
+        raise SettingsError(f"{key}: must be a domain such as cluster.local")
+    return value
+
+
+def _config_map(value: object, key: str) -> tuple[str, str]:
+    namespace, slash, name = value.partition("/") if isinstance(value, str) else ("", "", "")
+    if not slash or not _LABEL.fullmatch(namespace) or not _DOMAIN.fullmatch(name):
+        raise SettingsError(f"{key}: must be namespace/name of a ConfigMap, such as istio-system/istio")
+    return namespace, name
 
 
 def _count(value: object, key: str) -> int:

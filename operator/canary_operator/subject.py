@@ -5,15 +5,19 @@ from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter, ValidationError
 
+from canary_operator.api.names import ROUTE
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import CanaryReleaseStatus
 from canary_operator.api.traffic import Traffic
 from canary_operator.cache import Cache, Document, Key
 from canary_operator.clients.errors import CanaryOperatorError
 from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, SERVICE, VIRTUAL_SERVICE
+from canary_operator.mesh import exports
+from canary_operator.mesh.config import MeshConfig
 from canary_operator.mesh.hosts import service_fqdn
 from canary_operator.mesh.left_behind import is_left_behind
-from canary_operator.preflight.service import port_of
+from canary_operator.mesh.routes import http_of
+from canary_operator.preflight.ports import port_of
 from canary_operator.traffic import destination_rule, managed
 from canary_operator.traffic.managed import Attached, Reading, Wanted, Way
 from canary_operator.traffic.mark import is_nobodys, is_ours, mark_text
@@ -102,20 +106,20 @@ def subject(key: Key, cache: Cache) -> Subject | None:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise Unreadable(f"CanaryRelease {key.namespace}/{key.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    host = service_fqdn(spec.service.name, key.namespace)
-    documents = {name: _document(cache, key, name, host, attached=way is not None) for name, way in _named(key, spec)}
-    wanted = _wanted(key, spec, cache.get(SERVICE, key.namespace, spec.service.name), tuple(documents.values()))
-    routes = tuple(Route(name, way or wanted, documents[name]) for name, way in _named(key, spec))
+    host = service_fqdn(spec.service.name, key.namespace, cache.mesh.domain)
+    named = tuple(_named(key, spec, host))
+    documents = {name: _document(cache, key, name, host, attached=way is not None) for name, way in named}
+    wanted = _wanted(spec, host, cache.get(SERVICE, key.namespace, spec.service.name), tuple(documents.values()), cache.mesh.config)
+    routes = tuple(Route(name, way or wanted, documents[name]) for name, way in named)
     rule, ours = _rule(cache, key, wanted.host)
     return Subject(key, document, spec, status, wanted, routes, rule, ours)
 
 
-def _named(key: Key, spec: CanaryReleaseSpec) -> Iterator[tuple[str, Attached | None]]:
+def _named(key: Key, spec: CanaryReleaseSpec, host: str) -> Iterator[tuple[str, Attached | None]]:
     """The VirtualServices by name, in a fixed order, with what is managed of a user's; None: it is ours."""
     if spec.traffic is None or spec.traffic.attach is None:
         yield key.name, None
         return
-    host = service_fqdn(spec.service.name, key.namespace)
     for each in sorted(spec.traffic.attach, key=lambda each: each.virtual_service):
         yield each.virtual_service, Attached(host=host, routes=each.routes or ())
 
@@ -142,12 +146,14 @@ def _rule(cache: Cache, key: Key, host: str) -> tuple[Document | None, bool]:
     return rule, rule is not None and rule is named and is_left_behind(rule, host)
 
 
-def _wanted(key: Key, spec: CanaryReleaseSpec, service: Document | None, routes: Sequence[Document | None]) -> Wanted:
+def _wanted(
+    spec: CanaryReleaseSpec, host: str, service: Document | None, routes: Sequence[Document | None], config: MeshConfig | None
+) -> Wanted:
     traffic = spec.traffic or Traffic()
     # With the Service gone, the port of the route as it stands: taking traffic back must not depend on the Service.
     port = (port_of(service, spec.service.port) if service else None) or spec.service.port or _port_in(routes)
     return Wanted(
-        host=service_fqdn(spec.service.name, key.namespace),
+        host=host,
         port=port or 80,
         hosts=(traffic.owned.hosts if traffic.owned else None) or (),
         gateways=(traffic.owned.gateways if traffic.owned else None) or (),
@@ -156,13 +162,24 @@ def _wanted(key: Key, spec: CanaryReleaseSpec, service: Document | None, routes:
             match_of(header=each.header, cookie=each.cookie, exact=each.exact, prefix=each.prefix, regex=each.regex)
             for each in (spec.preview.match if spec.preview else ())
         ),
+        export_to=_exports(service, routes, config),
     )
 
 
+def _exports(service: Document | None, routes: Sequence[Document | None], config: MeshConfig | None) -> tuple[str, ...]:
+    """As the Service's. While that is not known, as it stands: what is not known must change nothing."""
+    if service is not None and (config is not None or (service["metadata"].get("annotations") or {}).get(exports.ANNOTATION)):
+        found = exports.of_service(service, (config or MeshConfig()).services)
+        return found if found != (exports.NONE,) else (exports.OWN,)
+    standing = (((each or {}).get("spec") or {}).get("exportTo") for each in routes)
+    return next((tuple(map(str, found)) for found in standing if found), (exports.ALL,))
+
+
 def _port_in(routes: Sequence[Document | None]) -> int | None:
+    """The port in a route of ours; None: none names one."""
     for document in routes:
-        for http in (document or {}).get("spec", {}).get("http") or ():
-            for share in http.get("route") or ():
+        for http in http_of(document or {}):
+            for share in http.get("route") or () if http.get("name") == ROUTE else ():
                 number = ((share.get("destination") or {}).get("port") or {}).get("number")
                 if isinstance(number, int):
                     return number

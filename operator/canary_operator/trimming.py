@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
 from canary_operator.api.names import MANAGER
-from canary_operator.clients.kinds import DESTINATION_RULE, ENDPOINT_SLICE, POD, REPLICA_SET, SERVICE, VIRTUAL_SERVICE, Kind
+from canary_operator.clients.kinds import CONFIG_MAP, DESTINATION_RULE, ENDPOINT_SLICE, POD, REPLICA_SET, SERVICE, VIRTUAL_SERVICE, Kind
 from canary_operator.traffic.mark import marks
 from canary_operator.workloads.model import Endpoint
 from canary_operator.workloads.reading import endpoint_of
@@ -16,6 +18,8 @@ ROLLOUTS_REVISION = "rollout.argoproj.io/revision"
 SERVICE_NAME = "kubernetes.io/service-name"
 TOUCHED_BY = "touchedBy"
 """Where a trimmed routing object keeps the one name that is left of its managed fields."""
+PROXY = "istio-proxy"
+"""Name of a sidecar's container."""
 ROUTING = frozenset((VIRTUAL_SERVICE, DESTINATION_RULE))
 _IDENTITY = ("name", "namespace", "uid", "resourceVersion")
 
@@ -105,17 +109,41 @@ def _container(container: Mapping[str, Any]) -> dict[str, Any]:
 def looked_up(kind: Kind, document: Document) -> dict[str, Any]:
     """What is kept of an object that is read while a release needs it: of a pod its containers' names and whether it is ready."""
     metadata = {key: value for key, value in document["metadata"].items() if key != "managedFields"}
+    if kind == CONFIG_MAP:
+        return {"metadata": metadata, "mesh": _mesh_config(document)}
     if kind != POD:
         return {**document, "metadata": metadata}
     conditions = [each for each in (document.get("status") or {}).get("conditions") or () if each.get("type") == "Ready"]
     kept = ("name", "namespace", "uid", "labels", "ownerReferences", "creationTimestamp", "generateName", "deletionTimestamp")
     template = _template(document)
     annotations = {"annotations": found} if (found := template["metadata"].get("annotations")) else {}
+    spec = document.get("spec") or {}
     return {
         "metadata": {key: metadata[key] for key in kept if key in metadata} | annotations,
-        "spec": template["spec"],
+        "spec": template["spec"] | ({"proxyDomain": domain} if (domain := _proxy_domain(spec)) else {}),
         "status": {"conditions": conditions},
     }
+
+
+def _proxy_domain(spec: Mapping[str, Any]) -> str | None:
+    """The cluster's domain as the sidecar of a pod was told it; None: it has none, or was not told.
+
+    The injector writes `--domain $(POD_NAMESPACE).svc.DOMAIN`: manifests/charts/istio-control/istio-discovery/files/injection-template.yaml.
+    """
+    for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
+        words = [str(each) for each in container.get("args") or ()] if container.get("name") == PROXY else []
+        if "--domain" in words[:-1]:
+            return words[words.index("--domain") + 1].partition(".svc.")[2] or None
+    return None
+
+
+def _mesh_config(document: Document) -> dict[str, Any] | None:
+    """What the mesh config says of exports; None: it cannot be read. Source: `mesh` in Istio's ConfigMap, YAML."""
+    try:
+        found = yaml.safe_load((document.get("data") or {}).get("mesh") or "{}")
+    except yaml.YAMLError:
+        return None
+    return {key: value for key, value in found.items() if str(key).endswith("ExportTo")} if isinstance(found, dict) else None
 
 
 def _endpoint_slice(document: Document) -> dict[str, Any]:

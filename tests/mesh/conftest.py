@@ -35,3 +35,11 @@ def shop(lab: Lab, operator: Operator) -> Iterator[Shop]:
     shop = Shop(lab, f"shop-{next(_numbers)}")
     yield shop
     shop.close()
+
+
+@pytest.fixture
+def two_ports(lab: Lab, operator: Operator) -> Iterator[Shop]:
+    """A Service of two HTTP ports, each with a server of its own in the same pods."""
+    shop = Shop(lab, f"shop-{next(_numbers)}", others=(9081,))
+    yield shop
+    shop.close()

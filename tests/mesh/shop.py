@@ -21,7 +21,7 @@ QUICK: dict[str, Any] = {
 
 
 class Shop:
-    def __init__(self, lab: Lab, namespace: str) -> None:
+    def __init__(self, lab: Lab, namespace: str, *, others: tuple[int, ...] = ()) -> None:
         self.lab = lab
         self.namespace = namespace
         self.path = f"/apis/canary.rollouts.dev/v1beta1/namespaces/{namespace}/canaryreleases/{NAME}"
@@ -32,7 +32,7 @@ class Shop:
             namespace=namespace,
         )
         lab.namespace(namespace)
-        self.service = lab.service(NAME, namespace)
+        self.service = lab.service(NAME, namespace, others=others)
         self.loads: list[Load] = []
 
     def close(self) -> None:

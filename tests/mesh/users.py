@@ -15,10 +15,10 @@ def document(shop: Shop, kind: str, name: str, **spec: Any) -> Document:
     return {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
 
 
-def split(host: str, port: int = 9080, **more: Any) -> Document:
+def split(host: str, port: int | None = 9080, **more: Any) -> Document:
     """An http route named primary over the two subsets, as Git has it: everything at stable."""
     shares = [
-        {"destination": {"host": host, "subset": subset, "port": {"number": port}}, "weight": weight, **headers}
+        {"destination": {"host": host, "subset": subset, **({"port": {"number": port}} if port else {})}, "weight": weight, **headers}
         for subset, weight, headers in (("stable", 100, {}), ("canary", 0, {"headers": {"response": {"set": {"x-from": "canary"}}}}))
     ]
     return {"name": "primary", "route": shares, **more}

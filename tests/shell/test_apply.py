@@ -1,5 +1,7 @@
 """From an end to API calls, whosever the routes are: what is written, and what is let go again."""
 
+from copy import deepcopy
+
 import pytest
 
 from canary_operator.clients.errors import Conflict
@@ -16,7 +18,7 @@ from canary_operator.release.model import (
     SubsetsSeen,
 )
 from canary_operator.routing import Stale
-from tests.shell.applying import HOST, KEY, MARK, USERS_MARK, World, attached, named, split
+from tests.shell.applying import HOST, KEY, MARK, USERS_MARK, Process, World, attached, named, split
 
 
 async def test_all_attached_routes_are_written_in_a_fixed_order_and_read_as_one() -> None:
@@ -212,7 +214,8 @@ async def test_at_a_gateway_the_route_stays_without_a_subset_and_a_namesake_take
     await first.reach(EnsureUnsplit(first.mark(3)))
 
     whole = {"destination": {"host": HOST, "port": {"number": 9080}}}
-    spec = {"hosts": [HOST, "shop.example.com"], "gateways": ["infra/public"], "http": [{"name": "canary-release", "route": [whole]}]}
+    bound = {"hosts": [HOST, "shop.example.com"], "gateways": ["infra/public"], "exportTo": ["*"]}
+    spec = {**bound, "http": [{"name": "canary-release", "route": [whole]}]}
     assert world.spec("VirtualService", "reviews") == spec
     seen = route_seen(first.it, first.cache)
     assert seen is not None and (seen.stays, seen.unsplit, seen.weight) == (True, True, 0)
@@ -249,7 +252,7 @@ async def test_what_was_added_to_our_objects_outlives_them() -> None:
     assert subsets is not None and subsets.named_by == "route `old` of VirtualService shop/reviews"
 
     await process.reach(RemoveSubsets())
-    assert world.spec("DestinationRule", "reviews") == {"host": HOST, "trafficPolicy": POLICY}
+    assert world.spec("DestinationRule", "reviews") == {"host": HOST, "exportTo": ["*"], "trafficPolicy": POLICY}
     assert not world.metadata("DestinationRule", "reviews").get("labels")
 
 
@@ -287,3 +290,44 @@ async def test_a_route_that_is_as_we_left_it_is_told_from_one_that_somebody_else
     world.memory.put(VIRTUAL_SERVICE, {**route, "metadata": {**route["metadata"], "managedFields": editor}})
     seen = route_seen((process := world.process(age=6)).it, process.cache)
     assert seen is not None and (seen.intact, seen.unfinished) == (False, False)
+
+
+def former(process: Process) -> None:
+    """Puts what stands there into the shape in which the operator wrote it before it knew of several ports and of exports."""
+    for kind in (VIRTUAL_SERVICE, DESTINATION_RULE):
+        document = deepcopy(process.memory.objects[kind.kind, *KEY])
+        spec = {field: value for field, value in document["spec"].items() if field != "exportTo"}
+        for http in spec.get("http", ()):
+            for share in http["route"]:
+                share["destination"]["port"] = {"number": 9080}
+        process.memory.put(kind, {**document, "spec": spec})
+
+
+@pytest.mark.parametrize("age", [0, 60], ids=["at once", "after a while"])
+async def test_routing_of_an_earlier_version_is_taken_over_in_one_write_each(age: float) -> None:
+    world = World()
+    process = world.process()
+    await process.reach(EnsureSubsets("v1", "v2", process.mark(1)), EnsureWeights(25, process.mark(2, 25)))
+    right = {kind: world.spec(kind, "reviews") for kind in ("VirtualService", "DestinationRule")}
+    former(process)
+    world.memory.requests.clear()
+    later = world.process(age=age)
+    seen, subsets = route_seen(later.it, later.cache), subsets_seen(later.it, later.cache)
+    assert seen is not None and (seen.weight, seen.intact, seen.unfinished) == (25, False, True)
+    assert subsets is not None and (subsets.stable, subsets.canary, subsets.exported, subsets.former) == ("v1", "v2", False, True)
+    await later.reach(EnsureSubsets("v1", "v2", later.mark(3)), EnsureWeights(25, later.mark(4, 25)))
+    assert {kind: world.spec(kind, "reviews") for kind in right} == right
+    assert world.memory.requests == ["patch DestinationRule reviews", "patch VirtualService reviews"]
+    seen, subsets = route_seen(later.it, later.cache), subsets_seen(later.it, later.cache)
+    assert seen is not None and (seen.weight, seen.intact) == (25, True)
+    assert subsets is not None and (subsets.exported, subsets.former) == (True, False)
+
+
+async def test_a_rule_of_the_users_keeps_its_exports() -> None:
+    world = World()
+    world.memory.put(DESTINATION_RULE, named("policies", {"host": HOST, "exportTo": ["."]}))
+    process = world.process()
+    await process.reach(EnsureSubsets("v1", "v2", process.mark(1)))
+    assert world.spec("DestinationRule", "policies")["exportTo"] == ["."]
+    subsets = subsets_seen(process.it, process.cache)
+    assert subsets is not None and subsets.exported

@@ -18,6 +18,7 @@ WELL: dict[Read, Listing] = {
     PODS: (),
     Read("MutatingWebhookConfiguration"): NotPermitted(),
     Read("ValidatingWebhookConfiguration"): NotPermitted(),
+    Read("ConfigMap", "istio-system", "istio"): ({"metadata": {"name": "istio"}, "mesh": {}},),
     Read("PeerAuthentication", "shop"): (),
     Read("PeerAuthentication", "istio-system"): (),
     Read("Telemetry", "shop", "reviews", "default"): (),

@@ -29,9 +29,17 @@ CANARY = "canary"
 """The two subsets. They are fixed: a release changes their labels, never their names."""
 
 ROUTE = "canary-release"
-"""The name of the one HTTP route in a VirtualService that the operator owns."""
+"""The name of the HTTP route with the weights in a VirtualService that the operator owns."""
+MESH_ROUTE = "canary-release-mesh"
+"""The same for callers in the mesh, where gateways have a route of their own: they call a port, a gateway must be told one."""
+ROUTES = (MESH_ROUTE, ROUTE)
+"""All routes with weights, in their order; the first is there only beside the second."""
 PREVIEW = "canary-preview"
-"""The name of the HTTP route before it, for requests that always see the canary."""
+"""The name of the HTTP route before `ROUTE`, for requests that always see the canary."""
+MESH_PREVIEW = "canary-preview-mesh"
+"""The same before `MESH_ROUTE`."""
+PREVIEWS = (MESH_PREVIEW, PREVIEW)
+"""All routes of a preview, in their order."""
 
 DESCRIPTION = (
     "Moves the traffic of one Service to a new version step by step through Istio, and back when the new version fails more often."

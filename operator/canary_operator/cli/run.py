@@ -29,9 +29,11 @@ from canary_operator.clients.errors import ClusterError, Forbidden, NotFound
 from canary_operator.clients.kinds import WATCHED, Kind
 from canary_operator.clients.kubernetes import Cluster
 from canary_operator.clients.login import LoginFailed, api_client, kubeconfig_path, log_in, own_namespace
+from canary_operator.domain import cluster_domain
 from canary_operator.instrumentation import Metrics, Pulse, exposition, log, serve, set_up_logging, verdict
 from canary_operator.leadership import Leadership
 from canary_operator.lease import Timings
+from canary_operator.mesh.config import Mesh
 from canary_operator.settings import Election, Settings
 from canary_operator.shell import Reconciler
 from canary_operator.switch import Switch
@@ -72,7 +74,7 @@ class Process:
         self._settings = settings
         self._reconciler = reconciler
         self._metrics = Metrics()
-        self._cache = Cache()
+        self._cache = Cache(mesh=Mesh(domain=cluster_domain(settings.cluster_domain), config_map=settings.mesh_config))
         self._stop = asyncio.Event()
         self._work: Work | None = None
         self._election = _election(settings)

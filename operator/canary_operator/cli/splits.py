@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from canary_operator.api.names import CANARY, PREVIEW, STABLE
+from canary_operator.api.names import CANARY, PREVIEWS, STABLE
 from canary_operator.cli.belongings import Document, Found, is_ours
 from canary_operator.mesh.routes import chosen, http_of, subset_of
 from canary_operator.traffic.shares import percent, weight_of
@@ -21,7 +21,7 @@ def split_of(found: Found) -> tuple[int, bool]:
 def shares_of(found: Found, route: Document) -> Iterator[tuple[int, bool]]:
     """Per managed route the canary's weight, percent, and whether nothing beside the weight reaches the canary."""
     http = http_of(route)
-    previewed = is_ours(route) and any(each.get("name") == PREVIEW for each in http)
+    previewed = is_ours(route) and any(each.get("name") in PREVIEWS for each in http)
     for index in _managed(found, route):
         subsets = _subsets(found, route, http[index])
         weight = percent([weight_of(share) for share in http[index]["route"]], [subset == CANARY for subset in subsets])
@@ -48,7 +48,7 @@ def with_split(found: Found, route: Document, canary: int) -> dict[str, Any]:
             http.pop("mirrors")
             http.update({"mirrors": kept} if kept else {})
     if is_ours(route):
-        spec["http"] = [http for http in spec.get("http") or () if http.get("name") != PREVIEW]
+        spec["http"] = [http for http in spec.get("http") or () if http.get("name") not in PREVIEWS]
     return spec
 
 

@@ -4,6 +4,8 @@ Source: `ResolveShortnameToFQDN` in istio/istio pilot/pkg/model/virtualservice.g
 """
 
 DOMAIN = "cluster.local"
+MESH = "mesh"
+"""What a VirtualService calls all sidecars and waypoints, in its list of gateways."""
 
 
 def service_fqdn(name: str, namespace: str, domain: str = DOMAIN) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from canary_operator.api.names import CANARY, OWNER, ROUTE, STABLE
+from canary_operator.api.names import CANARY, OWNER, ROUTES, STABLE
 
 
 def is_left_behind(document: Mapping[str, Any], host: str) -> bool:
@@ -16,8 +16,8 @@ def is_left_behind(document: Mapping[str, Any], host: str) -> bool:
         return False
     if "host" in spec:
         subsets = [subset.get("name") for subset in spec.get("subsets") or ()]
-        return spec.keys() == {"host", "subsets"} and spec["host"] == host and sorted(subsets) == sorted((STABLE, CANARY))
-    ours = [http.get("route") or () for http in spec.get("http") or () if http.get("name") == ROUTE]
+        return spec.keys() - {"exportTo"} == {"host", "subsets"} and spec["host"] == host and sorted(subsets) == sorted((STABLE, CANARY))
+    ours = [http.get("route") or () for http in spec.get("http") or () if http.get("name") in ROUTES]
     return bool(ours) and all(_split(route, host) in ([STABLE, CANARY], [None]) for route in ours)
 
 

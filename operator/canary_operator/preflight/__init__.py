@@ -2,7 +2,9 @@
 
 from canary_operator.preflight import (
     ambient,
+    crossing,
     endpoints,
+    exports,
     gateways,
     injection,
     istio,
@@ -32,10 +34,12 @@ CHECKS: tuple[Check, ...] = (
     *injection.CHECKS,
     *ambient.CHECKS,
     *managed.CHECKS,
+    *crossing.CHECKS,
     *routing.CHECKS,
     *gateways.CHECKS,
     *subsets.CHECKS,
     *shadowing.CHECKS,
+    *exports.CHECKS,
     *visibility.CHECKS,
     *security.CHECKS,
     *telemetry.CHECKS,

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from canary_operator.mesh.config import Mesh
+from canary_operator.mesh.hosts import MESH
 from canary_operator.preflight.finding import Finding
 from canary_operator.preflight.reading import Document, Listing, Read
 from canary_operator.workloads.model import Endpoint, Stranger
@@ -95,8 +97,10 @@ class Facts:
     """Of all namespaces, ours among them."""
     releases: tuple[Peer, ...] = ()
     """All CanaryReleases; this one may be missing while it is not applied yet."""
-    root_namespace: str = "istio-system"
-    """The mesh's root namespace, whose rules hold everywhere."""
+    export_to: tuple[str, ...] = ("*",)
+    """Whom the Service is exported to, as a VirtualService of its namespace would write it."""
+    mesh: Mesh = field(default_factory=Mesh)
+    """What is known of the mesh as a whole."""
     around: Mapping[Read, Listing] = field(default_factory=dict)
     """What was read beside the watched kinds; empty when nothing was."""
 
@@ -104,6 +108,21 @@ class Facts:
     def domain(self) -> str:
         """The cluster's domain, such as `cluster.local`."""
         return self.host.partition(".svc.")[2]
+
+    @property
+    def root_namespace(self) -> str:
+        """The mesh's root namespace, whose rules hold everywhere."""
+        return self.mesh.config_map[0]
+
+    @property
+    def is_in_mesh(self) -> bool:
+        """Sidecars or waypoints apply the weights, or may: an attached VirtualService and a root say so themselves."""
+        return bool(self.attachments) or self.delegate or MESH in (self.gateways or (MESH,))
+
+    @property
+    def needs_port(self) -> bool:
+        """A route that the operator writes is for gateways, which must be told a port."""
+        return self.delegate or (not self.attachments and any(each != MESH for each in self.gateways))
 
     def found(self, read: Read) -> tuple[Document, ...] | None:
         """What a read brought; None: nothing is known of it."""

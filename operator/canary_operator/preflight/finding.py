@@ -21,7 +21,9 @@ ROUTE_MISSING = "RouteMissing"
 ROUTE_NOT_HTTP = "RouteNotHttp"
 ROUTE_UNFIT = "RouteUnfit"
 ROOT_MISSING = "RootMissing"
+PORTS_CROSSED = "PortsCrossed"
 ISTIO_MISSING = "IstioMissing"
+CLUSTER_DOMAIN_WRONG = "ClusterDomainWrong"
 VALIDATION_OFF = "ValidationOff"
 NOT_INJECTED = "NotInjected"
 HOST_NETWORK = "HostNetwork"
@@ -49,6 +51,7 @@ SEVERAL_CLUSTERS = "SeveralClusters"
 RULE_NOT_FOR_ALL = "RuleNotForAll"
 MTLS_CONFLICT = "MtlsConflict"
 NOT_EXPORTED = "NotExported"
+MESH_CONFIG_UNKNOWN = "MeshConfigUnknown"
 SIDECAR_HIDES_HOST = "SidecarHidesHost"
 TELEMETRY_MISSING = "TelemetryMissing"
 CALLERS_OUTSIDE_MESH = "CallersOutsideMesh"
@@ -66,13 +69,13 @@ OF_READS = frozenset(
         GATEWAY_WITHOUT_PODS,
         GATEWAY_UNUSED,
         MESH_BYPASSED,
-        NOT_EXPORTED,
         SIDECAR_HIDES_HOST,
         TELEMETRY_MISSING,
         CALLERS_OUTSIDE_MESH,
         SEVERAL_CLUSTERS,
         WAYPOINT_ALPHA,
         NOT_PERMITTED,
+        MESH_CONFIG_UNKNOWN,
     }
 )
 """Warnings that rest on what is read while a release needs it, not on what is watched: they go when no release needs it."""

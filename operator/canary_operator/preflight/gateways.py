@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from canary_operator.mesh.hosts import matches
+from canary_operator.mesh.hosts import MESH, matches
 from canary_operator.preflight import reads
 from canary_operator.preflight.facts import Check, Facts
 from canary_operator.preflight.finding import (
@@ -15,7 +15,7 @@ from canary_operator.preflight.finding import (
     Severity,
 )
 from canary_operator.preflight.reading import Document
-from canary_operator.preflight.scope import MESH, full_gateway, is_ours, spec_of
+from canary_operator.preflight.scope import full_gateway, is_ours, spec_of
 
 
 def exist(facts: Facts) -> Iterator[Finding]:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from canary_operator.preflight import reads
 from canary_operator.preflight.facts import Check, Facts
-from canary_operator.preflight.finding import ISTIO_MISSING, NOT_PERMITTED, VALIDATION_OFF, Finding, Severity
+from canary_operator.preflight.finding import CLUSTER_DOMAIN_WRONG, ISTIO_MISSING, NOT_PERMITTED, VALIDATION_OFF, Finding, Severity
 from canary_operator.preflight.reading import NotPermitted, Read, Unserved
+from canary_operator.preflight.scope import spec_of, title
 
 ISTIOS_OWN = ("Gateway", "PeerAuthentication", "Sidecar")
 
@@ -18,6 +19,21 @@ def is_installed(facts: Facts) -> Iterator[Finding]:
             ISTIO_MISSING,
             f"The API server does not know the kind {' and '.join(missing)}: install Istio 1.22 or newer: istioctl install",
         )
+
+
+def names_services_alike(facts: Facts) -> Iterator[Finding]:
+    """Under another domain no proxy knows the host that the operator writes: a gateway answers 503, and in the mesh weights have no effect."""
+    read = reads.pods(facts)
+    pods = (facts.found(read) if read else None) or ()
+    told = {str(domain): pod for pod in pods if (domain := spec_of(pod).get("proxyDomain"))}
+    for domain, pod in sorted(told.items()):
+        if domain != facts.domain:
+            yield Finding(
+                CLUSTER_DOMAIN_WRONG,
+                f"The sidecar of {title(pod, 'Pod')} knows Services under the domain {domain}, and the operator writes hosts under {facts.domain}: "
+                f"write `clusterDomain: {domain}` into the operator's configuration and restart it, or correct the proxies' "
+                "`global.proxy.clusterDomain` in Istio's values and restart the pods",
+            )
 
 
 def refuses_what_is_wrong(facts: Facts) -> Iterator[Finding]:
@@ -56,9 +72,10 @@ def may_be_looked_at(facts: Facts) -> Iterator[Finding]:
         )
 
 
-CHECKS: tuple[Check, ...] = (is_installed, refuses_what_is_wrong, may_be_looked_at)
+CHECKS: tuple[Check, ...] = (is_installed, names_services_alike, refuses_what_is_wrong, may_be_looked_at)
 
 _SUBJECTS = {
+    "ConfigMap": "default exports",
     "Namespace": "injection",
     "MutatingWebhookConfiguration": "injection",
     "ValidatingWebhookConfiguration": "validation",

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from canary_operator.api.names import CANARY, STABLE
+from canary_operator.mesh.hosts import MESH
 from canary_operator.mesh.routes import chosen, http_of, names_delegate, subset_of
 from canary_operator.preflight.facts import Attachment, Check, Facts
 from canary_operator.preflight.finding import ROOT_MISSING, ROUTE_MISSING, ROUTE_NOT_HTTP, ROUTE_UNFIT, Finding
-from canary_operator.preflight.scope import is_ours, namespace_of, rules_of_our_host, spec_of, title
-from canary_operator.preflight.service import port_of
+from canary_operator.preflight.ports import port_of
+from canary_operator.preflight.scope import gateways_of, is_ours, namespace_of, rules_of_our_host, spec_of, title
 
 LONGEST = 300
 """Characters of a list in a message."""
@@ -59,7 +60,6 @@ def attached_routes_exist(facts: Facts) -> Iterator[Finding]:
 
 def attached_routes_fit(facts: Facts) -> Iterator[Finding]:
     """Exactly the two subsets: a third destination would take requests that nobody compares."""
-    port = port_of(facts.service, facts.service_port) if facts.service else None
     for each in facts.attachments if _has_subsets(facts) else ():
         document = _attached(each, facts)
         if document is None:
@@ -67,13 +67,14 @@ def attached_routes_fit(facts: Facts) -> Iterator[Finding]:
         for name, index in chosen(document, each.routes):
             if index is None or _fits(http_of(document)[index], facts):
                 continue
+            port = f", port: {{number: {number}}}" if (number := _port_to_write(document, facts)) else ""
             lines = " and ".join(
-                f"`- {{destination: {{host: {facts.host}, subset: {subset}{f', port: {{number: {port}}}' if port else ''}}}, weight: {weight}}}`"
+                f"`- {{destination: {{host: {facts.host}, subset: {subset}{port}}}, weight: {weight}}}`"
                 for subset, weight in ((STABLE, 100), (CANARY, 0))
             )
             yield Finding(
                 ROUTE_UNFIT,
-                f"{_title(document)}, route {name}, does not lead to the subsets {STABLE} and {CANARY} of {facts.host} alone: "
+                f"{_title(document)}, route {name}, does not lead to the subsets {STABLE} and {CANARY} of {facts.host} alone, on one port: "
                 f"write exactly these two lines under its `route:`, and leave the rest as it is: {lines}",
             )
 
@@ -108,7 +109,15 @@ def _fits(route: Mapping[str, Any], facts: Facts) -> bool:
     if any(key in route for key in ("redirect", "directResponse", "delegate")):
         return False
     subsets = [subset_of(share, facts.host, facts.namespace) for share in route.get("route") or []]
-    return sorted(map(str, subsets)) == sorted((STABLE, CANARY))
+    ports = {str((share.get("destination") or {}).get("port") or {}) for share in route.get("route") or []}
+    return sorted(map(str, subsets)) == sorted((STABLE, CANARY)) and len(ports) == 1
+
+
+def _port_to_write(document: Mapping[str, Any], facts: Facts) -> int | None:
+    """None: every port of the Service can keep its requests, since only the mesh reads the route, or there is but one."""
+    if gateways_of(document) <= {MESH} or facts.service is None:
+        return None
+    return port_of(facts.service, facts.service_port)
 
 
 def _title(document: Mapping[str, Any]) -> str:

@@ -43,6 +43,11 @@ MEANING: dict[str, tuple[str, str, str]] = {
         "Deploy the new version as a Deployment of its own.",
     ),
     finding.ISTIO_MISSING: (BLOCKS, "Istio's kinds are not installed.", "Install Istio 1.22 or newer."),
+    finding.CLUSTER_DOMAIN_WRONG: (
+        BLOCKS,
+        "The pods' proxies know Services under another domain than the operator writes.",
+        "Write `clusterDomain` into the operator's configuration.",
+    ),
     finding.VALIDATION_OFF: (WARNS, "Istio's validating webhook is missing or lets everything pass.", "See whether istiod runs."),
     finding.NOT_PERMITTED: (WARNS, "The operator may not read something, which stays unchecked.", "Grant the right, or check by hand."),
     finding.NOT_INJECTED: (
@@ -99,6 +104,11 @@ MEANING: dict[str, tuple[str, str, str]] = {
         "No VirtualService delegates to the operator's.",
         "Write `delegate` into the one that has hosts and gateways, as the message shows.",
     ),
+    finding.PORTS_CROSSED: (
+        EITHER,
+        "A route answers requests to one port of the Service by the server of another; in a route of the user's it only warns.",
+        "Write the port, or leave it out, as the message says.",
+    ),
     finding.POLICY_SHADOWED: (
         EITHER,
         "A broader DestinationRule would be hidden by ours; or one of another namespace hides our subsets from its own callers, which blocks "
@@ -122,7 +132,16 @@ MEANING: dict[str, tuple[str, str, str]] = {
     finding.GATEWAY_WITHOUT_PODS: (WARNS, "A Gateway's selector finds no ready pod.", "Correct the selector, or look at the pods."),
     finding.GATEWAY_UNUSED: (WARNS, "Nothing comes through a gateway.", "Add the hosts that callers send."),
     finding.MESH_BYPASSED: (WARNS, "Callers inside the mesh go past the weights.", "Write `mesh` into the gateways too."),
-    finding.NOT_EXPORTED: (WARNS, "Our route or subsets are not exported to callers.", "Take `exportTo` out."),
+    finding.NOT_EXPORTED: (
+        BLOCKS,
+        "Callers that see the Service do not see a route or the subsets; at rest it only warns.",
+        "Write the `exportTo` that the message shows, or export the Service to fewer.",
+    ),
+    finding.MESH_CONFIG_UNKNOWN: (
+        WARNS,
+        "The mesh config cannot be read, so default exports are unknown.",
+        "Name its ConfigMap in the operator's configuration.",
+    ),
     finding.SIDECAR_HIDES_HOST: (WARNS, "A Sidecar hides the host from callers.", "Add the host to its egress."),
     finding.TELEMETRY_MISSING: (WARNS, "No request to the Service was counted lately.", "See whether it is called, and scraped."),
     finding.SEVERAL_CLUSTERS: (

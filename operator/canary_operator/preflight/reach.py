@@ -13,13 +13,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from canary_operator.api.names import CANARY, STABLE
-from canary_operator.mesh.hosts import matches
+from canary_operator.mesh.hosts import MESH, matches
 from canary_operator.mesh.routes import names_delegate
 from canary_operator.preflight import reads
 from canary_operator.preflight.facts import Facts
 from canary_operator.preflight.reading import Document, Failed
 from canary_operator.preflight.scope import (
-    MESH,
     exported_to,
     full_host,
     gateways_of,

@@ -7,6 +7,7 @@ from typing import Any
 Document = Mapping[str, Any]
 RESOURCES = {
     "Namespace": "namespaces",
+    "ConfigMap": "configmaps",
     "Pod": "pods",
     "Gateway": "gateways.networking.istio.io",
     "Sidecar": "sidecars.networking.istio.io",

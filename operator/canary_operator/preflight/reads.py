@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from canary_operator.mesh.hosts import MESH
 from canary_operator.preflight.facts import Facts
 from canary_operator.preflight.reading import Read, selector_text
-from canary_operator.preflight.scope import MESH, full_gateway, spec_of
+from canary_operator.preflight.scope import full_gateway, spec_of
 
 MOST = 64
 """Reads of one CanaryRelease: callers from more namespaces than that are not all looked at."""
@@ -27,6 +28,11 @@ def pods_behind(namespace: str, service: Mapping[str, Any]) -> Read | None:
     """The pods behind a Service; None: it selects none."""
     selector = spec_of(service).get("selector") or {}
     return Read("Pod", namespace, selector=selector_text(selector)) if selector else None
+
+
+def mesh_config(config_map: tuple[str, str]) -> Read:
+    """The mesh config, for what objects that say nothing themselves are exported to."""
+    return Read("ConfigMap", *config_map)
 
 
 def policies(facts: Facts) -> tuple[Read, ...]:
@@ -82,7 +88,16 @@ def wanted(facts: Facts) -> tuple[Read, ...]:
     """All of them, as far as is known now."""
 
     def all_reads() -> Iterator[Read | None]:
-        yield from (namespace(facts), MUTATING, VALIDATING, pods(facts), *policies(facts), telemetry(facts), waypoints(facts))
+        yield from (
+            namespace(facts),
+            mesh_config(facts.mesh.config_map),
+            MUTATING,
+            VALIDATING,
+            pods(facts),
+            *policies(facts),
+            telemetry(facts),
+            waypoints(facts),
+        )
         for several in (gateways(facts), gateway_pods(facts), sidecars(facts)):
             yield from several.values()
 

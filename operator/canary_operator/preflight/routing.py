@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from canary_operator.api.names import CANARY, PREVIEW, ROUTE, STABLE
-from canary_operator.mesh.hosts import matches
+from canary_operator.api.names import CANARY, PREVIEWS, ROUTE, ROUTES, STABLE
+from canary_operator.mesh.hosts import MESH, matches
 from canary_operator.mesh.routes import chosen
 from canary_operator.preflight import reads
 from canary_operator.preflight.facts import Check, Facts
@@ -19,7 +19,6 @@ from canary_operator.preflight.finding import (
 )
 from canary_operator.preflight.reach import gateways_reached, is_younger
 from canary_operator.preflight.scope import (
-    MESH,
     exported_to,
     full_gateway,
     full_host,
@@ -177,7 +176,7 @@ def _others(facts: Facts) -> Iterator[Mapping[str, Any]]:
 def _managed(document: Mapping[str, Any], facts: Facts) -> set[str]:
     """The routes of a VirtualService that the operator moves, as `_destinations` calls them."""
     if not facts.attachments:
-        return {route_name(ROUTE), route_name(PREVIEW)} if is_ours(document, facts) else set()
+        return {route_name(name) for name in (*ROUTES, *PREVIEWS)} if is_ours(document, facts) else set()
     mine = (
         each
         for each in facts.attachments

@@ -7,11 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from canary_operator.api.names import OWNER
-from canary_operator.mesh.hosts import expand, matches
+from canary_operator.mesh.hosts import MESH, expand, matches
 from canary_operator.mesh.left_behind import is_left_behind
 from canary_operator.preflight.facts import Facts
-
-MESH = "mesh"
 
 
 def spec_of(document: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,9 +10,9 @@ from canary_operator.preflight import reads
 from canary_operator.preflight.facts import Arm, Check, Facts
 from canary_operator.preflight.finding import MTLS_CONFLICT, Finding
 from canary_operator.preflight.labels import labels_of
+from canary_operator.preflight.ports import Port, moved_ports
 from canary_operator.preflight.reading import Document
 from canary_operator.preflight.scope import rules_of_our_host, spec_of, title
-from canary_operator.preflight.service import port_of
 
 _INHERITED = (None, "UNSET")
 
@@ -20,33 +20,41 @@ _INHERITED = (None, "UNSET")
 def agrees(facts: Facts) -> Iterator[Finding]:
     """The pods take what callers send: plaintext is refused under STRICT, mTLS under DISABLE."""
     for arm in facts.arms:
-        wanted, by = _taken(facts, arm)
-        for rule in rules_of_our_host(facts):
-            sent, where = _sent(rule, facts, arm)
-            if sent is None or wanted is None:
-                continue
-            name = title(rule, "DestinationRule")
-            if wanted == "STRICT" and sent != "ISTIO_MUTUAL":
-                yield Finding(
-                    MTLS_CONFLICT,
-                    f"{name} says `tls: {{mode: {sent}}}` in {where}, and {by} takes mTLS only (STRICT), so requests to {arm.version} get 503: "
-                    f"take that `tls` out of the DestinationRule, or write `mode: PERMISSIVE` into the PeerAuthentication",
-                )
-            elif wanted == "DISABLE" and sent == "ISTIO_MUTUAL":
-                yield Finding(
-                    MTLS_CONFLICT,
-                    f"{name} says `tls: {{mode: ISTIO_MUTUAL}}` in {where}, and {by} takes plaintext only (DISABLE), so requests to "
-                    f"{arm.version} get 503: take that `tls` out of the DestinationRule, or write `mode: PERMISSIVE` into the PeerAuthentication",
-                )
+        found: dict[tuple[str, str, str, str], list[object]] = {}
+        for entry in moved_ports(facts):
+            wanted, by = _taken(facts, arm, entry)
+            for rule in rules_of_our_host(facts):
+                sent, where = _sent(rule, arm, entry)
+                if sent is not None and wanted is not None:
+                    found.setdefault((title(rule, "DestinationRule"), sent, where, f"{wanted} {by}"), []).append(entry.get("port"))
+        for (name, sent, where, taken), ports in found.items():
+            yield from _conflict(arm, name, sent, where, taken, ", ".join(map(str, ports)))
+
+
+def _conflict(arm: Arm, name: str, sent: str, where: str, taken: str, ports: str) -> Iterator[Finding]:
+    wanted, _, by = taken.partition(" ")
+    several = f" on port {ports}"
+    if wanted == "STRICT" and sent != "ISTIO_MUTUAL":
+        yield Finding(
+            MTLS_CONFLICT,
+            f"{name} says `tls: {{mode: {sent}}}` in {where}, and {by} takes mTLS only (STRICT), so requests to {arm.version}{several} get 503: "
+            f"take that `tls` out of the DestinationRule, or write `mode: PERMISSIVE` into the PeerAuthentication",
+        )
+    elif wanted == "DISABLE" and sent == "ISTIO_MUTUAL":
+        yield Finding(
+            MTLS_CONFLICT,
+            f"{name} says `tls: {{mode: ISTIO_MUTUAL}}` in {where}, and {by} takes plaintext only (DISABLE), so requests to "
+            f"{arm.version}{several} get 503: take that `tls` out of the DestinationRule, or write `mode: PERMISSIVE` into the PeerAuthentication",
+        )
 
 
 CHECKS: tuple[Check, ...] = (agrees,)
 
 
-def _taken(facts: Facts, arm: Arm) -> tuple[str | None, str]:
-    """The mode of the pods on our port, and who says so: for these pods, else for the namespace, else for the mesh."""
+def _taken(facts: Facts, arm: Arm, entry: Port) -> tuple[str | None, str]:
+    """The mode of the pods on a port, and who says so: for these pods, else for the namespace, else for the mesh."""
     labels = labels_of(arm.sets[0]["spec"]["template"]) if arm.sets else {}
-    port = _target_port(facts)
+    port = _target_port(arm, entry)
     for document in _policies(facts, labels):
         spec = spec_of(document)
         ours = ((spec.get("portLevelMtls") or {}).get(str(port)) or {}).get("mode") if _selector(document) else None
@@ -68,29 +76,27 @@ def _selector(document: Document) -> Mapping[str, str]:
     return (spec_of(document).get("selector") or {}).get("matchLabels") or {}
 
 
-def _sent(rule: Document, facts: Facts, arm: Arm) -> tuple[str | None, str]:
-    """What callers send to the arm, and where the rule says so; None: auto mTLS, or it does not say."""
+def _sent(rule: Document, arm: Arm, entry: Port) -> tuple[str | None, str]:
+    """What callers send to the arm on a port, and where the rule says so; None: auto mTLS, or it does not say."""
     spec = spec_of(rule)
-    port = port_of(facts.service, facts.service_port) if facts.service else None
     subsets = [(each.get("trafficPolicy"), f"subset {arm.role}") for each in spec.get("subsets") or () if each.get("name") == arm.role]
     for policy, where in (*subsets, (spec.get("trafficPolicy"), "trafficPolicy")):
-        mode = _mode(policy or {}, port)
+        mode = _mode(policy or {}, entry.get("port"))
         if mode is not None:
             return mode, where
     return None, ""
 
 
-def _mode(policy: Mapping[str, Any], port: int | None) -> str | None:
+def _mode(policy: Mapping[str, Any], port: object) -> str | None:
     for level in policy.get("portLevelSettings") or ():
         if (level.get("port") or {}).get("number") == port and level.get("tls"):
             return str(level["tls"].get("mode", "DISABLE"))
     return str(policy["tls"].get("mode", "DISABLE")) if policy.get("tls") else None
 
 
-def _target_port(facts: Facts) -> object:
-    """The number that the pods listen on, as portLevelMtls writes it."""
-    number = port_of(facts.service, facts.service_port) if facts.service else None
-    for entry in spec_of(facts.service or {}).get("ports") or ():
-        if entry.get("port") == number:
-            return entry.get("targetPort") or number
-    return number
+def _target_port(arm: Arm, entry: Port) -> object:
+    """The number that the pods listen on, as portLevelMtls writes it; a name is looked up among the ports that the pods declare."""
+    target = entry.get("targetPort") or entry.get("port")
+    containers = (arm.sets[0]["spec"]["template"].get("spec") or {}).get("containers") or () if arm.sets else ()
+    declared = {port.get("name"): port.get("containerPort") for each in containers for port in each.get("ports") or ()}
+    return declared.get(target, target)

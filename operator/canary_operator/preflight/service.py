@@ -15,29 +15,7 @@ from canary_operator.preflight.finding import (
     Finding,
     Severity,
 )
-
-# istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection, and `ConvertProtocol` in istio/istio,
-# pkg/config/kube/conversion.go.
-_HTTP = frozenset({"http", "http2", "grpc", "grpc-web", "kubernetes.io/h2c", "kubernetes.io/ws"})
-_NOT_HTTP = frozenset({"tcp", "tls", "https", "mongo", "redis", "mysql", "udp", "kubernetes.io/wss"})
-_TAKEN_FOR_TCP = frozenset({25, 53, 3306, 27017})
-"""Ports whose protocol Istio never guesses."""
-
-
-def port_of(service: Mapping[str, Any], port: int | None) -> int | None:
-    """The port whose traffic is moved: the one the spec names, or the only one there is. None: not in the Service, or not to be told."""
-    numbers = {entry.get("port") for entry in _ports(service)}
-    if port is None:
-        return numbers.pop() if len(numbers) == 1 else None
-    return port if port in numbers else None
-
-
-def protocol_of(entry: Mapping[str, Any]) -> str:
-    """What Istio takes a port of a Service for, in lower case; not always a protocol: a name that says nothing is answered as it is."""
-    known = str(entry.get("appProtocol") or entry.get("name") or "").lower()
-    if known.startswith("grpc-web"):
-        return "grpc-web"
-    return known if "/" in known else known.partition("-")[0]
+from canary_operator.preflight.ports import HTTP, NOT_HTTP, TAKEN_FOR_TCP, holds_weights, moved_ports, port_of, ports_of, protocol_of
 
 
 def exists(facts: Facts) -> Iterator[Finding]:
@@ -83,14 +61,17 @@ def selects_all_versions(facts: Facts) -> Iterator[Finding]:
 
 
 def has_port(facts: Facts) -> Iterator[Finding]:
-    """The port is one of the Service's, and there is no doubt which."""
+    """The port is one of the Service's, and where a gateway needs to be told one there is no doubt which."""
     if facts.service is None or port_of(facts.service, facts.service_port) is not None:
         return
-    listed = ", ".join(str(entry.get("port")) for entry in _ports(facts.service))
+    if facts.service_port is None and not facts.needs_port and any(holds_weights(entry) for entry in ports_of(facts.service)):
+        return
+    listed = ", ".join(str(entry.get("port")) for entry in ports_of(facts.service))
     if not listed:
         wrong = "has no port: give it the port that the pods serve"
     elif facts.service_port is None:
-        wrong = f"has several ports: write one of {listed} into spec.service.port"
+        to_whom = ", the one that requests through the gateways go to" if facts.needs_port else ""
+        wrong = f"has several ports: write one of {listed} into spec.service.port{to_whom}"
     else:
         wrong = f"has no port {facts.service_port}: write one of {listed} into spec.service.port"
     yield Finding(SERVICE_PORT_UNKNOWN, f"Service {_name(facts)} {wrong}")
@@ -98,12 +79,19 @@ def has_port(facts: Facts) -> Iterator[Finding]:
 
 def speaks_http(facts: Facts) -> Iterator[Finding]:
     """Weights hold per request on HTTP and gRPC ports only. `appProtocol` tells the protocol, else the name up to the first dash."""
-    number = port_of(facts.service, facts.service_port) if facts.service else None
-    if facts.service is None or number is None:
+    if facts.service is None:
         return
-    entries = [entry for entry in _ports(facts.service) if entry.get("port") == number]
-    entry = next((each for each in entries if each.get("protocol", "TCP") == "TCP"), entries[0])
-    transport, known_by = entry.get("protocol", "TCP"), entry.get("appProtocol") or entry.get("name") or ""
+    number = port_of(facts.service, facts.service_port)
+    if number is None:
+        for each in moved_ports(facts):
+            yield from _speaks_http(facts, each)
+        return
+    entries = [entry for entry in ports_of(facts.service) if entry.get("port") == number]
+    yield from _speaks_http(facts, next((each for each in entries if each.get("protocol", "TCP") == "TCP"), entries[0]))
+
+
+def _speaks_http(facts: Facts, entry: Mapping[str, Any]) -> Iterator[Finding]:
+    number, transport, known_by = entry.get("port"), entry.get("protocol", "TCP"), entry.get("appProtocol") or entry.get("name") or ""
     protocol = protocol_of(entry)
     where = f"Port {number} of Service {_name(facts)}"
     write = "`appProtocol: http` or `appProtocol: grpc` on that port"
@@ -111,15 +99,15 @@ def speaks_http(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             PORT_NOT_HTTP, f"{where} is {transport}, which cannot be split by weight: name an HTTP or gRPC port in spec.service.port"
         )
-    elif protocol in _NOT_HTTP:
+    elif protocol in NOT_HTTP:
         yield Finding(
             PORT_NOT_HTTP, f"{where} is {protocol} by `{known_by}`, and weights need HTTP: if it speaks HTTP or gRPC, write {write}"
         )
-    elif protocol not in _HTTP and number in _TAKEN_FOR_TCP:
+    elif protocol not in HTTP and number in TAKEN_FOR_TCP:
         yield Finding(
             PORT_NOT_HTTP, f"{where} is taken for TCP by its number, and weights need HTTP: if it speaks HTTP or gRPC, write {write}"
         )
-    elif protocol not in _HTTP:
+    elif protocol not in HTTP:
         yield Finding(
             PORT_SNIFFED,
             f"{where} names no protocol, so proxies guess it from each connection's first bytes: write {write}",
@@ -136,7 +124,3 @@ def _name(facts: Facts) -> str:
 
 def _spec(facts: Facts) -> Mapping[str, Any]:
     return (facts.service or {}).get("spec") or {}
-
-
-def _ports(service: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return (service.get("spec") or {}).get("ports") or []

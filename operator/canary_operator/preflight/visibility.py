@@ -1,26 +1,12 @@
-"""Whether every caller sees the route and the subsets: exports and Sidecars."""
+"""Whether every caller knows the host, and whether outlier detection may hide a version: Sidecars, policies."""
 
 from collections.abc import Iterator
 
 from canary_operator.mesh.hosts import matches
 from canary_operator.preflight import reads
 from canary_operator.preflight.facts import Check, Facts
-from canary_operator.preflight.finding import EJECTION_OF_ALL, NOT_EXPORTED, SIDECAR_HIDES_HOST, Finding, Severity
-from canary_operator.preflight.scope import full_host, is_exported_to, is_ours, rules_of_our_host, spec_of, title
-
-
-def is_exported(facts: Facts) -> Iterator[Finding]:
-    """Callers see what we own; only somebody else can have limited that."""
-    for kind, documents in (("VirtualService", facts.virtual_services), ("DestinationRule", facts.destination_rules)):
-        for document in documents:
-            hidden = sorted(each for each in reads.callers(facts) or () if not is_exported_to(document, each))
-            if is_ours(document, facts) and hidden:
-                yield Finding(
-                    NOT_EXPORTED,
-                    f"{title(document, kind)} is not exported to {', '.join(hidden[:5])}, where callers of {facts.host} are, so weights do not "
-                    "hold for them: take `exportTo` out of it, or write these namespaces into it",
-                    Severity.WARNING,
-                )
+from canary_operator.preflight.finding import EJECTION_OF_ALL, SIDECAR_HIDES_HOST, Finding, Severity
+from canary_operator.preflight.scope import full_host, rules_of_our_host, spec_of, title
 
 
 def no_sidecar_hides_the_host(facts: Facts) -> Iterator[Finding]:
@@ -54,7 +40,7 @@ def ejects_not_all(facts: Facts) -> Iterator[Finding]:
             )
 
 
-CHECKS: tuple[Check, ...] = (is_exported, no_sidecar_hides_the_host, ejects_not_all)
+CHECKS: tuple[Check, ...] = (no_sidecar_hides_the_host, ejects_not_all)
 
 
 def _imports(text: str, namespace: str, facts: Facts) -> bool:

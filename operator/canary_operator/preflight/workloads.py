@@ -17,9 +17,9 @@ from canary_operator.preflight.finding import (
     Severity,
 )
 from canary_operator.preflight.labels import labels_of
+from canary_operator.preflight.ports import moved_ports, protocol_of
 from canary_operator.preflight.reading import Document
 from canary_operator.preflight.scope import spec_of
-from canary_operator.preflight.service import port_of, protocol_of
 from canary_operator.preflight.sets import labels_place, title_of, workload_behind
 
 # Istio's canonical service: istio.io/latest/docs/ops/deployment/application-requirements
@@ -105,9 +105,11 @@ def has_its_pods_alone(facts: Facts) -> Iterator[Finding]:
 
 def target_port_fits(facts: Facts) -> Iterator[Finding]:
     """A named target port exists in both templates; a number that no container declares is probably a slip."""
-    entry = _entry(facts)
-    if entry is None:
-        return
+    for entry in moved_ports(facts):
+        yield from _target_fits(facts, entry)
+
+
+def _target_fits(facts: Facts, entry: Mapping[str, Any]) -> Iterator[Finding]:
     target = entry.get("targetPort") or entry.get("port")
     where = f"Port {entry['port']} of Service {facts.namespace}/{facts.service_name}"
     for arm in facts.arms:
@@ -136,9 +138,12 @@ def target_port_fits(facts: Facts) -> Iterator[Finding]:
 
 def grpc_is_named(facts: Facts) -> Iterator[Finding]:
     """On a port that is named http, proxies speak HTTP/1.1, which carries no gRPC."""
-    entry = _entry(facts)
-    if entry is None or protocol_of(entry) != "http":
-        return
+    for entry in moved_ports(facts):
+        if protocol_of(entry) == "http":
+            yield from _grpc_is_named(facts, entry)
+
+
+def _grpc_is_named(facts: Facts, entry: Mapping[str, Any]) -> Iterator[Finding]:
     target = entry.get("targetPort")
     for arm in facts.arms:
         for replica_set in arm.sets:
@@ -178,13 +183,6 @@ def _selected(facts: Facts) -> Iterator[Document]:
     for each in facts.replica_sets:
         if selector and each["spec"].get("replicas") and selector.items() <= labels_of(each["spec"]["template"]).items():
             yield each
-
-
-def _entry(facts: Facts) -> Mapping[str, Any] | None:
-    """The Service's port whose traffic is moved; None: another check says what is wrong."""
-    number = port_of(facts.service, facts.service_port) if facts.service else None
-    entries = [each for each in spec_of(facts.service or {}).get("ports") or () if each.get("port") == number]
-    return next((each for each in entries if each.get("protocol", "TCP") == "TCP"), None)
 
 
 def _shows_containers(replica_set: Document) -> bool:

@@ -58,6 +58,9 @@ def homeward(seen: Observation, version: str, settle: timedelta, drain: timedelt
         # A route that names a missing subset answers 503: mended at once, whatever else is under way. A canary subset that is there
         # keeps its label: it may have served a moment ago.
         return Relabel(version, (subsets and subsets.canary) or version)
+    if not subsets.exported and not (route is not None and route.weight > 0 and subsets.canary != version):
+        # No label changes, so nothing waits for it: callers that saw the route without the subsets would get 503. Only a drop comes first.
+        return Relabel(subsets.stable, subsets.canary)
     if route is None and not seen.attached:
         if subsets.stable != version:  # a route would lead there
             return Relabel(version, version)

@@ -119,7 +119,8 @@ class RouteSeen:
     touched_by: str | None = None
     """Field manager that wrote it last, when that was somebody else; None: we did, or nobody knows."""
     unfinished: bool = False
-    """Not intact, though as we left it: a write of ours reached some VirtualServices only, or the spec asks for something else since."""
+    """Not intact, though as we left it: a write of ours reached some VirtualServices only, the spec asks for something else since, or an
+    earlier version of the operator wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,10 @@ class SubsetsSeen:
     """Somebody gave one of the two subsets a policy of its own: requests that do not go through the subset would be treated differently."""
     touched_by: str | None = None
     """Field manager that wrote it last, when that was somebody else; None: we did, or nobody knows."""
+    exported: bool = True
+    """It reaches the callers that it should. Of a user's own that is for the checks to say."""
+    former: bool = False
+    """It does not yet, as an earlier version of the operator wrote it."""
 
 
 @dataclass(frozen=True, slots=True)

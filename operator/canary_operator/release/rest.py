@@ -13,6 +13,9 @@ from canary_operator.release.scene import Scene, version_of
 from canary_operator.release.start import start
 from canary_operator.release.steps import missing_route
 
+TOLD_AT_REST = frozenset({"NotExported", "PortsCrossed"})
+"""Findings of preflight that do not wait for the next release: a person is told when they appear."""
+
 
 def adopt(scene: Scene) -> Decision:
     """Takes the route over: finalizer, subsets, route, in this order, without moving a request."""
@@ -103,6 +106,9 @@ def _rest(scene: Scene) -> Decision:
     decision = forsaken(scene, move) or _keep(scene, move) or _wanted(scene, move)
     if isinstance(move, Wait) and (decision.look_again_in is None or decision.look_again_in > move.time):
         decision = replace(decision, look_again_in=move.time)
+    # What keeps callers from the routes or their ports hurts at rest too.
+    hurting = tuple(each for each in scene.seen.findings if each.reason in TOLD_AT_REST and each.reason != decision.because.reason)
+    decision = replace(decision, warnings=(*decision.warnings, *hurting))
     return decision
 
 
@@ -134,6 +140,10 @@ def _keep(scene: Scene, move: Move | Wait | None) -> Decision | None:
                 effects=(scene.shift(state, reasons.DRIFT, canary), Announce(because, warning=True)),
                 again=spec.settle,
             )
+        case Relabel(stable, canary) if _only_exports(scene):
+            because = Because(reasons.SETTLING, "the DestinationRule is exported as the Service is now")
+            effects = (scene.relabel(state, reasons.SETTLING, stable, canary),)
+            return scene.answer(because, state=state, effects=effects, again=spec.settle)
         case Relabel(stable, canary):
             because = Because(reasons.DRIFT, told(scene.seen, "the DestinationRule was not as it should be at rest; it was set right"))
             return scene.answer(
@@ -144,6 +154,12 @@ def _keep(scene: Scene, move: Move | Wait | None) -> Decision | None:
             )
         case Wait() | None:
             return None
+
+
+def _only_exports(scene: Scene) -> bool:
+    """The DestinationRule is as we left it, and is to reach other callers than then."""
+    subsets = scene.seen.subsets
+    return subsets is not None and not subsets.exported and (subsets.former or not subsets.touched_by)
 
 
 def _wanted(scene: Scene, move: Move | Wait | None) -> Decision:

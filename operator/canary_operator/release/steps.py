@@ -46,6 +46,9 @@ def labels(scene: Scene) -> Decision | None:
     if subsets is None or subsets.stable is None or subsets.canary is None:
         # One that is there keeps its label, even a wrong one: it may be serving.
         return _relabel(scene, reasons.DRIFT, "a subset was missing; it was put back", stable, (subsets and subsets.canary) or canary)
+    if not subsets.exported:
+        reason = reasons.PREPARING if subsets.former or not subsets.touched_by else reasons.DRIFT
+        return _relabel(scene, reason, "the DestinationRule is exported as the Service is", subsets.stable, subsets.canary)
     if route is None:
         return _no_route(scene, subsets)
     if subsets.stable != stable:

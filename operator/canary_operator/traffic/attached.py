@@ -76,6 +76,7 @@ def together(readings: Sequence[Reading]) -> Reading | None:
         reached=all(each.reached for each in readings),
         preview=any(each.preview for each in readings),
         mirror=max(each.mirror for each in readings),
+        former=any(each.former for each in readings),
     )
 
 

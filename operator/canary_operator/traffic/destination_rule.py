@@ -1,11 +1,11 @@
 """The DestinationRule that names the two subsets: document in, document out.
 
 It is ours, or the one that a user has for the host. It never sets `tls`, since automatic mTLS then decides for each pod, and no empty
-`trafficPolicy`, which Istio's webhook refuses. What users add stays: policies, further subsets, `exportTo`. Field rules:
+`trafficPolicy`, which Istio's webhook refuses. What users add stays: policies and further subsets; in their own also `exportTo`. Field rules:
 istio.io/latest/docs/reference/config/networking/destination-rule
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -23,7 +23,9 @@ class Selected(NamedTuple):
     """None: the subset is missing, or selects by other labels than the version alone."""
 
 
-def owned(release: str, namespace: str, *, host: str, label: str, stable: str, canary: str) -> dict[str, Any]:
+def owned(
+    release: str, namespace: str, *, host: str, label: str, stable: str, canary: str, export_to: Sequence[str] = ("*",)
+) -> dict[str, Any]:
     """A new DestinationRule, named like the CanaryRelease that owns it and not yet marked.
 
     Args:
@@ -33,19 +35,23 @@ def owned(release: str, namespace: str, *, host: str, label: str, stable: str, c
         label: the pod label that tells versions apart.
         stable: the version that the subset `stable` selects.
         canary: the version that the subset `canary` selects.
+        export_to: the namespaces whose proxies see it, as Istio writes them.
     """
     document = {
         "apiVersion": "networking.istio.io/v1",
         "kind": "DestinationRule",
         "metadata": {"name": release, "namespace": namespace, "labels": labels(release)},
     }
-    return with_subsets(document, host=host, label=label, stable=stable, canary=canary)
+    return with_subsets(document, host=host, label=label, stable=stable, canary=canary, export_to=export_to)
 
 
-def with_subsets(document: Mapping[str, Any], *, host: str, label: str, stable: str, canary: str) -> dict[str, Any]:
+def with_subsets(
+    document: Mapping[str, Any], *, host: str, label: str, stable: str, canary: str, export_to: Sequence[str] | None = None
+) -> dict[str, Any]:
     """The document with our two subsets selecting these versions; a missing one is appended.
 
-    The labels of a subset are set whole: a further label would select fewer pods than the release counts on.
+    The labels of a subset are set whole: a further label would select fewer pods than the release counts on. `exportTo` is set in a rule of
+    our own only; None: it stays as it is.
     """
     changed = deepcopy(dict(document))
     spec = changed["spec"] = changed.get("spec") or {}
@@ -59,7 +65,14 @@ def with_subsets(document: Mapping[str, Any], *, host: str, label: str, stable: 
             subset = {"name": name}
             subsets.append(subset)
         subset["labels"] = {label: version}
+    if export_to is not None and not is_exported(changed, export_to):
+        spec["exportTo"] = list(export_to)
     return changed
+
+
+def is_exported(document: Mapping[str, Any], export_to: Sequence[str]) -> bool:
+    """Whether `exportTo` says just this, in whatever order."""
+    return sorted((document.get("spec") or {}).get("exportTo") or ()) == sorted(export_to)
 
 
 def without_subsets(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from canary_operator.traffic import attached, virtual_service
 from canary_operator.traffic.attached import Attached, together
 from canary_operator.traffic.shares import Reading
-from canary_operator.traffic.virtual_service import Wanted
+from canary_operator.traffic.wanted import Wanted
 
 __all__ = ["Attached", "Reading", "Wanted", "Way", "read", "together", "with_weights"]
 

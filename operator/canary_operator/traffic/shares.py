@@ -19,7 +19,9 @@ class Reading:
     preview: bool = False
     """There is a preview route, right or wrong."""
     mirror: int = 0
-    """Percent of the requests that are copied to the canary."""
+    """Percent of the requests that are copied to the canary; the highest, should several routes differ."""
+    former: bool = False
+    """Not intact, but just as an earlier version of the operator left it: nobody else changed it, and the next write takes it over."""
 
 
 def weight_of(share: Mapping[str, Any]) -> int:

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-from canary_operator.api.names import CANARY, PREVIEW, ROUTE, STABLE
-from canary_operator.mesh.hosts import expand
+from canary_operator.api.names import CANARY, MESH_ROUTE, PREVIEWS, ROUTES, STABLE
+from canary_operator.mesh.hosts import MESH, expand
 from canary_operator.mesh.routes import http_of, names_subsets, subset_of
 
-MESH = "mesh"
-OURS = (ROUTE,)
+OURS = ROUTES
 """Names of the routes that split the traffic."""
 _OF_OURS = {"name", "match", "route", "mirrors"}
 """What the operator itself writes into a route. A match that somebody else gave it is drift, and mended."""
@@ -26,7 +25,7 @@ Document = Mapping[str, Any]
 def unsplit(document: Document, host: str, port: int) -> dict[str, Any]:
     """The document with the host, and no subset of it, in each of our routes; doing it twice is doing it once.
 
-    A port that a destination names stays, and so does what users added to the route or to the share of the stable subset. The preview route goes.
+    A port that a destination names stays, and so does what users added to the route or to the share of the stable subset. The preview routes go.
 
     Args:
         document: Our VirtualService as it stands.
@@ -39,7 +38,7 @@ def unsplit(document: Document, host: str, port: int) -> dict[str, Any]:
     spec["http"] = [
         _unsplit(route, host, port, namespace) if route.get("name") in OURS else route
         for route in spec.get("http") or []
-        if route.get("name") != PREVIEW
+        if route.get("name") not in PREVIEWS
     ]
     return changed
 
@@ -50,7 +49,7 @@ def is_unsplit(document: Document, host: str) -> bool:
     return not any(
         subset_of(share, host, namespace)
         for route in http_of(document)
-        if route.get("name") in (*OURS, PREVIEW)
+        if route.get("name") in (*OURS, *PREVIEWS)
         for share in (*(route.get("route") or ()), *(route.get("mirrors") or ()))
     )
 
@@ -80,13 +79,14 @@ def is_needed(document: Document, host: str) -> bool:
 
 
 def _added(document: Document) -> Iterator[Document]:
-    return (route for route in http_of(document) if route.get("name") not in (*OURS, PREVIEW))
+    return (route for route in http_of(document) if route.get("name") not in (*OURS, *PREVIEWS))
 
 
 def _unsplit(route: Document, host: str, port: int, namespace: str) -> dict[str, Any]:
     shares = list(route.get("route") or ())
     leading = sorted((share for share in shares if _leads_to(share, host, namespace)), key=lambda share: _rank(share, host, namespace))
-    share = leading[0] if leading else {"destination": {"host": host, "port": {"number": port}}}
+    named = {} if route.get("name") == MESH_ROUTE else {"port": {"number": port}}
+    share = leading[0] if leading else {"destination": {"host": host, **named}}
     destination = {key: value for key, value in share["destination"].items() if key != "subset"}
     only = {**{key: value for key, value in share.items() if key != "weight"}, "destination": destination}
     mirrors = [each for each in route.get("mirrors") or () if subset_of(each, host, namespace) != CANARY]

@@ -1,53 +1,28 @@
-"""The VirtualService whose one route splits the traffic: document in, document out.
+"""The VirtualService whose routes split the traffic: document in, document out.
 
-Users may add to it what they like: routes before ours, timeouts, retries, faults, headers. Only `hosts`, `gateways`, the destinations of the
-route of our name, our entry in its `mirrors` and the preview route are set. Field rules:
+Users may add to it what they like: routes before ours, timeouts, retries, faults, headers. Only `hosts`, `gateways`, `exportTo`, the destinations
+of the routes of our names, the match of the one for the mesh, our entry in their `mirrors` and the preview routes are set. Field rules:
 istio.io/latest/docs/reference/config/networking/virtual-service, and istio/istio 1.30 pkg/config/validation and
 pilot/pkg/networking/core/route/route.go where the reference is silent.
 """
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any
 
-from canary_operator.api.names import CANARY, PREVIEW, ROUTE, STABLE
-from canary_operator.mesh.hosts import expand
+from canary_operator.api.names import CANARY, MESH_ROUTE, PREVIEWS, ROUTE, ROUTES, STABLE
 from canary_operator.traffic.mark import labels
+from canary_operator.traffic.mirrors import mirror_of, mirrored, mirrors_are_right
 from canary_operator.traffic.shares import Reading, percent, sums_up, weight_of
+from canary_operator.traffic.wanted import Managed, Wanted
+
+__all__ = ["Wanted", "owned", "read", "with_weights"]
 
 _INSTEAD_OF_A_ROUTE = ("redirect", "directResponse", "delegate")
 """Istio refuses a route with destinations and one of these: left in, no write of ours could pass, not even one that takes traffic away."""
 _OF_THE_PREVIEW = ("name", "match", "route", "mirror", "mirrors", "mirrorPercentage")
-"""What the preview route does not share with the managed one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What the spec of a CanaryRelease makes of its VirtualService, weights aside."""
-
-    host: str
-    """Full name of the Service."""
-    port: int
-    """Port of the Service."""
-    hosts: tuple[str, ...] = ()
-    """Further hosts that lead to it, as the user wrote them."""
-    gateways: tuple[str, ...] = ()
-    """Exactly what the user wrote; none: the mesh alone."""
-    delegate: bool = False
-    """A user's root decides on hosts and gateways: this VirtualService names neither."""
-    preview: tuple[Mapping[str, Any], ...] = ()
-    """The matches of the preview route, as Istio writes them."""
-
-    @property
-    def all_hosts(self) -> list[str]:
-        """The Service's own name, then the user's. A short name becomes a full one, and none stands twice, which Istio would refuse."""
-        namespace, _, domain = self.host.partition(".")[2].partition(".svc.")
-        return list(dict.fromkeys([self.host, *(expand(host, namespace, domain) for host in self.hosts)]))
-
-    def destination(self, subset: str) -> dict[str, Any]:
-        """Where one of the two shares goes."""
-        return {"host": self.host, "subset": subset, "port": {"number": self.port}}
+"""What a preview route does not share with the managed one."""
+_Route = Mapping[str, Any]
 
 
 def owned(release: str, namespace: str, wanted: Wanted, canary: int) -> dict[str, Any]:
@@ -56,7 +31,7 @@ def owned(release: str, namespace: str, wanted: Wanted, canary: int) -> dict[str
     Args:
         release: name of the CanaryRelease.
         namespace: its namespace.
-        wanted: hosts, gateways and port.
+        wanted: hosts, gateways, exports and port.
         canary: the canary's weight, percent.
     """
     document = {
@@ -70,11 +45,12 @@ def owned(release: str, namespace: str, wanted: Wanted, canary: int) -> dict[str
 def with_weights(document: Mapping[str, Any], wanted: Wanted, canary: int, *, preview: bool = False, mirror: int = 0) -> dict[str, Any]:
     """Our VirtualService as it stands, with the canary at this weight and stable at the rest; doing it twice is doing it once.
 
-    A missing route of ours is appended last. No route is moved: whether ours is reached is for `read` to say.
+    A missing route of ours is appended last, the one for the mesh put before the other. No route of the user's is moved: whether ours are
+    reached is for `read` to say.
 
     Args:
         document: the VirtualService, with whatever users added.
-        wanted: hosts, gateways and port.
+        wanted: hosts, gateways, exports and port.
         canary: percent, 0 to 100.
         preview: requests that match `wanted.preview` see the canary, whatever its weight is.
         mirror: percent of the requests that are copied to the canary.
@@ -91,16 +67,12 @@ def with_weights(document: Mapping[str, Any], wanted: Wanted, canary: int, *, pr
             spec[field] = value
         else:
             spec.pop(field, None)
-    routes = spec["http"] = spec.get("http") or []
-    index = _index(routes, ROUTE)
-    if index is None:
-        routes.append({"name": ROUTE})
-        index = len(routes) - 1
-    route = {key: value for key, value in routes[index].items() if key not in _INSTEAD_OF_A_ROUTE}
-    route["route"] = _destinations(route.get("route") or [], wanted)
-    for share in route["route"]:
-        share["weight"] = canary if share["destination"]["subset"] == CANARY else 100 - canary
-    routes[index] = _mirrored(route, wanted, mirror)
+    if not _exported(spec, wanted):
+        spec["exportTo"] = list(wanted.export_to)
+    routes = _all_there(spec.get("http") or [], wanted)
+    for managed in wanted.routes:
+        index = _place(routes, managed.name)
+        routes[index] = _weighted(routes[index], managed, canary, mirror)
     spec["http"] = _previewed(routes, wanted, preview)
     return changed
 
@@ -109,93 +81,190 @@ def read(document: Mapping[str, Any], wanted: Wanted) -> Reading:
     """What the VirtualService does with the traffic, whoever wrote it last."""
     spec = document.get("spec") or {}
     routes = spec.get("http") or []
-    index = _index(routes, ROUTE)
-    first = _index(routes, PREVIEW)
-    if index is None:
-        return Reading(weight=0, intact=False, reached=False, preview=first is not None)
-    route = routes[index]
-    shares = route.get("route") or []
-    weights = [weight_of(share) for share in shares]
+    there = [(managed, index) for managed in wanted.routes if (index := _index(routes, managed.name)) is not None]
+    weights = [_percent(routes[index]) for _, index in there]
+    as_named = _named_as_wanted(spec, wanted)
     intact = (
-        (spec.get("hosts") or []) == ([] if wanted.delegate else wanted.all_hosts)
-        and (spec.get("gateways") or []) == ([] if wanted.delegate else list(wanted.gateways))
-        and _are_ours(shares, wanted)
-        and not any(key in route for key in _INSTEAD_OF_A_ROUTE)
-        and sums_up(weights)
-        and (first is None or (first < index and _is_preview(routes[first], wanted)))
+        as_named
+        and _exported(spec, wanted)
+        and _in_order(routes, wanted)
+        and len(set(weights)) == 1
+        and len({mirror_of(routes[index], managed) for managed, index in there}) == 1
+        and all(_is_right(routes[index], managed) for managed, index in there)
+        and _previews_are_right(routes, wanted)
     )
-    reached = not route.get("match") and not any(_takes_all(before) for before in routes[:index])
-    canary = [(share.get("destination") or {}).get("subset") == CANARY for share in shares]
-    return Reading(percent(weights, canary), intact, reached, preview=first is not None, mirror=_mirror(route, wanted))
+    return Reading(
+        weight=max(weights, default=0),
+        intact=intact,
+        reached=_index(routes, ROUTE) is not None and all(_is_reached(routes, managed, index) for managed, index in there),
+        preview=any(route.get("name") in PREVIEWS for route in routes),
+        mirror=max((mirror_of(routes[index], managed) for managed, index in there), default=0),
+        former=not intact and as_named and _is_former(spec, wanted),
+    )
 
 
-def _index(routes: Sequence[Mapping[str, Any]], name: str) -> int | None:
+# --------------------------------------------------------------------------------------------------------------------- the weighted routes
+
+
+def _index(routes: Sequence[_Route], name: str) -> int | None:
     return next((index for index, route in enumerate(routes) if route.get("name") == name), None)
 
 
-def _are_ours(shares: Sequence[Mapping[str, Any]], wanted: Wanted) -> bool:
+def _place(routes: Sequence[_Route], name: str) -> int:
+    return next(index for index, route in enumerate(routes) if route.get("name") == name)
+
+
+def _all_there(routes: Sequence[dict[str, Any]], wanted: Wanted) -> list[dict[str, Any]]:
+    """The routes with all that are managed, in their order. A new one for the mesh begins as what its callers had until now."""
+    names = [managed.name for managed in wanted.routes]
+    found = [route for route in routes if route.get("name") not in ROUTES or route["name"] in names]
+    main = _index(found, ROUTE)
+    if main is None:
+        main = len(found)
+        found.append({"name": ROUTE})
+    if MESH_ROUTE not in names:
+        return found
+    mesh = _index(found, MESH_ROUTE)
+    if mesh is None:
+        found.insert(main, {**deepcopy(found[main]), "name": MESH_ROUTE})
+    elif mesh > main:
+        found.insert(main, found.pop(mesh))
+    return found
+
+
+def _weighted(route: dict[str, Any], managed: Managed, canary: int, mirror: int) -> dict[str, Any]:
+    route = {key: value for key, value in route.items() if key not in _INSTEAD_OF_A_ROUTE}
+    if managed.matched:
+        route["match"] = managed.matches()
+    route["route"] = _destinations(route.get("route") or [], managed)
+    for share in route["route"]:
+        share["weight"] = canary if share["destination"]["subset"] == CANARY else 100 - canary
+    return mirrored(route, managed, mirror)
+
+
+def _destinations(shares: list[dict[str, Any]], managed: Managed) -> list[dict[str, Any]]:
+    """The shares as they are when they are ours, else our two anew; of a share that leads to one of our subsets, what users added is kept."""
+    if _are_ours(shares, managed):
+        return shares
+    kept = {subset: next((share for share in shares if _leads(share, managed, subset)), {}) for subset in (STABLE, CANARY)}
+    return [{**share, "destination": managed.destination(subset)} for subset, share in kept.items()]
+
+
+def _leads(share: Mapping[str, Any], managed: Managed, subset: str) -> bool:
+    destination = share.get("destination") or {}
+    return (destination.get("host"), destination.get("subset")) == (managed.host, subset)
+
+
+def _are_ours(shares: Sequence[Mapping[str, Any]], managed: Managed) -> bool:
     found = [share.get("destination") for share in shares]
-    ours = [wanted.destination(STABLE), wanted.destination(CANARY)]
+    ours = [managed.destination(STABLE), managed.destination(CANARY)]
     return found in (ours, ours[::-1])
 
 
-def _destinations(shares: list[dict[str, Any]], wanted: Wanted) -> list[dict[str, Any]]:
-    """The shares as they are when they are ours, else our two anew; of a share that leads where ours does, what users added is kept."""
-    if _are_ours(shares, wanted):
-        return shares
-    kept = {
-        subset: next((share for share in shares if share.get("destination") == wanted.destination(subset)), {})
-        for subset in (STABLE, CANARY)
-    }
-    return [{**share, "destination": wanted.destination(subset)} for subset, share in kept.items()]
-
-
-def _previewed(routes: list[dict[str, Any]], wanted: Wanted, preview: bool) -> list[dict[str, Any]]:
-    """The routes with the preview route, which treats its requests as the managed one does, or without it."""
-    index = _index(routes, PREVIEW)
-    others = [route for route in routes if route.get("name") != PREVIEW]
-    if not preview or not wanted.preview:
-        return others
-    managed = next(route for route in others if route.get("name") == ROUTE)
-    shared = {key: value for key, value in managed.items() if key not in _OF_THE_PREVIEW}
-    route = {"name": PREVIEW, "match": deepcopy(list(wanted.preview)), "route": [{"destination": wanted.destination(CANARY)}], **shared}
-    stays = index is not None and index <= others.index(managed)
-    others.insert(index if stays and index is not None else 0, route)
-    return others
-
-
-def _is_preview(route: Mapping[str, Any], wanted: Wanted) -> bool:
+def _percent(route: _Route) -> int:
     shares = route.get("route") or []
-    leads = [share.get("destination") for share in shares] == [wanted.destination(CANARY)]
-    return leads and list(route.get("match") or []) == list(wanted.preview) and not any(key in route for key in _INSTEAD_OF_A_ROUTE)
+    return percent([weight_of(share) for share in shares], [(share.get("destination") or {}).get("subset") == CANARY for share in shares])
 
 
-def _mirrored(route: dict[str, Any], wanted: Wanted, percentage: int) -> dict[str, Any]:
-    """The route with our entry among its mirrors, or without it; the user's mirrors stay."""
-    mirrors = [mirror for mirror in route.get("mirrors") or [] if mirror.get("destination") != wanted.destination(CANARY)]
-    if percentage:
-        if "mirror" in route:  # Istio refuses `mirror` beside `mirrors`; as the first of these it means the same
-            share = {"percentage": route.pop("mirrorPercentage")} if "mirrorPercentage" in route else {}
-            mirrors.insert(0, {"destination": route.pop("mirror"), **share})
-        mirrors.append({"destination": wanted.destination(CANARY), "percentage": {"value": percentage}})
-    if mirrors:
-        route["mirrors"] = mirrors
-    else:
-        route.pop("mirrors", None)
-    return route
+def _named_as_wanted(spec: Mapping[str, Any], wanted: Wanted) -> bool:
+    """Hosts and gateways are the spec's."""
+    return (spec.get("hosts") or []) == ([] if wanted.delegate else wanted.all_hosts) and (spec.get("gateways") or []) == (
+        [] if wanted.delegate else list(wanted.gateways)
+    )
 
 
-def _mirror(route: Mapping[str, Any], wanted: Wanted) -> int:
-    ours = (mirror for mirror in route.get("mirrors") or [] if mirror.get("destination") == wanted.destination(CANARY))
-    shares = [(mirror.get("percentage") or {}).get("value", 100) for mirror in ours]
-    # A share between 0 and 1 reads 1: 0 means nothing.
-    return max((max(1, round(share)) if share > 0 else 0 for share in shares), default=0)
+def _exported(spec: Mapping[str, Any], wanted: Wanted) -> bool:
+    return sorted(spec.get("exportTo") or ()) == sorted(wanted.export_to)
 
 
-def _takes_all(route: Mapping[str, Any]) -> bool:
+def _in_order(routes: Sequence[_Route], wanted: Wanted) -> bool:
+    """All managed routes are there, each before the next, and no other of our names. Of two with one name Istio takes the first."""
+    names = [managed.name for managed in wanted.routes]
+    return list(dict.fromkeys(route["name"] for route in routes if route.get("name") in ROUTES)) == names
+
+
+def _is_right(route: _Route, managed: Managed) -> bool:
+    """It splits the requests as we would; whether others take them before is another question."""
+    shares = route.get("route") or []
+    return (
+        _are_ours(shares, managed)
+        and sums_up([weight_of(share) for share in shares])
+        and not any(key in route for key in _INSTEAD_OF_A_ROUTE)
+        and (not managed.matched or list(route.get("match") or []) == managed.matches())
+        and mirrors_are_right(route, managed)
+    )
+
+
+def _is_reached(routes: Sequence[_Route], managed: Managed, index: int) -> bool:
+    """Nothing before it takes all requests of some of its callers, and it has no match of the user's."""
+    users = [] if managed.matched else routes[index].get("match") or []
+    return not users and not any(_takes_all(before, managed) for before in routes[:index] if before.get("name") not in ROUTES)
+
+
+def _takes_all(route: _Route, managed: Managed) -> bool:
     """Istio drops every route after one that takes all: without a match, or with one that is empty or the prefix `/` alone."""
     conditions = route.get("match") or [{}]
     return any(
-        {key: value for key, value in one.items() if key not in ("name", "ignoreUriCase")} in ({}, {"uri": {"prefix": "/"}})
+        {key: value for key, value in one.items() if key not in ("name", "ignoreUriCase", "gateways")} in ({}, {"uri": {"prefix": "/"}})
+        and managed.takes_from(one.get("gateways") or [])
         for one in conditions
     )
+
+
+def _is_former(spec: Mapping[str, Any], wanted: Wanted) -> bool:
+    """As versions of the operator up to 0.1 wrote it: one route for all proxies, which always names a port, and no exports."""
+    routes = spec.get("http") or []
+    managed = Managed(name=ROUTE, preview=PREVIEWS[-1], host=wanted.host, port=wanted.port, gateways=None)
+    index = _index(routes, ROUTE)
+    first = _index(routes, managed.preview)
+    return (
+        "exportTo" not in spec
+        and index is not None
+        and _is_right(routes[index], managed)
+        and not any(route.get("name") in (ROUTES[0], PREVIEWS[0]) for route in routes)
+        and (first is None or (first < index and _is_preview(routes[first], managed, wanted)))
+    )
+
+
+# --------------------------------------------------------------------------------------------------------------------- the preview routes
+
+
+def _previewed(routes: list[dict[str, Any]], wanted: Wanted, preview: bool) -> list[dict[str, Any]]:
+    """The routes with those of the preview, which treat their requests as the managed ones do, or without them."""
+    index = next((index for index, route in enumerate(routes) if route.get("name") in PREVIEWS), None)
+    others = [route for route in routes if route.get("name") not in PREVIEWS]
+    if not preview or not wanted.preview:
+        return others
+    stays = index is not None and index <= _place(others, wanted.routes[0].name)
+    at = index if stays and index is not None else 0
+    return [*others[:at], *(_preview(others, managed, wanted) for managed in wanted.routes), *others[at:]]
+
+
+def _preview(routes: Sequence[_Route], managed: Managed, wanted: Wanted) -> dict[str, Any]:
+    route = routes[_place(routes, managed.name)]
+    shared = {key: value for key, value in route.items() if key not in _OF_THE_PREVIEW}
+    return {
+        "name": managed.preview,
+        "match": deepcopy(managed.matches(wanted.preview)),
+        "route": [{"destination": managed.destination(CANARY)}],
+        **shared,
+    }
+
+
+def _previews_are_right(routes: Sequence[_Route], wanted: Wanted) -> bool:
+    """None, or one before all managed routes for each of them, in their order."""
+    names = [route.get("name") for route in routes if route.get("name") in PREVIEWS]
+    if not names:
+        return True
+    places = [(managed, _index(routes, managed.preview)) for managed in wanted.routes]
+    first = _index(routes, wanted.routes[0].name)
+    return names == [managed.preview for managed in wanted.routes] and all(
+        place is not None and first is not None and place < first and _is_preview(routes[place], managed, wanted)
+        for managed, place in places
+    )
+
+
+def _is_preview(route: _Route, managed: Managed, wanted: Wanted) -> bool:
+    leads = [share.get("destination") for share in route.get("route") or []] == [managed.destination(CANARY)]
+    matches = list(route.get("match") or []) == managed.matches(wanted.preview)
+    return leads and matches and not any(key in route for key in _INSTEAD_OF_A_ROUTE)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from canary_operator.api.names import OWNER
+from canary_operator.mesh.config import Mesh, MeshConfig
 from canary_operator.preflight import Arm, Facts, Finding, reads
 from canary_operator.preflight.reading import Listing, Read
 
@@ -22,6 +23,7 @@ def facts(**changes: Any) -> Facts:
             "version_label": "version",
             "host": HOST,
             "service": service(),
+            "mesh": Mesh(config=MeshConfig()),
             **changes,
         }
     )
@@ -160,6 +162,7 @@ def mesh(labels: Document | None = None, around: dict[Read, Listing] | None = No
     well: dict[Read, Listing] = {
         reads.namespace(base): (namespace(**(ENABLED if labels is None else labels)),),
         reads.MUTATING: (INJECTOR,),
+        reads.mesh_config(base.mesh.config_map): ({"metadata": {"namespace": "istio-system", "name": "istio"}, "mesh": {}},),
         reads.VALIDATING: (VALIDATOR,),
         reads.telemetry(base): (row(),),
         **dict.fromkeys(reads.policies(base), ()),

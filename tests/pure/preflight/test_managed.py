@@ -65,10 +65,13 @@ def test_until_the_subsets_are_there_no_route_is_asked_for(rules: tuple[Document
 def test_an_unfit_route_is_told_what_to_write() -> None:
     unfit = web(to("stable", name="primary"))
     found = inspect(facts(attachments=ATTACHED, virtual_services=(unfit,), destination_rules=(RULE,)))
+    lines = [
+        f"`- {{destination: {{host: {HOST}, subset: {subset}, port: {{number: 9080}}}}, weight: {weight}}}`"
+        for subset, weight in (("stable", 100), ("canary", 0))
+    ]
     assert next(each for each in found if each.reason == "RouteUnfit").message == (
-        f"VirtualService shop/web, route primary, does not lead to the subsets stable and canary of {HOST} alone: write exactly these two lines "
-        f"under its `route:`, and leave the rest as it is: `- {{destination: {{host: {HOST}, subset: stable, port: {{number: 9080}}}}, weight: "
-        f"100}}` and `- {{destination: {{host: {HOST}, subset: canary, port: {{number: 9080}}}}, weight: 0}}`"
+        f"VirtualService shop/web, route primary, does not lead to the subsets stable and canary of {HOST} alone, on one port: write exactly "
+        f"these two lines under its `route:`, and leave the rest as it is: {lines[0]} and {lines[1]}"
     )
 
 

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from canary_operator.preflight import inspect
-from canary_operator.preflight.service import port_of
+from canary_operator.preflight.ports import port_of
 from preflight.objects import facts, service, told
 
 ERROR, WARNING = "Error", "Warning"
 HTTP, METRICS = {"name": "http", "port": 9080}, {"name": "metrics", "port": 9090}
+ADMIN, MYSQL, REDIS = {"name": "http-admin", "port": 9081}, {"name": "mysql", "port": 3306}, {"name": "redis", "port": 6379}
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,26 @@ HTTP, METRICS = {"name": "http", "port": 9080}, {"name": "metrics", "port": 9090
             [],
             id="a version label of another name does not matter",
         ),
-        pytest.param({"service": service(HTTP, METRICS)}, [("ServicePortUnknown", ERROR)], id="several ports and none named"),
+        pytest.param({"service": service(HTTP, METRICS)}, [], id="the one port that is HTTP by name needs no naming"),
+        pytest.param({"service": service(HTTP, ADMIN)}, [], id="in the mesh every port keeps its requests, so none needs naming"),
+        pytest.param({"service": service(HTTP, ADMIN), "gateways": ("mesh",)}, [], id="nor when the mesh is named"),
+        pytest.param({"service": service(MYSQL, REDIS)}, [("ServicePortUnknown", ERROR)], id="several ports of which none takes requests"),
+        pytest.param(
+            {"service": service(HTTP, ADMIN), "gateways": ("infra/public",), "hosts": ("reviews.example.com",)},
+            [("ServicePortUnknown", ERROR)],
+            id="a gateway must be told one of several",
+        ),
+        pytest.param({"service": service(HTTP, ADMIN), "delegate": True}, [("ServicePortUnknown", ERROR)], id="so must a delegate"),
+        pytest.param(
+            {
+                "service": service(HTTP, ADMIN),
+                "service_port": 9080,
+                "gateways": ("infra/public", "mesh"),
+                "hosts": ("reviews.example.com",),
+            },
+            [],
+            id="a gateway that is told one",
+        ),
         pytest.param({"service": service(HTTP, METRICS), "service_port": 9080}, [], id="several ports and one named"),
         pytest.param({"service_port": 80}, [("ServicePortUnknown", ERROR)], id="a port that the Service lacks"),
         pytest.param({"service": service(ports=[])}, [("ServicePortUnknown", ERROR)], id="a Service without ports"),
@@ -79,7 +99,8 @@ def test_of_one_number_over_tcp_and_udp_the_tcp_port_counts() -> None:
     [
         pytest.param([HTTP], None, 9080, id="the only port"),
         pytest.param([HTTP, METRICS], 9090, 9090, id="the port that is named"),
-        pytest.param([HTTP, METRICS], None, None, id="no telling which"),
+        pytest.param([HTTP, METRICS], None, 9080, id="the only one that is HTTP by name"),
+        pytest.param([HTTP, ADMIN], None, None, id="no telling which"),
         pytest.param([HTTP], 80, None, id="not in the Service"),
         pytest.param([], None, None, id="no port"),
     ],

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from canary_operator.mesh.config import Mesh
 from canary_operator.preflight import inspect, reads
 from preflight.objects import HOST, Document, facts, mesh, named, row, told
 
@@ -117,7 +118,7 @@ def test_a_wildcard_in_another_namespace_blocks_only_where_callers_are(callers: 
 
 def test_a_service_of_the_root_namespace_is_treated_as_any_other() -> None:
     policy = rule("shop/all", NAMESPACE_WIDE, trafficPolicy=POLICY)
-    assert told(inspect(facts(destination_rules=(OURS, policy), root_namespace="shop"))) == [SHADOWED]
+    assert told(inspect(facts(destination_rules=(OURS, policy), mesh=Mesh(config_map=("shop", "istio"))))) == [SHADOWED]
 
 
 def test_messages_name_the_object_and_what_to_write() -> None:

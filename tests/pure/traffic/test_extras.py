@@ -10,8 +10,9 @@ from canary_operator.traffic.virtual_service import Wanted, read, with_weights
 HOST = "reviews.shop.svc.cluster.local"
 MATCH = {"headers": {"x-canary": {"exact": "always"}}}
 WANTED = Wanted(host=HOST, port=9080, preview=(MATCH,))
-PREVIEW = {"name": "canary-preview", "match": [MATCH], "route": [{"destination": WANTED.destination("canary")}]}
-MIRROR = {"destination": WANTED.destination("canary"), "percentage": {"value": 100}}
+(MANAGED,) = WANTED.routes
+PREVIEW = {"name": "canary-preview", "match": [MATCH], "route": [{"destination": MANAGED.destination("canary")}]}
+MIRROR = {"destination": MANAGED.destination("canary"), "percentage": {"value": 100}}
 Document = dict[str, Any]
 
 
@@ -46,7 +47,7 @@ def test_the_preview_treats_its_requests_as_the_managed_route_does() -> None:
     "edit",
     [
         pytest.param({"match": [{"uri": {"prefix": "/"}}]}, id="another match"),
-        pytest.param({"route": [{"destination": WANTED.destination("stable")}]}, id="another destination"),
+        pytest.param({"route": [{"destination": MANAGED.destination("stable")}]}, id="another destination"),
         pytest.param({"redirect": {"uri": "/"}}, id="a redirect"),
     ],
 )
@@ -92,13 +93,13 @@ def test_a_mirror_reads_as_whole_percents_and_0_means_nothing(value: float, read
 
 
 def test_a_mirror_without_percentage_copies_everything() -> None:
-    assert read(new(mirrors=[{"destination": WANTED.destination("canary")}]), WANTED).mirror == 100
+    assert read(new(mirrors=[{"destination": MANAGED.destination("canary")}]), WANTED).mirror == 100
 
 
 def test_a_delegate_has_neither_hosts_nor_gateways() -> None:
     delegate = Wanted(host=HOST, port=9080, delegate=True)
     document = virtual_service.owned("reviews", "shop", delegate, 25)
-    assert set(document["spec"]) == {"http"}
+    assert set(document["spec"]) == {"http", "exportTo"}
     assert (read(document, delegate).weight, read(document, delegate).intact) == (25, True)
     edited = {**document, "spec": {**document["spec"], "hosts": ["x"], "gateways": ["y"]}}
     assert not read(edited, delegate).intact

@@ -1,6 +1,7 @@
 """Our VirtualService without a split: what stays in it, what goes, and who would notice if it were gone."""
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,11 +72,14 @@ def test_each_of_our_routes_names_the_host_alone(route: Document, left: Document
 
     after = unsplit(before, HOST, 9080)
 
-    assert after == with_spec(before, http=[{"name": "canary-release", **left}])
+    inside = {"name": "canary-release-mesh", "match": [{"gateways": ["mesh"]}], "route": [to()]}
+    assert after == with_spec(before, http=[inside, {"name": "canary-release", **left}])
     assert before == untouched
     assert unsplit(after, HOST, 9080) == after
     assert is_unsplit(after, HOST)
-    assert is_unsplit(before, HOST) is ("other" in str(route) or "redirect" in route)
+    assert not is_unsplit(before, HOST), "the route for the mesh still leads to the subsets"
+    alone = with_spec(before, http=before["spec"]["http"][1:])
+    assert is_unsplit(alone, HOST) is ("other" in str(route) or "redirect" in route)
 
 
 def test_preview_and_copies_go_and_the_users_routes_and_copies_stay() -> None:
@@ -86,7 +90,21 @@ def test_preview_and_copies_go_and_the_users_routes_and_copies_stay() -> None:
 
     after = unsplit(before, HOST, 9080)
 
-    assert after["spec"]["http"] == [REDIRECT, {"name": "canary-release", "route": [WHOLE], "mirrors": [log]}]
+    assert after["spec"]["http"] == [REDIRECT, {"name": "canary-release", "route": [to()], "mirrors": [log]}]
+
+
+@pytest.mark.parametrize("wanted", [PUBLIC, replace(INSIDE, delegate=True)], ids=["a gateway and the mesh", "a delegate"])
+def test_both_routes_name_the_host_and_in_the_mesh_no_port_even_when_nothing_leads_there(wanted: Wanted) -> None:
+    showing = replace(wanted, preview=({"headers": {"x-preview": {"exact": "yes"}}},))
+    before = ours(showing, mirror=50, preview=True)
+    for route in before["spec"]["http"]:
+        route["route"] = [to(None, "elsewhere")]
+    after = unsplit(before, HOST, 9080)
+    assert [(route["name"], route["route"]) for route in after["spec"]["http"]] == [
+        ("canary-release-mesh", [to()]),
+        ("canary-release", [WHOLE]),
+    ]
+    assert is_unsplit(after, HOST) and is_left_behind({**after, "metadata": {}}, HOST)
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canary_operator.api.names import ROUTE
+from canary_operator.api.names import MESH_ROUTE, ROUTE
 from canary_operator.traffic import destination_rule, mark, virtual_service
 from canary_operator.traffic.shares import Reading
 from canary_operator.traffic.virtual_service import Wanted, read, with_weights
 
 HOST = "reviews.shop.svc.cluster.local"
 WANTED = Wanted(host=HOST, port=9080)
+(MANAGED,) = WANTED.routes
 ALL = {"name": "all", "route": [{"destination": {"host": "elsewhere"}}]}
 
 
 def share(subset: str | None, weight: int | None) -> dict[str, Any]:
-    destination = WANTED.destination(subset) if subset else {"host": HOST}
+    destination = MANAGED.destination(subset) if subset else {"host": HOST}
     return {"destination": destination} | ({} if weight is None else {"weight": weight})
 
 
@@ -27,7 +28,7 @@ def document(
 ) -> dict[str, Any]:
     return {
         "metadata": {"name": "reviews"},
-        "spec": {"hosts": list(hosts), "http": [*before, {"name": ROUTE, "route": list(shares), **route}]},
+        "spec": {"hosts": list(hosts), "exportTo": ["*"], "http": [*before, {"name": ROUTE, "route": list(shares), **route}]},
     }
 
 
@@ -128,13 +129,13 @@ JSON = st.recursive(LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3),
 SHARES = st.fixed_dictionaries(
     {
         "destination": st.one_of(
-            st.sampled_from([WANTED.destination("stable"), WANTED.destination("canary")]), st.fixed_dictionaries({"host": NAMES})
+            st.sampled_from([MANAGED.destination("stable"), MANAGED.destination("canary")]), st.fixed_dictionaries({"host": NAMES})
         )
     },
     optional={"weight": st.integers(0, 1000), "headers": JSON},
 )
 ROUTES = st.fixed_dictionaries(
-    {"name": st.one_of(NAMES, st.just(ROUTE)), "route": st.lists(SHARES, max_size=3)},
+    {"name": st.one_of(NAMES, st.sampled_from((ROUTE, MESH_ROUTE))), "route": st.lists(SHARES, max_size=3)},
     optional={
         "timeout": NAMES,
         "retries": JSON,
@@ -153,7 +154,7 @@ DOCUMENTS = st.fixed_dictionaries(
                 "gateways": st.lists(NAMES),
                 "http": st.lists(ROUTES, max_size=4),
                 "tcp": JSON,
-                "exportTo": JSON,
+                "exportTo": st.lists(NAMES),
             },
         ),
         "status": JSON,
@@ -164,21 +165,27 @@ WANTEDS = st.builds(
     host=st.just(HOST),
     port=st.just(9080),
     hosts=st.lists(NAMES, max_size=3).map(tuple),
-    gateways=st.lists(NAMES, max_size=2).map(tuple),
+    gateways=st.lists(st.one_of(NAMES, st.just("mesh")), max_size=3).map(tuple),
+    delegate=st.booleans(),
+    export_to=st.lists(NAMES, min_size=1, max_size=2, unique=True).map(tuple),
 )
 
 
 def without_what_is_managed(given_document: dict[str, Any]) -> dict[str, Any]:
     rest = deepcopy(given_document)
     spec = rest.pop("spec", None) or {}
-    routes = spec.pop("http", [])
+    routes = [route for route in spec.pop("http", []) if route.get("name") != MESH_ROUTE]
     ours = next((route for route in routes if route.get("name") == ROUTE), None)
     if ours is not None:
         index = routes.index(ours)
         routes[index] = {key: value for key, value in ours.items() if key not in ("route", "redirect")}
     else:
         routes.append({"name": ROUTE})
-    return {"rest": rest, "spec": {key: value for key, value in spec.items() if key not in ("hosts", "gateways")}, "routes": routes}
+    return {
+        "rest": rest,
+        "spec": {key: value for key, value in spec.items() if key not in ("hosts", "gateways", "exportTo")},
+        "routes": routes,
+    }
 
 
 @settings(max_examples=60, deadline=None)
@@ -199,7 +206,7 @@ def test_weights_are_two_integers_that_sum_to_100(weight: int) -> None:
     (route,) = virtual_service.owned("reviews", "shop", WANTED, weight)["spec"]["http"]
     weights = {each["destination"]["subset"]: each["weight"] for each in route["route"]}
     assert weights == {"stable": 100 - weight, "canary": weight}
-    assert read({"spec": {"hosts": [HOST], "http": [route]}}, WANTED) == Reading(weight, True, True)
+    assert read({"spec": {"hosts": [HOST], "exportTo": ["*"], "http": [route]}}, WANTED) == Reading(weight, True, True)
 
 
 RULES = st.fixed_dictionaries(
