@@ -93,7 +93,8 @@ class Lab(Cluster):
         elif client.open(ports):
             self.api.apply(client.sidecar())
         client.wait_ready()
-        until(client.listens, f"{client.name} listens on {sorted(client.ports)}")
+        # A port on which no Service is left has no listener any more: only those that are asked for are waited for.
+        until(lambda: client.listens(ports), f"{client.name} listens on {sorted(ports)}")
         return client
 
     def load(

@@ -145,9 +145,9 @@ class MeshClient(Envoy):
         self.ports |= set(ports)
         return self.ports != before
 
-    def listens(self) -> bool:
-        """Whether istiod has given it a listener for every port."""
-        return all(_takes_connections(self.address, port) for port in self.ports)
+    def listens(self, ports: Sequence[int]) -> bool:
+        """Whether istiod has given it a listener for each of these ports."""
+        return all(_takes_connections(self.address, port) for port in ports)
 
     def sidecar(self) -> dict[str, Any]:
         """The Sidecar resource that opens its service ports.

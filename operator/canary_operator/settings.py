@@ -17,10 +17,8 @@ _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _OWN_LABELS = frozenset({"reporter", "destination_service_name", "destination_service_namespace", "destination_workload", "le"})
 """Labels that the operator's queries set themselves."""
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]*):([0-9]{1,5})")
-
-
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_DOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
+_DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_DOMAIN = re.compile(rf"{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*")
 
 
 class SettingsError(Exception):
@@ -204,7 +202,7 @@ def _mapping(value: object, key: str) -> Mapping[Any, Any]:
 
 
 def _names(value: object, key: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(name, str) and _LABEL.fullmatch(name) for name in value):
+    if not isinstance(value, list) or not all(isinstance(name, str) and _DNS_LABEL.fullmatch(name) for name in value):
         raise SettingsError(f"{key}: must be a list of names of namespaces")
     return tuple(dict.fromkeys(value))
 
@@ -223,7 +221,7 @@ def _domain(value: object, key: str) -> str:
 
 def _config_map(value: object, key: str) -> tuple[str, str]:
     namespace, slash, name = value.partition("/") if isinstance(value, str) else ("", "", "")
-    if not slash or not _LABEL.fullmatch(namespace) or not _DOMAIN.fullmatch(name):
+    if not slash or not _DNS_LABEL.fullmatch(namespace) or not _DOMAIN.fullmatch(name):
         raise SettingsError(f"{key}: must be namespace/name of a ConfigMap, such as istio-system/istio")
     return namespace, name
 
