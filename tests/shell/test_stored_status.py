@@ -30,13 +30,15 @@ def test_what_is_stored_is_read_back_unchanged(situation: Situation) -> None:
     )
 
 
-def test_the_record_at_rest_is_five_figures() -> None:
+def test_the_record_at_rest_is_a_few_figures() -> None:
     assert as_json(release().at_rest().wanting("v1").status())["release"] == {
         "number": 0,
         "state": "Stable",
         "step": 0,
         "weight": 0,
         "seq": 2,
+        "stablePods": 4,
+        "stableVersion": "",
     }
 
 

@@ -34,11 +34,11 @@ class _Version:
         self.counts.append((began, ready))
 
 
+@dataclass(slots=True)
 class Presences:
     """What one process has seen of all CanaryReleases."""
 
-    def __init__(self) -> None:
-        self._seen: dict[Hashable, dict[str, _Version]] = {}
+    _seen: dict[Hashable, dict[str, _Version]] = field(default_factory=dict)
 
     def look(
         self,

@@ -1,5 +1,6 @@
 """The quick way of the world and of the report: at every pass of every scripted release it says what the plain way says."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,14 +23,22 @@ def calm(reason: str | None) -> str | None:
 
 def news(status: CanaryReleaseStatus) -> CanaryReleaseStatus:
     """The status without numbers, made anew field by field."""
-    release = status.release and replace(status.release, evidence=EvidenceRecord(), observed_seconds=0, seq=0, baseline=None)
+    numbers = {"evidence": EvidenceRecord(), "observed_seconds": 0, "seq": 0, "baseline": None, "stable_pods": 0, "stable_version": None}
+    release = status.release and replace(status.release, **numbers)
     conditions = tuple(replace(each, reason=calm(each.reason) or "", message="") for each in status.conditions)
-    return replace(status, reason=calm(status.reason), message=None, since=None, verdict=None, release=release, conditions=conditions)
+    ways_out = re.sub(r"(no|[0-9]+) ready pods?", "", status.message or "") if status.reason == reasons.STABLE_GONE else None
+    return replace(status, reason=calm(status.reason), message=ways_out, since=None, verdict=None, release=release, conditions=conditions)
 
 
 def behind(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> bool:
     old, new = (status.release and status.release.evidence.reached for status in (before, after))
     return bool(old and new and new - old >= CHECKPOINT)
+
+
+def grown(before: CanaryReleaseStatus, after: CanaryReleaseStatus) -> bool:
+    """The pods of stable have passed a power of two."""
+    old, new = (status.release.stable_pods if status.release else 0 for status in (before, after))
+    return old > 0 and len(bin(old)) != len(bin(new))
 
 
 def with_times(value: object, change: Callable[[datetime, bool], datetime], exact: bool = False) -> object:
@@ -57,7 +66,9 @@ def played() -> list[World]:
 
 def test_what_is_worth_writing_is_found_by_comparing_everything(played: list[World]) -> None:
     for one in (one for world in played for one in world.passes):
-        wanted = one.after.reason != reasons.INSPECTING and (news(one.before) != news(one.after) or behind(one.before, one.after))
+        wanted = one.after.reason != reasons.INSPECTING and (
+            news(one.before) != news(one.after) or behind(one.before, one.after) or grown(one.before, one.after)
+        )
         assert worth_writing(one.before, one.after) == wanted
 
 
