@@ -149,7 +149,8 @@ class Analysis:
     """Who counted: the callers' proxies and gateways (Source), the versions' own proxies (Destination: failures to reach a pod are not
     seen), or a waypoint. Auto: the first of source, waypoint and destination that has counted requests of stable; costs more samples."""
     confidence: Annotated[int, Field(ge=80, le=99)] = 99
-    """Percent. At 99 at most 1 of 100 good versions is rolled back by mistake: the bar is odds of 100:1."""
+    """Percent. At 99 at most 1 of 100 good versions is rolled back for its failures by mistake: the bar is odds of 100:1, or 200:1 and 300:1 where
+    one or both of `errors.limit` and `latency` are judged too; 1,000:1 for requests that callers gave up."""
     min_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 5
     """Canary requests in a step before it may advance."""
     insufficient_data: Literal["Advance", "Hold"] = "Advance"

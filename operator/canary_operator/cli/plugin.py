@@ -23,7 +23,8 @@ ATTEMPTS = 5
 LOOK_AGAIN_SECONDS = 0.2
 MEANINGS = {
     "approve": "Let a release that waits for approval take the weight it asks for.",
-    "promote": "Skip the rest of the steps: all traffic to the new version, then the bake.",
+    "promote": "Skip the rest of the steps: all traffic to the new version, then the bake. "
+    "While stable has no ready pod: make the new version stable at once.",
     "skip": "End the hold of the present step, or the bake, now; a verdict against the canary still stands in the way.",
     "pause": "Stop rises; analysis and rollback go on.",
     "resume": "Take up a paused release again.",

@@ -132,7 +132,7 @@ MEANING: dict[str, tuple[str, str]] = {
     ),
     QUERY_OUT_OF_BOUNDS: (
         "One of `analysis.queries` was outside its bounds for too many looks in a row; all traffic went back.",
-        "Ask Prometheus the query in the message; mend the version and deploy it, or correct the bounds and annotate `retry/<number>/<n>`.",
+        "Ask Prometheus the query in the message; mend the version and deploy it, or correct the bounds and `kubectl canary retry NAME`.",
     ),
     QUERY_INVALID: (
         "One of `analysis.queries` is not a query that answers one value; no traffic moves for it. Nothing is said against the canary.",
@@ -144,22 +144,22 @@ MEANING: dict[str, tuple[str, str]] = {
     ),
     CANARY_UNAVAILABLE: ("The canary lost all its ready pods twice, or at 100 percent.", "Look at the canary's pods."),
     CANARY_LOST: ("The canary lost all its ready pods; traffic went back and rises again from step 1.", "Look at the canary's pods."),
-    ABORTED: ("A person aborted the release.", "Deploy another revision, or annotate `retry/<number>/<n>`."),
+    ABORTED: ("A person aborted the release.", "Deploy another revision, or `kubectl canary retry NAME`."),
     RETARGETED: ("`spec.version` names the stable version again.", "Nothing."),
     SUPERSEDED: ("Another revision is wanted; the next release follows.", "Nothing."),
     DEADLINE_EXCEEDED: (
         "A step took longer than `analysis.deadline`, or the way to 100 percent longer than `pace.maxDuration`.",
-        "See the message for what was missing; then annotate `retry/<number>/<n>`.",
+        "See the message for what was missing; then `kubectl canary retry NAME`.",
     ),
     NO_DATA: (
         "No sample was accepted for as long as a step may take, and `noData` is Withdraw.",
-        "Mend Prometheus or the telemetry; then annotate `retry/<number>/<n>`.",
+        "Mend Prometheus or the telemetry; then `kubectl canary retry NAME`.",
     ),
     GLOBAL_INCIDENT: (
         "Stable itself failed far more often than before, so nobody can tell.",
-        "Mend the incident; then annotate `retry/<number>/<n>`.",
+        "Mend the incident; then `kubectl canary retry NAME`.",
     ),
-    RECORD_LOST: ("The status of a running release was lost; traffic went back to be safe.", "Annotate `retry/<number>/1`."),
+    RECORD_LOST: ("The status of a running release was lost; traffic went back to be safe.", "`kubectl canary retry NAME`."),
     STABLE_GONE: (
         "The stable version has no ready pod, or is losing its pods for good. Traffic goes to the version that serves as far as its pods carry "
         "it, never by itself to one that was rolled back, aborted or is suspect.",
@@ -187,7 +187,7 @@ MEANING: dict[str, tuple[str, str]] = {
     ),
     DRIFT_FIGHT: (
         "Somebody else kept changing the weights or subsets during the release; traffic went back to stable.",
-        "Let the other manager, named in the message, leave them alone as docs/gitops.md says; then annotate `retry/<number>/<n>`.",
+        "Let the other manager, named in the message, leave them alone as docs/gitops.md says; then `kubectl canary retry NAME`.",
     ),
     ROUTE_MISSING: (
         "A VirtualService or route that `spec.traffic.attach` names does not exist; the operator never creates one of the user's.",
