@@ -24,7 +24,8 @@ _PHASES = (
     ("Suspended", "`spec.suspend`, a pause, or `rises: false`: nothing goes forward, and a bad version is still rolled back."),
     (
         "Blocked",
-        "Something must be mended before anything goes forward. A bad version is still rolled back; where stable is gone, traffic goes to what serves.",
+        "Something must be mended before anything goes forward. A bad version is still rolled back; where stable is gone, traffic goes "
+        "to what serves.",
     ),
     ("Deleting", "The CanaryRelease goes; its traffic is taken to where it ends."),
     ("Released", "`kubectl canary uninstall` has let it go; the operator is not at work."),
