@@ -8,7 +8,7 @@ from canary_operator.analysis.counters import Interval
 from canary_operator.api.record import Outcome, ReleaseRecord, State
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.release import reasons
-from canary_operator.release.model import Observation
+from canary_operator.release.model import Because, Observation
 from canary_operator.workloads.model import Serving
 
 PATIENCE = timedelta(seconds=5)
@@ -125,6 +125,11 @@ def chosen(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, sta
     if failed:
         return Nobody(f"{', '.join(sorted(failed))} was rolled back or aborted, so no traffic goes there by itself")
     return Nobody("no other version has a ready pod")
+
+
+def not_ours(seen: Observation) -> Because | None:
+    """The finding that says that the routing is somebody else's: then nothing rises, by hand neither. None: there is none."""
+    return next((each for each in seen.findings if each.reason in reasons.NOT_OURS), None)
 
 
 def asked_by_hand(state: ReleaseRecord) -> bool:

@@ -80,7 +80,8 @@ def _skip(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> O
 def _promote(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Obeyed:
     """Leaves out the steps, holds and gates that are left: 100 % next, then the bake. Verdict, pods and preflight still guard it.
 
-    While stable has no ready pod, at rest too: the version that serves gets all traffic and becomes stable, and no verdict stands against it.
+    While stable has no ready pod, at rest too: the version that serves gets all traffic and becomes stable, and no verdict stands against it, only a
+    finding that the routes are somebody else's.
     """
     instead = _instead(spec, state, seen)
     if state.state is State.PROGRESSING:

@@ -23,6 +23,7 @@ from canary_operator.release.absence import (
     chosen,
     made_stable_by_hand,
     named_by_hand,
+    not_ours,
     pods,
 )
 from canary_operator.release.actions import taken
@@ -51,13 +52,13 @@ def fail_over(scene: Scene) -> Decision | None:
         return _over(scene) if state.stable_gone else None
     by_hand = asked_by_hand(state) and absence in MOVABLE and pods(scene.serving(state.to)) > 0
     if state.state is State.PROMOTING:  # the canary has everything already; what is left is the way back, which is gone
-        return _promoted_by_hand(scene) if by_hand else None
+        return (_not_by_hand(scene) or _promoted_by_hand(scene)) if by_hand else None
     if absence is Absence.LEAVING and (scene.look.worse or not scene.serves(state.to)):
         return None  # there is still a way back, and it is taken
     if decision := _put_off(scene, absence):
         return decision
     if by_hand:
-        return _ready_to_move(scene) or _promoted_by_hand(scene)
+        return _not_by_hand(scene) or _ready_to_move(scene) or _promoted_by_hand(scene)
     if absence not in (Absence.GONE, Absence.LEAVING):
         return scene.stable_gone(why=_not_gone(scene, absence))
     if (why := _kept_back(scene, absence)) is not None:
@@ -126,9 +127,8 @@ def _kept_back(scene: Scene, absence: Absence) -> str | None:
         return f"traffic moves to {canary} when it has none"
     if hold := first(HANDBRAKES, scene):
         return f"nothing rises by itself: {hold.missing.message}"
-    stops = [each for each in scene.seen.findings if _stops(each, absence)]
-    if stops:
-        return f"nothing rises by itself: {stops[0].message}"
+    if stop := _stop(scene, absence):
+        return f"nothing rises by itself: {stop.message}"
     if blamed(scene.seen, state.to or ""):
         return f"{canary} was rolled back or aborted before, so no traffic moves there by itself"
     evidence, word = state.evidence, scene.look.verdict.word
@@ -139,11 +139,11 @@ def _kept_back(scene: Scene, absence: Absence) -> str | None:
     return None
 
 
-def _stops(finding: Because, absence: Absence) -> bool:
-    """Whether a finding keeps traffic from moving: while requests fail anyway, only one that says that the routing is not ours to write."""
+def _stop(scene: Scene, absence: Absence) -> Because | None:
+    """A finding that keeps traffic from moving: while requests fail anyway, only one that says that the routing is not ours to write."""
     if absence is Absence.GONE:
-        return finding.reason in reasons.NOT_OURS
-    return finding.reason != WORKLOAD_SHARED  # which is what is about to end
+        return not_ours(scene.seen)
+    return next((each for each in scene.seen.findings if each.reason != WORKLOAD_SHARED), None)  # which is what is about to end
 
 
 # ------------------------------------------------------------------------------------------------------------------------- moving
@@ -192,7 +192,7 @@ def _move(scene: Scene, weight: int, absence: Absence) -> Decision:
 
 
 def _promoted_by_hand(scene: Scene) -> Decision:
-    """A person makes the canary stable, whatever speaks against it."""
+    """A person makes the canary stable, whatever else speaks against it."""
     state = _at(scene, FULL, state=State.PROMOTING, held=None, stable_gone=_noted(scene, moved=True, by_hand=True))
     words = f"stable {scene.stable} has no ready pod; by hand {scene.state.to} gets all traffic and becomes stable"
     because = Because(reasons.STABLE_GONE, words)
@@ -210,10 +210,16 @@ def _at(scene: Scene, weight: int, **changes: object) -> ReleaseRecord:
     return replace(state, **changes)  # type: ignore[arg-type]
 
 
+def _not_by_hand(scene: Scene) -> Decision | None:
+    """A person has asked, and the routing is somebody else's: the wish is kept, and nothing is written."""
+    theirs = not_ours(scene.seen)
+    return _stay(scene, scene.absence, f"it is not promoted: {theirs.message}") if theirs else None
+
+
 def _by_hand_to_the_end(scene: Scene) -> Decision | None:
     """A person has made the canary stable: the bake is left out, and nothing that is found out now is held against it."""
     if pods(scene.serving(scene.state.to)):
-        return _written(scene)
+        return _not_by_hand(scene) or _written(scene)
     return None if scene.serves(scene.state.from_) else scene.stable_gone()
 
 
@@ -266,7 +272,7 @@ def _over(scene: Scene) -> Decision | None:
         because = Because(reasons.STABLE_BACK, f"stable {scene.stable} serves again; no traffic had moved")
         clear = replace(clocked(scene.checked(), seen.now, by_hand=False), stable_gone=None)
         return scene.answer(because, state=clear, effects=(RecordState(), Announce(because, warning=True)), again=spec.settle * 0)
-    if asked_by_hand(state) and pods(scene.serving(state.to)):
+    if asked_by_hand(state) and pods(scene.serving(state.to)) and not not_ours(seen):
         return _ready_to_move(scene) or _promoted_by_hand(scene)
     needed = pods_needed(spec.capacity, FULL, state.stable_pods)
     if pods(scene.serving(state.from_)) < needed:

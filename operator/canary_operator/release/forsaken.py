@@ -8,7 +8,19 @@ from dataclasses import replace
 from canary_operator.api.record import StableGone
 from canary_operator.preflight.finding import WORKLOAD_SHARED
 from canary_operator.release import reasons
-from canary_operator.release.absence import MOVABLE, PATIENCE, UNREADY, Absence, Chosen, Nobody, asked_by_hand, chosen, named_by_hand, pods
+from canary_operator.release.absence import (
+    MOVABLE,
+    PATIENCE,
+    UNREADY,
+    Absence,
+    Chosen,
+    Nobody,
+    asked_by_hand,
+    chosen,
+    named_by_hand,
+    not_ours,
+    pods,
+)
 from canary_operator.release.homeward import Move, Wait, remaining
 from canary_operator.release.model import Announce, Because, Decision, RecordState, Serving
 from canary_operator.release.scene import Scene, version_of
@@ -70,7 +82,7 @@ def _unblamed(scene: Scene, serving: Serving) -> Chosen | Nobody:
 def _stop(scene: Scene, absence: Absence) -> Because | None:
     """A finding that keeps the release from starting. While requests fail anyway: only one that says that the routing is not ours to write."""
     if absence in UNREADY:
-        return next((each for each in scene.seen.findings if each.reason in reasons.NOT_OURS), None)
+        return not_ours(scene.seen)
     return next((each for each in scene.seen.findings if each.reason != WORKLOAD_SHARED), None)
 
 

@@ -4,7 +4,7 @@ from canary_operator.api.names import ACTION
 from canary_operator.api.record import ReleaseRecord, State
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.release import reasons
-from canary_operator.release.absence import Chosen, chosen, pods, serving_beside
+from canary_operator.release.absence import Chosen, chosen, not_ours, pods, serving_beside
 from canary_operator.release.model import Because, Observation
 
 
@@ -51,6 +51,8 @@ def ways(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, stabl
     found = [f"bring {stable} back, and traffic follows when it has been ready for {spec.settle.total_seconds():g} s"] if back else []
     if state.asked.abort:
         return f"the release was aborted, so nothing rises: {found[0]}" if found else "the release was aborted, so nothing rises"
+    if not_ours(seen):  # which is told, and what to write; before that nothing is promoted
+        return f"ways out: {found[0]}" if found else ""
     others, choice = serving_beside(seen, stable), _by_hand(spec, state, seen, stable)
     if choice:
         found.append(f"{how_to_promote(state, seen)}, which gives {choice} all traffic and makes it stable")

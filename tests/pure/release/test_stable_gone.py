@@ -168,6 +168,45 @@ def test_promote_moves_everything_and_makes_it_stable(situation: Situation) -> N
     assert labels(served) == [("v2", "v2")], "no bake, no verdict: it becomes stable as soon as the old version is drained"
 
 
+@pytest.mark.parametrize("reason", sorted(reasons.NOT_OURS))
+@pytest.mark.parametrize(
+    "situation",
+    [
+        pytest.param(RUNNING.gone().acting("promote/1/1"), id="in a release"),
+        pytest.param(RUNNING.healthy().gone().acting("promote/1/1"), id="callers count answers of stable"),
+        pytest.param(BAKING.gone().acting("promote/1/1"), id="at 100 %"),
+        pytest.param(REST.gone().acting("promote/0/1"), id="at rest"),
+        pytest.param(RUNNING.gone().having(stable_version="v2"), id="by spec.stableVersion"),
+        pytest.param(
+            RUNNING.gone().recorded(
+                weight=100, state=State.PROMOTING, stable_gone=StableGone(since=NOW, moved=True, asked=True, by_hand=True)
+            ),
+            id="recorded before and not written",
+        ),
+    ],
+)
+def test_nobody_promotes_on_routes_that_are_somebody_elses(situation: Situation, reason: str) -> None:
+    decision = situation.observing(findings=(finding(), finding(reason))).decide()
+    assert (weights(decision), labels(decision)) == ([], [])
+    assert (decision.because.reason, decision.phase) == (reasons.STABLE_GONE, "Blocked")
+    message = decision.because.message
+    assert finding(reason).message in message
+    assert "promote" not in message.partition("ways out")[2], "what would not be done is no way out"
+
+
+def test_a_promote_is_done_when_the_routes_are_ours_again() -> None:
+    theirs = RUNNING.gone().observing(findings=(finding("Conflict"),)).acting("promote/1/1").decide()
+    assert theirs.last_action == "promote/1/1"
+    later = replace(RUNNING.gone(), state=theirs.state).observing(last_action="promote/1/1").decide()
+    assert (weights(later), later.state.state) == ([100], State.PROMOTING)
+
+
+def test_traffic_goes_back_to_stable_also_on_routes_that_are_somebody_elses() -> None:
+    asked = StableGone(since=NOW, moved=True, asked=True)
+    back = MOVED.back().recorded(stable_gone=asked).observing(findings=(finding("Conflict"),)).decide()
+    assert weights(back) == [0]
+
+
 def test_promote_works_at_rest_also_for_a_version_that_was_rolled_back() -> None:
     ended = release().deployed("v2").ended(Outcome.ROLLED_BACK, reasons.MORE_FAILURES).wanting("v2")
     assert weights(ended.gone().decide()) == []
