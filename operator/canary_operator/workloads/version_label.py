@@ -130,7 +130,8 @@ def _serving(version: str, found: _Version, makers: list[Maker], replaced: str |
         ready=ready,
         desired=desired,
         old=old,
-        told=bool(found.makers),
+        # A ReplicaSet that is gone asks for no pod, as one at 0 does, while its last pods still end.
+        told=bool(found.makers) or (bool(found.pods) and all(pod.owner and pod.owner.kind == "ReplicaSet" for pod, _ in found.pods)),
         leaving=not desired and ready + old > 0,
         replaced_by=replaced if not any(_stays(pod, endpoint) for pod, endpoint in found.pods) else None,
     )

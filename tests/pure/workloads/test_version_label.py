@@ -289,3 +289,17 @@ def test_an_endpoint_in_two_slices_or_of_two_families_counts_once() -> None:
     six = at("spot-aaa-11111")._replace(address="fd00::1")
     found = survey([at("spot-aaa-11111", ready=False), six, six, elsewhere("10.1.1.1"), elsewhere("10.1.1.1")], sets=[SPOT])
     assert (found.versions["v2"].ready, len(found.strangers)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("owner", "told"),
+    [
+        pytest.param(("ReplicaSet", "web-v1-abc"), True, id="a ReplicaSet that is gone asks for no pod"),
+        pytest.param(STS, False, id="of another owner nobody reads how many it asks for"),
+        pytest.param(None, False, id="nobody asks for a bare pod"),
+    ],
+)
+def test_pods_whose_replica_set_is_gone_are_asked_for_by_nobody(owner: tuple[str, str] | None, told: bool) -> None:
+    leaving = pod("web-v1-abc-11111", "v1", owner)._replace(leaving=True)
+    serving = survey([at("web-v1-abc-11111", leaving=True)], pods=[leaving]).versions["v1"]
+    assert (serving.told, serving.desired) == (told, 0)
