@@ -121,9 +121,9 @@ class Place:
         return plugin(self.cluster, *arguments)
 
 
-def plugin(cluster: Cluster, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """`kubectl canary ...` as an administrator."""
+def plugin(cluster: Cluster, *arguments: str, seconds: float = 90) -> "subprocess.CompletedProcess[str]":
+    """`kubectl canary ...` as an administrator, for so many seconds at most."""
     command = [sys.executable, "-m", "canary_operator.cli.plugin", *arguments]
     path = os.pathsep.join((str(kubectl().parent), os.environ.get("PATH", "")))
     environment = os.environ | {"KUBECONFIG": str(cluster.kubeconfig), "PATH": path, "PYTHONPATH": str(ROOT / "operator")}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=90, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=seconds, check=False)

@@ -141,6 +141,12 @@ class Ground:
     def status(self) -> dict[str, Any]:
         return (self.lab.api.find(self.path) or {}).get("status") or {}
 
+    @property
+    def free(self) -> bool:
+        """Whether the CanaryRelease was let go: it is there, nothing holds it, and its status says so."""
+        found = self.lab.api.get(self.path)
+        return not found["metadata"].get("finalizers") and (found.get("status") or {}).get("phase") == "Released"
+
     def wait(self, what: str, seconds: float = 120, **wanted: Any) -> None:
         """Waits for fields of the status."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from lab import Lab
@@ -46,7 +47,10 @@ def play(lab: Lab, operator: Operator, shapes: Sequence[Shape]) -> tuple[dict[st
             everywhere(_until_deletion, runs)
             operator.terminate()
             try:
-                everywhere(_uninstall, [run for run in runs if run.shape.blocked is None])
+                left = [run for run in runs if run.shape.blocked is None and run.failed is None]
+                error = threads.submit(_uninstall, lab, left).exception()
+                for run in left:
+                    run.failed = run.failed or error
             finally:
                 operator.start()
                 operator.wait_ready()
@@ -123,9 +127,18 @@ def _blocked(run: Run) -> None:
         assert ground.routing() == before, "nothing is written"
 
 
-def _uninstall(run: Run) -> None:
-    ground = run.ground
-    with ground.moment(UNINSTALL, "v2"):
-        done = plugin(ground.lab, "uninstall", "--namespace", ground.namespace)
-        assert done.returncode == 0, (ground.namespace, done.stdout, done.stderr)
-        ground.dwell()
+def _uninstall(lab: Lab, runs: Sequence[Run]) -> None:
+    """One call for the whole cluster, as people do it; each shape has its own span and its own verdict.
+
+    The exit code also speaks of shapes that failed before, so each one is asked whether it is free.
+    """
+    if not runs:
+        return
+    with ExitStack() as moments:
+        for run in runs:
+            moments.enter_context(run.ground.moment(UNINSTALL, "v2"))
+        done = plugin(lab, "uninstall", "--force", seconds=180)  # the operator has written within the last 30 s
+        runs[0].ground.dwell()
+    for run in runs:
+        if not run.ground.free:
+            run.failed = AssertionError(f"{run.ground.namespace} is held; {run.ground.status}\n{done.stdout}\n{done.stderr}")
