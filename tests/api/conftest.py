@@ -1,4 +1,4 @@
-"""An API server that knows Istio's kinds, with the operator before it: no proxies, and a stand-in for Prometheus that never has bad news."""
+"""An API server that knows Istio's kinds, with the operator before it: no proxies, and a stand-in for Prometheus that counts by the routes."""
 
 import itertools
 from collections.abc import Iterator
@@ -33,10 +33,12 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def prometheus() -> Iterator[Prometheus]:
-    prometheus = Prometheus()
+def prometheus(cluster: Cluster) -> Iterator[Prometheus]:
+    routes = cluster.revisions("/apis/networking.istio.io/v1/virtualservices", "/apis/networking.istio.io/v1/destinationrules")
+    prometheus = Prometheus(routes)
     yield prometheus
     prometheus.close()
+    routes.close()
 
 
 @pytest.fixture(scope="session")
