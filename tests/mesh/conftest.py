@@ -17,7 +17,7 @@ _numbers = itertools.count(1)
 def lab() -> Iterator[Lab]:
     if not isolated():
         pytest.skip("needs a namespace of its own: python -m lab isolated -- pytest tests/mesh")
-    with Lab(scrape="1s") as lab:
+    with Lab(scrape="1s", client_ports=(9080, 9081)) as lab:
         yield lab
 
 

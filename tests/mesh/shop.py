@@ -52,17 +52,18 @@ class Shop:
 
     def release(self, version: str, **spec: Any) -> None:
         """Applies the CanaryRelease of the service; a field given as None is left out."""
-        fields = {name: value for name, value in {**QUICK, **spec}.items() if value is not None}
+        fields = {
+            "service": {"name": NAME},
+            "version": version,
+            "traffic": {"owned": {"hosts": [f"{NAME}.example.com"], "gateways": ["infra/public", "mesh"]}},
+            **QUICK,
+            **spec,
+        }
         document = {
             "apiVersion": "canary.rollouts.dev/v1beta1",
             "kind": "CanaryRelease",
             "metadata": {"name": NAME, "namespace": self.namespace},
-            "spec": {
-                "service": {"name": NAME},
-                "version": version,
-                "traffic": {"owned": {"hosts": [f"{NAME}.example.com"], "gateways": ["infra/public", "mesh"]}},
-                **fields,
-            },
+            "spec": {name: value for name, value in fields.items() if value is not None},
         }
         self.lab.api.apply(document)
 

@@ -55,6 +55,7 @@ def elsewhere(lab: Lab, operator: Operator) -> Iterator[Shop]:
     operator.wait_ready()
 
 
+@pytest.mark.timeout(300)
 def test_a_release_under_another_domain_after_a_doubt_that_blocked_it(elsewhere: Shop) -> None:
     shop = elsewhere
     assert shop.service.host == f"reviews.shop-elsewhere.svc.{DOMAIN}"

@@ -71,9 +71,10 @@ def test_attached_routes_and_roots_that_few_see_block_before_a_subset_is_written
     shop.release("v1", traffic={"attach": [{"virtualService": "web"}]})
     assert "VirtualService" in shop.wait("the route is private", phase="Blocked", reason="NotExported")["message"]
     assert api.find(shop.routing("DestinationRule")) is None
-    shop.patch({"spec": {"traffic": {"attach": None, "delegate": {}}}})
+    gone(shop)
     delegated = {"delegate": {"name": "reviews", "namespace": shop.namespace}}
     api.apply(document(shop, "VirtualService", "web", hosts=[host], exportTo=["."], http=[delegated]), manager="git")
+    shop.release("v1", traffic={"delegate": {}})
     assert "go past the weights" in shop.wait("the root is private", phase="Blocked", reason="NotExported")["message"]
     assert api.find(shop.routing("DestinationRule")) is None
     api.apply(document(shop, "VirtualService", "web", hosts=[host], exportTo=["*"], http=[delegated]), manager="git")
@@ -109,7 +110,9 @@ def test_a_users_rule_that_is_narrowed_at_rest_is_told(shop: Shop) -> None:
     shop.want("v2")
     shop.wait("no release starts", phase="Blocked", reason="NotExported")
     shop.lab.api.apply(rule, manager="git")
+    load = shop.load()
     assert shop.wait_ended(1)["outcome"] == "Promoted"
+    assert load.stop().lost == 0
     assert weights(shop, "reviews") == [0]
     gone(shop)
     shop.assert_rules()

@@ -42,6 +42,7 @@ def each_by_its_own_server(plain: Load, admin: Load, *versions: str) -> None:
     assert set(reports[1].versions) == {f"{version}@{ADMIN}" for version in versions}
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "traffic",
     [
@@ -136,7 +137,10 @@ def test_an_attached_route_that_crosses_the_ports_is_told_and_stays_as_it_is(two
 
 
 def test_routing_of_an_earlier_version_is_taken_over_at_rest_and_in_a_release(shop: Shop) -> None:
-    """The operator was upgraded: nobody is told of drift, no request is lost, and the release goes on."""
+    """The operator was upgraded: nobody is told of drift, no request is lost, and the release goes on.
+
+    The rules are not asked here: the test writes in the operator's name, with a mark that it has used already.
+    """
     shop.version("v1")
     shop.release("v1", traffic=BOTH, steps=[{"weight": 25, "hold": {"min": "8s", "max": "60s"}}])
     shop.wait("adopted", phase="Stable", reason="AtRest")
@@ -155,7 +159,6 @@ def test_routing_of_an_earlier_version_is_taken_over_at_rest_and_in_a_release(sh
     assert not [each["message"] for each in events if each["reason"].startswith("Drift")]
     report = running.stop()
     assert report.lost == 0, report
-    shop.assert_rules()
 
 
 def _as_an_earlier_version_wrote_it(shop: Shop) -> None:
