@@ -112,7 +112,7 @@ def test_a_delegate_carries_the_release_under_the_users_root(shop: Shop) -> None
     until(lambda: not v1.pods(), "only v2 is left", 20)
     gone(shop)
     left = stored(shop, "VirtualService", "reviews")
-    assert "labels" not in left["metadata"] and weights(shop, "reviews") == [0, 0]
+    assert "labels" not in left["metadata"] and weights(shop, "reviews") == []
     assert stored(shop, "VirtualService", "root")["spec"] == root["spec"]
     report = load.stop()
     assert report.lost == 0, report
