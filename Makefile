@@ -50,6 +50,10 @@ check: $(READY) ## Format, lint, types, imports, generated files, pure and shell
 test: check programs ## Everything that CI runs
 	@tools/test $(BIN)
 
+.PHONY: objects
+objects: programs ## Lab tests of other objects, callers and shapes of the world (about 30 minutes), beside `make test`
+	@tools/test $(BIN) objects
+
 .PHONY: generate
 generate: $(READY) ## Write crds/ and docs/reference.md from the types
 	@$(BIN)/python tools/generate.py
