@@ -261,7 +261,12 @@ MISTAKES = (
         "wrote `app: reviews` into the Deployment",
     ),
     Mistake(
-        "Both versions in one Deployment", "WorkloadShared", _one_deployment, _mend_one_deployment, "undid it, and deployed reviews-v2"
+        "Both versions in one Deployment",
+        "StableReplaced",
+        _one_deployment,
+        _mend_one_deployment,
+        "undid it, and deployed reviews-v2",
+        warns=True,
     ),
     Mistake(
         "A port without the name of a protocol",
