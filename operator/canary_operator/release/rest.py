@@ -33,7 +33,9 @@ def adopt(scene: Scene) -> Decision:
         move = None
     if (move is None or isinstance(move, Shift)) and _subsets_are_nobodys(scene):
         # They are right already. They are written all the same, so that they bear our mark: it says whose they are, to a deletion and an uninstall.
-        move = Relabel(stable.version, stable.version)
+        # Their labels stay: the canary's may have weight still.
+        subsets = seen.subsets
+        move = Relabel(stable.version, (subsets and subsets.canary) or stable.version)
     match move:
         case Wait(time):
             return scene.answer(because, again=time)

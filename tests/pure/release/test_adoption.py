@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from canary_operator.api.record import State
 from canary_operator.release import reasons
 from canary_operator.release.model import Mark, RouteSeen, SubsetsSeen
 from tests.builders import LONG_AGO, UID, Situation, labels, release, serving, weights
@@ -62,3 +63,9 @@ def test_nothing_is_written_while_nobody_knows(situation: Situation, reason: str
     decision = situation.decide()
     assert (decision.because.reason, decision.phase, decision.effects) == (reason, "Blocked", ())
     assert words in decision.because.message
+
+
+def test_subsets_that_are_nobodys_are_marked_without_a_new_label_while_the_canary_has_weight() -> None:
+    left = release().at_rest().observing(stable=None, finalizer=False).recorded(state=State.INITIALIZING, seq=0)
+    decision = left.wanting("v1").deployed("v2").routing(weight=40, mark=None).selecting(canary="v2", mark=None).decide()
+    assert labels(decision) in ([], [("v1", "v2")])
