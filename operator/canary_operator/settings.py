@@ -76,7 +76,7 @@ class Settings:
     log: str = "json"
     """json or text."""
     rises: bool = True
-    """False: nothing goes forward anywhere. The one key that is read again while the operator runs."""
+    """False: nothing goes forward anywhere by itself (ADR 56, 64). The one key that is read again while the operator runs."""
     config: str | None = None
     """The file, as given on the command line; None: there is none."""
     kubeconfig: str | None = None

@@ -194,7 +194,8 @@ def _move(scene: Scene, weight: int, absence: Absence) -> Decision:
 def _promoted_by_hand(scene: Scene) -> Decision:
     """A person makes the canary stable, whatever else speaks against it."""
     state = _at(scene, FULL, state=State.PROMOTING, held=None, stable_gone=_noted(scene, moved=True, by_hand=True))
-    words = f"stable {scene.stable} has no ready pod; by hand {scene.state.to} gets all traffic and becomes stable"
+    against = f", though {reasons.rises_off(scene.seen.rises_off)}" if scene.seen.rises_off is not None else ""
+    words = f"stable {scene.stable} has no ready pod; by hand {scene.state.to} gets all traffic and becomes stable{against}"
     because = Because(reasons.STABLE_GONE, words)
     shift = scene.shift(state, reasons.STABLE_GONE, FULL)
     effects = (RecordState(), shift, Announce(because, warning=True))

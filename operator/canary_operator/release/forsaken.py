@@ -24,7 +24,7 @@ from canary_operator.release.absence import (
 from canary_operator.release.homeward import Move, Wait, remaining
 from canary_operator.release.model import Announce, Because, Decision, RecordState, Serving
 from canary_operator.release.scene import Scene, version_of
-from canary_operator.release.start import start
+from canary_operator.release.start import kept_from_starting, start
 
 
 def forsaken(scene: Scene, move: Move | Wait | None) -> Decision | None:
@@ -44,8 +44,8 @@ def forsaken(scene: Scene, move: Move | Wait | None) -> Decision | None:
         if isinstance(choice, Nobody):
             return _stay(scene, absence, choice.why) if absence in UNREADY else None
         stop = _stop(scene, absence) or scene.seen.unread
-        if scene.spec.suspend:
-            return _stay(scene, absence, "spec.suspend is true, so no release starts by itself") if absence in UNREADY else None
+        if kept := kept_from_starting(scene, choice.serving.revision):
+            return _stay(scene, absence, kept.message) if absence in UNREADY else None
         if stop is not None:
             return replace(_stay(scene, absence, stop.message), inspect=True) if absence in UNREADY else None
         if move is None:

@@ -164,7 +164,7 @@ MEANING: dict[str, tuple[str, str]] = {
         "The stable version has no ready pod, or is losing its pods for good. Traffic goes to the version that serves as far as its pods carry "
         "it, never by itself to one that was rolled back, aborted or is suspect.",
         "The message names every way out: bring the stable version back and traffic follows; or `kubectl canary promote NAME`, or another "
-        "version in `spec.stableVersion`, which moves all traffic and makes that version stable.",
+        "version in `spec.stableVersion`, which moves all traffic and makes that version stable, also under `rises: false`.",
     ),
     STABLE_BACK: ("The stable version serves again, and traffic went back to it.", "Nothing. A release rises again from step 1."),
     STABLE_REPLACED: (
@@ -209,7 +209,7 @@ MEANING: dict[str, tuple[str, str]] = {
     ),
     RISES_OFF: (
         "The operator's configuration says `rises: false`: no release starts, no weight rises, nothing is promoted, in no namespace. Rollbacks, "
-        "healing, adoption and deletion go on.",
+        "healing, adoption and deletion go on, and so does what a person asks for while the stable version has no ready pod (`StableGone`).",
         "Ask whoever administers the operator; they write `rises: true` into its configuration file, which is read again within seconds.",
     ),
     WRITE_REFUSED: (

@@ -10,7 +10,7 @@ from canary_operator.release.forsaken import forsaken
 from canary_operator.release.homeward import Move, Relabel, Shift, Wait, harmless, homeward, remaining
 from canary_operator.release.model import Announce, Because, Decision, EnsureFinalizer, RecordState, Serving
 from canary_operator.release.scene import Scene, version_of
-from canary_operator.release.start import start
+from canary_operator.release.start import kept_from_starting, start
 from canary_operator.release.steps import missing_route
 
 TOLD_AT_REST = frozenset({"NotExported", "PortsCrossed"})
@@ -185,21 +185,11 @@ def _wanted(scene: Scene, move: Move | Wait | None) -> Decision:
         return scene.answer(Because(reasons.CANARY_NOT_DEPLOYED, words), phase="Waiting")
     if past and past.revision == canary.revision and _stands_in_the_way(past) and not scene.state.asked.retry:
         return scene.answer(Because(past.reason, past.message))
-    if held := _suspended(scene, canary):
+    if held := kept_from_starting(scene, canary.revision):
         return scene.answer(held, phase="Suspended")
     if barred := scene.barred():
         return barred
     return replace(_set_out(scene, canary, move), inspect=True)
-
-
-def _suspended(scene: Scene, canary: Serving) -> Because | None:
-    """Somebody has said that no release starts: of this CanaryRelease, or at all."""
-    if scene.spec.suspend:
-        words = f"spec.suspend is true, so no release of {canary.revision} starts; set it to false to go on"
-        return Because(reasons.SUSPENDED, words)
-    if scene.seen.rises_off is not None:
-        return Because(reasons.RISES_OFF, f"no release of {canary.revision} starts: {reasons.rises_off(scene.seen.rises_off)}")
-    return None
 
 
 def _set_out(scene: Scene, canary: Serving, move: Move | Wait | None) -> Decision:

@@ -55,3 +55,17 @@ def start(scene: Scene, canary: Serving, *, home: bool = True, why: str = "") ->
         first = scene.relabel(state, reasons.RELEASE_STARTED, version_of(state.from_), canary.version)
     preparing = Because(reasons.PREPARING, because.message)
     return scene.answer(preparing, state=state, effects=(RecordState(), first, Announce(because)), again=scene.spec.settle)
+
+
+def kept_from_starting(scene: Scene, revision: str) -> Because | None:
+    """Somebody has said that no release starts: of this CanaryRelease, or at all. None: nobody has.
+
+    Args:
+        scene: At rest.
+        revision: What would be released.
+    """
+    if scene.spec.suspend:
+        return Because(reasons.SUSPENDED, f"spec.suspend is true, so no release of {revision} starts; set it to false to go on")
+    if scene.seen.rises_off is not None:
+        return Because(reasons.RISES_OFF, f"no release of {revision} starts: {reasons.rises_off(scene.seen.rises_off)}")
+    return None

@@ -77,7 +77,7 @@ def paused(scene: Scene) -> Hold | None:
 
 
 def switched_off(scene: Scene) -> Hold | None:
-    """`rises: false` in the operator's configuration: nothing goes forward anywhere."""
+    """`rises: false` in the operator's configuration: nothing goes forward anywhere, but what a person asks for while stable is gone."""
     if scene.seen.rises_off is None:
         return None
     words = f"{reasons.rises_off(scene.seen.rises_off)}; until then {_stands(scene)}"

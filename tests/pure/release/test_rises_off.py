@@ -1,12 +1,13 @@
 """`rises: false` in the operator's configuration: nothing goes forward, everything else does, and every status says so."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from canary_operator.api.status import Outcome
+from canary_operator.api.status import Outcome, State
 from canary_operator.release import reasons
-from canary_operator.release.model import EnsureWeights
+from canary_operator.release.model import Announce, EnsureWeights
 from canary_operator.release.report import told, worth_writing
 from tests.builders import LONG_AGO, NOW, Situation, labels, release, weights
 
@@ -53,6 +54,47 @@ def test_what_is_no_rise_goes_on(situation: Situation, weight: int | None) -> No
     decision = off(situation).decide()
     assert decision == off(situation).decide() and decision.because == situation.decide().because
     assert weight is None or weights(decision) == [weight]
+
+
+# Stable has no ready pod: its requests fail, and a person may end that (ADR 64).
+GONE = release().at_step(2, since=600).gone()
+GONE_AT_REST = release().at_rest().deployed("v2").gone()
+
+
+@pytest.mark.parametrize(
+    "situation",
+    [
+        pytest.param(GONE, id="in a release"),
+        pytest.param(GONE_AT_REST, id="at rest, and the version that serves is wanted"),
+        pytest.param(GONE_AT_REST.wanting("v1"), id="at rest, and stable is wanted"),
+    ],
+)
+def test_while_stable_is_gone_nothing_goes_forward_by_itself(situation: Situation) -> None:
+    decision = off(situation).decide()
+
+    assert not weights(decision) and not labels(decision) and decision.state.state is situation.state.state
+    assert (decision.because.reason, decision.phase) == (reasons.STABLE_GONE, "Blocked")
+    assert "says `rises: false`, so nothing goes forward" in decision.because.message
+    assert "kubectl canary promote" in decision.because.message, "the way out that works all the same"
+
+
+def test_a_promote_while_stable_is_gone_is_done_and_told() -> None:
+    decision = off(GONE.acting("promote/1/1")).decide()
+
+    assert (weights(decision), decision.state.state, decision.last_action) == ([100], State.PROMOTING, "promote/1/1")
+    warning = next(each for each in decision.effects if isinstance(each, Announce) and each.because.reason == reasons.STABLE_GONE)
+    assert warning.warning and "though" in warning.because.message and "`rises: false`" in warning.because.message
+
+
+def test_a_promote_at_rest_while_stable_is_gone_starts_that_release() -> None:
+    decision = off(GONE_AT_REST.acting("promote/0/1")).decide()
+    assert (decision.state.state, decision.state.to, decision.last_action) == (State.PROGRESSING, "v2@t1", "promote/0/1")
+    assert decision.state.stable_gone and decision.state.stable_gone.asked
+
+
+def test_a_promote_before_stable_went_waits_for_the_switch() -> None:
+    asked = AT_10.recorded(asked=replace(AT_10.state.asked, promote=True))
+    assert weights(off(asked.gone()).decide()) == []
 
 
 def test_an_adoption_goes_on() -> None:
