@@ -93,6 +93,7 @@ def look(
     pods_trouble: str | None = None,
     *,
     remembered: Remembered | None = None,
+    providers: frozenset[str] | None = None,
 ) -> Inspection:
     """Every check.
 
@@ -103,9 +104,10 @@ def look(
         trouble: Why reading failed; None: it did not.
         pods_trouble: Why pods that no name tells of could not be read; None: nothing failed.
         remembered: What was found before; None: nothing is remembered.
+        providers: Names of the Prometheus providers in the operator's configuration; None: unknown.
     """
     found_behind = behind(it, cache, around)
-    facts = facts_of(it, cache, around, found_behind)
+    facts = facts_of(it, cache, around, found_behind, providers)
     all_found = (remembered or Remembered()).found(it.key, facts)
     reads = all_found.reads
     missing = [read for read in reads if read not in around]
@@ -181,7 +183,7 @@ def behind(it: Subject, cache: Cache, around: Mapping[Read, Listing]) -> Survey:
     return survey(it, service, cache, _pods_read(it, service, around))
 
 
-def facts_of(it: Subject, cache: Cache, around: Mapping[Read, Listing], found: Survey) -> Facts:
+def facts_of(it: Subject, cache: Cache, around: Mapping[Read, Listing], found: Survey, providers: frozenset[str] | None = None) -> Facts:
     """What the checks look at: of each watched kind the objects that can concern this CanaryRelease, ordered by name.
 
     The checks find in them what they would find in all objects of the cluster. A check that asks for objects by another property than those
@@ -203,6 +205,7 @@ def facts_of(it: Subject, cache: Cache, around: Mapping[Read, Listing], found: S
         version=it.spec.version,
         adopted=it.status.stable is not None,
         provider=it.spec.analysis.prometheus,
+        providers=providers,
         reporters=promql.REPORTERS[it.spec.analysis.reporter],
         hosts=it.wanted.hosts,
         gateways=it.wanted.gateways,

@@ -44,7 +44,7 @@ AT_ONCE = timedelta(0)
 
 def reconciler(shell: Shell) -> Pass:
     """The pass of the work queue."""
-    refusals, remembered = Refusals(), Remembered()
+    refusals, remembered, providers = Refusals(), Remembered(), frozenset(shell.settings.prometheus)
 
     def wake_others(key: Key, keys: Iterable[Key]) -> None:
         for other in keys:
@@ -66,7 +66,7 @@ def reconciler(shell: Shell) -> Pass:
             shell.metrics.note_stable(key, gone=False)
             return None
         trouble = shell.surroundings.trouble(key), shell.lister.trouble(key)
-        inspection = inspected(it, shell.cache, around, *trouble, remembered=remembered)
+        inspection = inspected(it, shell.cache, around, *trouble, remembered=remembered, providers=providers)
         seen = observe(it, shell.cache, inspection, shell.rises_off())
         decision = decide(it.spec, it.status.release or ReleaseRecord(), seen)
         shell.sampler.want(key, _question(it, decision))

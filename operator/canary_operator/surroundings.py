@@ -15,7 +15,7 @@ from canary_operator.analysis import promql
 from canary_operator.analysis.samples import Answer, QueryFailed, Samples
 from canary_operator.cache import Key
 from canary_operator.clients.errors import Forbidden, NotFound, TooManyRequests, Unauthorized
-from canary_operator.clients.kinds import LOOKED_UP, Kind
+from canary_operator.clients.kinds import LOOKED_UP, POD, Kind
 from canary_operator.preflight.reading import Failed, Listing, NotPermitted, Read, Unserved
 from canary_operator.trimming import looked_up
 
@@ -26,6 +26,8 @@ LONGEST_RETRY = 30.0
 """Seconds to the next try after a read that failed, at first and at most."""
 AT_ONCE = 4
 """Reads at the same time, over all CanaryReleases."""
+GATEWAY_PODS = 100
+"""Pods of a gateway that are looked at: in which namespaces they stand, and whether one is ready."""
 WINDOW = timedelta(minutes=10)
 """How far back callers are looked for."""
 
@@ -35,8 +37,10 @@ _KINDS = {kind.kind: kind for kind in LOOKED_UP}
 class Finds(Protocol):
     """What is needed of the cluster."""
 
-    async def find(self, kind: Kind, namespace: str | None, name: str | None, selector: str = "") -> list[dict[str, Any]]:
-        """One object, or all with these labels."""
+    async def find(
+        self, kind: Kind, namespace: str | None, name: str | None, selector: str = "", *, most: int | None = None
+    ) -> list[dict[str, Any]]:
+        """One object, or all with these labels, or so many of them."""
 
 
 class Asks(Protocol):
@@ -64,7 +68,9 @@ class Reader:
             return await self._callers(read)
         kind = _KINDS[read.kind]
         try:
-            found = await self._cluster.find(kind, read.namespace, read.name, read.selector)
+            # The selector is a Gateway's, which may stand in the namespace of a tenant: it cannot make the operator read all pods of a cluster.
+            most = GATEWAY_PODS if kind == POD and read.namespace is None else None
+            found = await self._cluster.find(kind, read.namespace, read.name, read.selector, most=most)
         except Unauthorized:
             raise
         except Forbidden:

@@ -152,6 +152,12 @@ def test_objects_are_found_by_label_or_by_name(where: tuple[Any, ...], path: str
     assert [(method, asked) for method, asked, *_ in recorder.requests] == [("GET", path)]
 
 
+def test_no_more_objects_are_asked_for_than_are_enough() -> None:
+    recorder = Recorder({"metadata": {"resourceVersion": "7", "continue": "next"}, "items": [{"metadata": {"name": "a"}}]})
+    assert talk(recorder, lambda cluster: cluster.find(SERVICE, None, None, "app=reviews", most=1)) == [{"metadata": {"name": "a"}}]
+    assert [asked for _, asked, *_ in recorder.requests] == ["/api/v1/services?limit=1&labelSelector=app%3Dreviews"]
+
+
 def test_one_that_does_not_exist_is_no_error_and_a_kind_that_does_not_is() -> None:
     async def nothing(request: web.Request) -> web.StreamResponse:
         return status(404)

@@ -11,7 +11,7 @@ from canary_operator.cache import Key
 from canary_operator.clients.errors import ClusterError, Forbidden, NotFound, TooManyRequests, Unauthorized, Unavailable
 from canary_operator.clients.kinds import LOOKED_UP, Kind
 from canary_operator.preflight.reading import RESOURCES, Failed, Listing, NotPermitted, Read, Unserved
-from canary_operator.surroundings import AT_ONCE, FRESH, Reader, Surroundings
+from canary_operator.surroundings import AT_ONCE, FRESH, GATEWAY_PODS, Reader, Surroundings
 from tests.shell.virtual_time import now, run
 
 ONE, OTHER = Key("shop", "reviews"), Key("shop", "ratings")
@@ -205,8 +205,12 @@ class Cluster:
 
     def __init__(self, found: list[dict[str, Any]] | ClusterError) -> None:
         self._found = found
+        self.most: list[int | None] = []
 
-    async def find(self, kind: Kind, namespace: str | None, name: str | None, selector: str = "") -> list[dict[str, Any]]:
+    async def find(
+        self, kind: Kind, namespace: str | None, name: str | None, selector: str = "", *, most: int | None = None
+    ) -> list[dict[str, Any]]:
+        self.most.append(most)
         if isinstance(self._found, ClusterError):
             raise self._found
         return self._found
@@ -261,6 +265,13 @@ def test_of_a_pod_only_what_the_checks_go_by_is_kept() -> None:
             "status": {"conditions": [{"type": "Ready", "status": "True"}]},
         },
     )
+
+
+def test_a_tenants_gateway_cannot_have_all_pods_of_the_cluster_read() -> None:
+    cluster = Cluster([])
+    for asked in (Read("Pod", None, selector="a=b"), Read("Pod", "shop", selector="a=b"), Read("ValidatingWebhookConfiguration")):
+        run(Reader(cluster, Prometheus(NoData("x"))).read(asked))
+    assert cluster.most == [GATEWAY_PODS, None, None]
 
 
 CALLERS = Read("Telemetry", "shop", "reviews", "default")

@@ -92,14 +92,23 @@ class Cluster:
             query["continue"] = metadata["continue"]
             del page, items
 
-    async def find(self, kind: Kind, namespace: str | None, name: str | None, selector: str = "") -> list[dict[str, Any]]:
+    async def find(
+        self, kind: Kind, namespace: str | None, name: str | None, selector: str = "", *, most: int | None = None
+    ) -> list[dict[str, Any]]:
         """One object of a kind, or those with these labels, in a namespace or in all; one that does not exist is an empty list.
+
+        Args:
+            kind: The kind.
+            namespace: None: all, or a kind that has none.
+            name: None: all that the selector matches.
+            selector: Labels, as the API writes them; empty: all.
+            most: How many objects are enough: the API server is asked for no more; None: all.
 
         Raises:
             NotFound: The API server does not know the kind.
         """
         if name is None:
-            return await self._list(kind, namespace, selector)
+            return await (self._list(kind, namespace, selector) if most is None else self._some(kind, namespace, selector, most))
         try:
             return [await self._call("GET", kind, namespace, name)]
         except NotFound:
@@ -146,6 +155,10 @@ class Cluster:
         conditions = {key: value for key, value in (("uid", uid), ("resourceVersion", resource_version)) if value}
         body: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         await self._call("DELETE", kind, namespace, name, body=body | ({"preconditions": conditions} if conditions else {}))
+
+    async def _some(self, kind: Kind, namespace: str | None, selector: str, most: int) -> list[dict[str, Any]]:
+        query = {"limit": str(most), "labelSelector": selector}
+        return list((await self._call("GET", kind, namespace, None, query=query)).get("items") or ())
 
     async def _list(self, kind: Kind, namespace: str | None, selector: str = "", **asked: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []

@@ -65,6 +65,8 @@ class Facts:
     """The version that is wanted."""
     provider: str = "default"
     """Name of the Prometheus provider."""
+    providers: frozenset[str] | None = None
+    """Names of the Prometheus providers in the operator's configuration; None: unknown."""
     reporters: tuple[str, ...] = ("source",)
     """Whose telemetry is judged by, as the label `reporter` names them."""
     hosts: tuple[str, ...] = ()

@@ -143,6 +143,11 @@ MEANING: dict[str, tuple[str, str, str]] = {
         "Name its ConfigMap in the operator's configuration.",
     ),
     finding.SIDECAR_HIDES_HOST: (WARNS, "A Sidecar hides the host from callers.", "Add the host to its egress."),
+    finding.PROVIDER_UNKNOWN: (
+        EITHER,
+        "`spec.analysis.prometheus` names a provider that the operator's configuration lacks; it only warns at rest and once traffic moves.",
+        "Write a provider that the message lists, or add it to the configuration.",
+    ),
     finding.TELEMETRY_MISSING: (WARNS, "No request to the Service was counted lately.", "See whether it is called, and scraped."),
     finding.SEVERAL_CLUSTERS: (
         WARNS,

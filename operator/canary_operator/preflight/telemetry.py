@@ -6,6 +6,7 @@ from canary_operator.preflight import reads
 from canary_operator.preflight.facts import Check, Facts
 from canary_operator.preflight.finding import (
     CALLERS_OUTSIDE_MESH,
+    PROVIDER_UNKNOWN,
     RETRIES_HIDE_FAILURES,
     SEVERAL_CLUSTERS,
     TELEMETRY_MISSING,
@@ -18,6 +19,23 @@ from canary_operator.preflight.scope import is_ours, spec_of, title
 _HIDING = frozenset({"5xx", "gateway-error", "retriable-status-codes", "internal", "unknown"})
 # A larger share than this many of a hundred is worth a word: probes and scrapers always come from outside.
 _NOTABLE = 0.01
+
+
+def has_a_provider(facts: Facts) -> Iterator[Finding]:
+    """The operator's configuration names the Prometheus that the release is to be judged by.
+
+    It blocks before the first weight. At rest nothing is judged, and a release that is under way goes by `insufficientData`, as with every
+    Prometheus that does not answer.
+    """
+    if facts.providers is None or facts.provider in facts.providers:
+        return
+    known = "".join(f"write {name}, or " for name in sorted(facts.providers))
+    yield Finding(
+        PROVIDER_UNKNOWN,
+        f"spec.analysis.prometheus names the provider {facts.provider}, which the operator's configuration lacks: {known}add "
+        f"`prometheus.{facts.provider}` to the configuration; until then no release can be judged",
+        Severity.ERROR if len(facts.arms) > 1 and not facts.under_way else Severity.WARNING,
+    )
 
 
 def is_there(facts: Facts) -> Iterator[Finding]:
@@ -88,4 +106,4 @@ def retries_hide_nothing(facts: Facts) -> Iterator[Finding]:
                 )
 
 
-CHECKS: tuple[Check, ...] = (is_there, callers_are_in_the_mesh, comes_from_one_cluster, retries_hide_nothing)
+CHECKS: tuple[Check, ...] = (has_a_provider, is_there, callers_are_in_the_mesh, comes_from_one_cluster, retries_hide_nothing)

@@ -1,6 +1,9 @@
 """How a CanaryRelease goes: traffic ends at a version that serves, no request is lost, and nothing that is missing can block it."""
 
+from datetime import timedelta
+
 from canary_operator.release import reasons
+from canary_operator.release.absence import PATIENCE, Absence, absence, brief_left
 from canary_operator.release.elsewhere import elsewhere, end_of
 from canary_operator.release.homeward import Move, Relabel, Shift, Wait, homeward, remaining
 from canary_operator.release.model import (
@@ -33,6 +36,9 @@ def delete(scene: Scene) -> Decision:
         return scene.answer(because, phase=reasons.DELETING)
     if seen.route is None and (seen.subsets is None or (seen.subsets.stays and seen.subsets.mark is None)):
         return scene.answer(because, phase=reasons.DELETING, effects=(ReleaseFinalizer(),))
+    if (left := _brief(scene)) is not None:
+        words = f"CanaryRelease is being deleted; {_stable(scene)} has no ready pod, and traffic ends elsewhere when that has lasted"
+        return scene.answer(Because(reasons.DELETING, f"{words} {PATIENCE.total_seconds():g} s"), phase=reasons.DELETING, again=left)
     pinned = _pinned_because(scene)
     if pinned and home:
         return _pin(scene, because, home, pinned)
@@ -65,6 +71,15 @@ def _serving(scene: Scene) -> list[str]:
     if scene.seen.unknown:
         return []
     return sorted((name for name, each in versions.items() if each.endpoints), key=lambda name: (-versions[name].endpoints, name))
+
+
+def _brief(scene: Scene) -> timedelta | None:
+    """How long stable is waited for: a probe that failed once moves no traffic. None: it serves, is gone, or nothing else serves."""
+    subsets, stable, serving = scene.seen.subsets, _stable(scene), _serving(scene)
+    decided = subsets is not None and subsets.mark is not None and subsets.mark.decision == reasons.DELETING and subsets.stable != stable
+    if not serving or stable in serving or decided or absence(scene.seen, stable) is not Absence.BRIEF:
+        return None
+    return brief_left(scene.seen, stable)
 
 
 def _told(scene: Scene, home: str) -> str:

@@ -32,7 +32,7 @@ MERGE = "application/merge-patch+json"
 class Ground:
     """Speaks of one namespace; several live side by side in one lab."""
 
-    def __init__(self, lab: Lab, namespace: str) -> None:
+    def __init__(self, lab: Lab, namespace: str, others: tuple[int, ...] = ()) -> None:
         self.lab = lab
         self.namespace = namespace
         self.host = f"{NAME}.{namespace}.svc.cluster.local"
@@ -47,7 +47,7 @@ class Ground:
         """Per moment the versions that may answer."""
         self.now = "nothing yet"
         lab.namespace(namespace)
-        self.service = lab.service(NAME, namespace)
+        self.service = lab.service(NAME, namespace, others=others)
 
     # ------------------------------------------------------------------------------------------------------ objects of the user's
 
@@ -76,6 +76,19 @@ class Ground:
         until(
             lambda: self.lab.api.get(path).get("status", {}).get("readyReplicas") == 1, f"{self.namespace}: {version} is ready", 60, EVERY
         )
+
+    def deploy_on_every_node(self, version: str, **options: Any) -> None:
+        """The DaemonSet of a version, ready."""
+        document = deployment_document(self.service, version, 1, {"VERSION": version, "ERROR_SHARE": options.get("error_share", 0.0)})
+        document["kind"] = "DaemonSet"
+        del document["spec"]["replicas"]
+        self.lab.api.apply(document)
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/daemonsets/{document['metadata']['name']}"
+        until(lambda: self.lab.api.get(path).get("status", {}).get("numberReady") == 1, f"{self.namespace}: {version} is ready", 60, EVERY)
+
+    def annotate_service(self, name: str, value: str) -> None:
+        path = f"/api/v1/namespaces/{self.namespace}/services/{NAME}"
+        self.lab.api.patch(path, {"metadata": {"annotations": {name: value}}}, MERGE)
 
     def endpoint_by_hand(self) -> None:
         """A pod that the Service does not select, and an EndpointSlice that names its address all the same."""
@@ -112,7 +125,7 @@ class Ground:
     def remove(self, version: str) -> None:
         """The version is gone, pods and all."""
         selector = f"app={NAME},version={version}"
-        for kind in ("deployments", "statefulsets"):
+        for kind in ("deployments", "statefulsets", "daemonsets"):
             for found in self.lab.api.list(f"/apis/apps/v1/namespaces/{self.namespace}/{kind}", labelSelector=selector):
                 self.lab.api.delete(f"/apis/apps/v1/namespaces/{self.namespace}/{kind}/{found['metadata']['name']}")
         pods = f"/api/v1/namespaces/{self.namespace}/pods"
@@ -128,10 +141,11 @@ class Ground:
 
     # --------------------------------------------------------------------------------------------------------- the CanaryRelease
 
-    def release(self, version: str, traffic: Document, **spec: Any) -> None:
+    def release(self, version: str, traffic: Document, port: int | None) -> None:
         """Applies the CanaryRelease."""
         metadata = {"name": NAME, "namespace": self.namespace}
-        fields = {"service": {"name": NAME}, "version": version, "traffic": traffic, **SPEC, **spec}
+        service = {"name": NAME, **({"port": port} if port else {})}
+        fields = {"service": service, "version": version, "traffic": traffic, **SPEC}
         self.lab.api.apply({"apiVersion": "canary.rollouts.dev/v1beta1", "kind": "CanaryRelease", "metadata": metadata, "spec": fields})
 
     def want(self, version: str) -> None:
@@ -193,12 +207,16 @@ class Ground:
             Target(
                 path=way,
                 service=self.namespace,
-                address=client.address if way == "mesh" else self.lab.gateway.address,
-                port=self.service.port if way == "mesh" else GATEWAY_PORT,
-                host=self.host if way == "mesh" else self.public,
+                address=self.lab.gateway.address if way == "gateway" else client.address,
+                port=GATEWAY_PORT if way == "gateway" else self.port(way),
+                host=self.public if way == "gateway" else self.host,
             )
             for way in ways
         ]
+
+    def port(self, way: str) -> int:
+        """The Service's port that callers of the mesh call."""
+        return self.service.others[0] if way == "second port" else self.service.port
 
     @property
     def report(self) -> Report:
@@ -232,7 +250,9 @@ class Ground:
         (since, until_), versions = self.spans[moment], self.versions[moment] | set(also)
         found: dict[str, int] = {}
         for row in report.rows:
-            wrong = row.version not in versions and row.status != "timeout"
+            # The server of a further port names it: an answer of the other port's server is as wrong as none.
+            right = {f"{version}@{self.port(row.path)}" for version in versions} if row.path == "second port" else versions
+            wrong = row.version not in right and row.status != "timeout"
             if row.service == self.namespace and row.path in ways and since <= row.second < until_ and wrong:
                 key = f"{row.path}: {row.status} from {'a proxy' if row.version == PROXY else row.version}"
                 found[key] = found.get(key, 0) + row.answers

@@ -37,7 +37,7 @@ def play(lab: Lab, operator: Operator, shapes: Sequence[Shape]) -> tuple[dict[st
             for run, result in [(run, threads.submit(step, run)) for run in runs if run.failed is None]:
                 run.failed = run.failed or result.exception()
 
-        runs = [Run(shape, Ground(lab, f"shape-{number}")) for number, shape in enumerate(shapes, 1)]
+        runs = [Run(shape, Ground(lab, f"shape-{number}", shape.others)) for number, shape in enumerate(shapes, 1)]
         everywhere(_prepare, runs)
         targets = [target for run in runs for target in run.ground.targets(run.shape.ways + run.shape.later)]
         load = Load(targets, RATE * len(runs))
@@ -102,7 +102,7 @@ def _until_deletion(run: Run) -> None:
 
 
 def _adopt(run: Run, version: str) -> None:
-    run.ground.release(version, run.shape.traffic(run.ground))
+    run.ground.release(version, run.shape.traffic(run.ground), run.shape.port)
     if version == "v1":
         run.shape.asked(run.ground)
     run.ground.wait("adopted", phase="Stable", reason="AtRest")
@@ -117,7 +117,7 @@ def _blocked(run: Run) -> None:
     ground = run.ground
     before = ground.routing()
     with ground.moment(ADOPTION, "v1"):
-        ground.release("v1", run.shape.traffic(ground))
+        ground.release("v1", run.shape.traffic(ground), run.shape.port)
         ground.wait("it is told", phase="Blocked", reason=run.shape.blocked)
         ground.dwell()
         assert ground.routing() == before, "nothing is written"

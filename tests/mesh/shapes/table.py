@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from lab.laboratory import CLIENT_NAMESPACE
 from tests.mesh.shapes.ground import Ground
 from tests.mesh.shop import NAME
 from tests.mesh.users import at_rest, split
 
-MESH, GATEWAY = "mesh", "gateway"
+MESH, GATEWAY, SECOND = "mesh", "gateway", "second port"
+"""How callers come: inside the mesh, at the gateway, inside the mesh on the Service's second port."""
 PUBLIC = ["infra/public"]
 
 
@@ -35,12 +37,16 @@ class Shape:
     """How a version is deployed."""
     traffic: Callable[[Ground], dict[str, Any]] = _owned
     """`spec.traffic`."""
+    port: int | None = None
+    """`spec.service.port`; None: left out."""
     asked: Callable[[Ground], None] = _nothing
     """What the user does when the adoption asks for it."""
     ways: tuple[str, ...] = (MESH,)
     """How callers come who are answered from before the adoption until after the operator is taken away."""
     later: tuple[str, ...] = ()
     """How others come, who are answered from the adoption on."""
+    others: tuple[int, ...] = ()
+    """Further HTTP ports of the Service."""
     also: tuple[str, ...] = ()
     """Versions that answer beside those of the release, such as a pod that is no version at all."""
     blocked: str | None = None
@@ -72,6 +78,17 @@ def _two_deployments(ground: Ground, version: str, **options: Any) -> None:
     ground.deploy_beside(version, "spot", **options)
 
 
+def _daemon_first(ground: Ground, version: str, **options: Any) -> None:
+    if version == "v1":
+        ground.deploy_on_every_node(version, **options)
+    else:
+        ground.deploy(version, **options)
+
+
+def _exported_to_callers(ground: Ground) -> None:
+    ground.annotate_service("networking.istio.io/exportTo", f".,{CLIENT_NAMESPACE}")
+
+
 def _stateful_first(ground: Ground, version: str, **options: Any) -> None:
     if version == "v1":
         ground.deploy_stateful(version, **options)
@@ -81,7 +98,18 @@ def _stateful_first(ground: Ground, version: str, **options: Any) -> None:
 
 SHAPES = (
     Shape(name="one port"),
+    Shape(name="two ports", others=(9081,), ways=(MESH, SECOND)),
+    Shape(
+        name="two ports, with a gateway",
+        others=(9081,),
+        traffic=lambda ground: {"owned": {"hosts": [ground.public], "gateways": [*PUBLIC, MESH]}},
+        port=9080,
+        ways=(MESH, SECOND),
+        later=(GATEWAY,),
+    ),
+    Shape(name="a Service that is exported to some namespaces", before=_exported_to_callers),
     Shape(name="two Deployments of a version", deploy=_two_deployments),
+    Shape(name="a DaemonSet, then Deployments", deploy=_daemon_first),
     Shape(name="a StatefulSet, then Deployments", deploy=_stateful_first),
     Shape(name="an endpoint written by hand", before=Ground.endpoint_by_hand, also=("old",), blocked="EndpointWithoutVersion"),
     Shape(

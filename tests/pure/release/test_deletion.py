@@ -10,13 +10,14 @@ from canary_operator.release.model import (
     EnsureSubsets,
     EnsureUnsplit,
     EnsureWeights,
+    Mark,
     RecordState,
     ReleaseFinalizer,
     RemoveRoute,
     RemoveSubsets,
     RouteSeen,
 )
-from tests.builders import LONG_AGO, NOW, Situation, release, serving, weights
+from tests.builders import LONG_AGO, NOW, UID, Situation, release, serving, weights
 
 ALONE = release().at_rest().observing(deleting=True)
 BOTH = release().at_step(2, since=60).observing(deleting=True)
@@ -54,7 +55,7 @@ GIVEN_BACK: list[object] = [Disown, "Announce", ReleaseFinalizer]
         pytest.param(BOTH.routing(weight=0, since=NOW - timedelta(hours=1)), [EnsureSubsets], id="drained: both subsets select stable"),
         pytest.param(ALONE.deployed("v2"), [Disown, "Announce", ReleaseFinalizer], id="home, two versions: pinned and given away"),
         pytest.param(
-            BOTH.pods("v1", 0), [RecordState, EnsureWeights], id="stable has no pods: traffic goes to what serves, recorded first"
+            BOTH.gone("v1"), [RecordState, EnsureWeights], id="stable has had no pods: traffic goes to what serves, recorded first"
         ),
         pytest.param(GATEWAY, [EnsureUnsplit], id="at a gateway the route stays, and names the host without a subset"),
         pytest.param(GATEWAY.observing(subsets=None), [EnsureUnsplit], id="at a gateway, and the subsets are missing"),
@@ -79,7 +80,7 @@ GIVEN_BACK: list[object] = [Disown, "Announce", ReleaseFinalizer]
         pytest.param(ALONE.routing(stays=True).observing(**ATTACHED), GIVEN_BACK, id="the user's routes stay, though one version serves"),
         pytest.param(BOTH.routing(stays=True).observing(**ATTACHED), [EnsureWeights], id="the user's routes at a weight: to stable first"),
         pytest.param(
-            THEIRS.pods("v1", 0), [RecordState, EnsureWeights], id="the user's routes at a weight, and only the canary serves: all to it"
+            THEIRS.gone("v1"), [RecordState, EnsureWeights], id="the user's routes at a weight, and only the canary serves: all to it"
         ),
         pytest.param(THEIRS.observing(versions=None), [EnsureWeights], id="the user's routes at a weight, and the Service is gone"),
         pytest.param(THEIRS.observing(versions={}), [EnsureWeights], id="the user's routes at a weight, and nothing serves"),
@@ -119,6 +120,28 @@ def test_a_deletion_goes_before_everything_else() -> None:
         decision = situation.decide()
         assert decision.because.reason == reasons.DELETING
         assert weights(decision) == [0]
+
+
+@pytest.mark.parametrize(
+    ("situation", "effects", "left"),
+    [
+        pytest.param(BOTH.gone(seconds=2), [], 3, id="a probe that failed moments ago: it is waited for"),
+        pytest.param(BOTH.gone(seconds=2, desired=0), [RemoveRoute], None, id="nobody asks for its pods: at once"),
+        pytest.param(BOTH.gone(seconds=6), [RecordState, EnsureWeights], None, id="it has lasted"),
+        pytest.param(ALONE.gone(seconds=2), [RemoveRoute], None, id="nothing else serves, so there is no other end"),
+        pytest.param(
+            ALONE.gone(seconds=2).deployed("v2").selecting(stable="v2", canary="v2", mark=Mark(UID, 1, 9, 0, reasons.DELETING)),
+            GIVEN_BACK,
+            None,
+            id="this deletion has ended elsewhere before",
+        ),
+    ],
+)
+def test_a_stable_that_just_lost_its_pods_is_waited_for(situation: Situation, effects: list[object], left: float | None) -> None:
+    decision = situation.decide()
+    assert [type(each).__name__ for each in decision.effects] == [each if isinstance(each, str) else each.__name__ for each in effects]  # type: ignore[attr-defined]
+    if left is not None:
+        assert decision.look_again_in == timedelta(seconds=left)
 
 
 def test_a_decided_promotion_ends_at_the_new_version() -> None:

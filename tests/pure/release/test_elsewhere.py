@@ -70,7 +70,7 @@ def test_where_the_traffic_ends(stable: str, serving: list[str], preferred: tupl
 
 
 def test_what_stays_pinned_is_given_back_with_a_warning_that_names_the_version_and_what_to_do() -> None:
-    situation = release().at_rest().observing(deleting=True).deployed("v2").pods("v1", 0).selecting(stable="v2", canary="v2")
+    situation = release().at_rest().observing(deleting=True).deployed("v2").gone("v1").selecting(stable="v2", canary="v2")
     [told] = [effect for effect in situation.decide().effects if isinstance(effect, Announce)]
     assert told.warning
     assert "several versions serve (v1, v2)" in told.because.message
