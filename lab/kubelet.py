@@ -94,6 +94,8 @@ class Kubelet:
         if self._api.exists(f"/api/v1/nodes/{NODE}"):
             return
         self._api.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE, "labels": {"kubernetes.io/hostname": NODE}}})
+        # A new node is tainted by admission until the node lifecycle controller, which the lab does without, takes the taint off.
+        self._api.patch(f"/api/v1/nodes/{NODE}", {"spec": {"taints": None}})
         status = {
             "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "the lab's stand-in"}],
             "addresses": [{"type": "InternalIP", "address": NODE_ADDRESS}],

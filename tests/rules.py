@@ -227,7 +227,10 @@ def gifts(moments: Sequence[Moment]) -> Iterator[str]:
     moved = False
     for moment in moments:
         before, after = moment.before, moment.after
-        moved = moved or (moment.routing and moment.kind == "VirtualService" and after.canary > before.canary and _to_what_serves(moment))
+        if moment.routing and moment.kind == "VirtualService" and after.canary > before.canary:
+            moved = moved or _to_what_serves(moment) or _stands_in(moment)
+        elif moment.routing and after.versions and after.versions <= _homes(before, moved=False):
+            moved = False
         given_away = moment.kind == "VirtualService" and moment.ours and owned(before.route) and after.route and not owned(after.route)
         let_go = moment.kind == KIND and moment.ours and before.guarded and not after.guarded and after.route and not owned(after.route)
         home = after.unsplit or len(after.versions) == 1 and after.versions <= _homes(before, moved=moved)

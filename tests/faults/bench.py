@@ -3,6 +3,7 @@
 from typing import Any
 
 from lab import Cluster
+from lab.api import ApiError
 from lab.waiting import until
 from lab.workloads import Workload
 from tests.faults.mirror import COLLECTIONS, RELEASES, VIRTUAL_SERVICES, Document, Mirror
@@ -17,6 +18,34 @@ def path_in(collection: str, namespace: str, name: str = "") -> str:
     return f"{root}/namespaces/{namespace}/{plural}{name and '/'}{name}"
 
 
+FREEZE = "change-freeze"
+"""An admission policy, and the label of namespaces whose VirtualServices nobody may update while it says `yes`."""
+_ADMISSION = "admissionregistration.k8s.io/v1"
+_POLICY: Document = {
+    "apiVersion": _ADMISSION,
+    "kind": "ValidatingAdmissionPolicy",
+    "metadata": {"name": FREEZE},
+    "spec": {
+        "matchConstraints": {
+            "resourceRules": [
+                {"apiGroups": ["networking.istio.io"], "apiVersions": ["*"], "operations": ["UPDATE"], "resources": ["virtualservices"]}
+            ]
+        },
+        "validations": [{"expression": "false", "message": "change freeze until Monday"}],
+    },
+}
+_BINDING: Document = {
+    "apiVersion": _ADMISSION,
+    "kind": "ValidatingAdmissionPolicyBinding",
+    "metadata": {"name": FREEZE},
+    "spec": {
+        "policyName": FREEZE,
+        "validationActions": ["Deny"],
+        "matchResources": {"namespaceSelector": {"matchLabels": {FREEZE: "yes"}}},
+    },
+}
+
+
 class Bench:
     """A namespace; used by one story at a time."""
 
@@ -29,6 +58,7 @@ class Bench:
         """The last revision before the present story."""
         self._workloads: dict[tuple[str, str], Workload] = {}
         self._scaled: set[Workload] = set()
+        self._frozen = False
 
     def furnish(self) -> None:
         """Makes namespace, services and pods; returns when they are ready."""
@@ -89,6 +119,14 @@ class Bench:
         """Merges a change into an object, the CanaryRelease unless said otherwise; answers it as it is then."""
         return self._cluster.api.patch(path_in(collection, self.namespace, name or self.service), change)
 
+    def may_change(self, change: Document, collection: str) -> bool:
+        """Whether the API server would take the change of the object that is named like the service; it is not made."""
+        try:
+            self._cluster.api.patch(f"{path_in(collection, self.namespace, self.service)}?dryRun=All", change)
+        except ApiError:
+            return False
+        return True
+
     def act(self, action: str) -> None:
         """Annotates an action."""
         self.change({"metadata": {"annotations": {"canary.rollouts.dev/action": action}}})
@@ -107,8 +145,34 @@ class Bench:
         self._scaled.add(workload)
         workload.scale(replicas)
 
+    def serves(self, version: str) -> bool:
+        """Whether the endpoints of the story's service name a pod of a version."""
+        slices = self._cluster.api.list(
+            f"/apis/discovery.k8s.io/v1/namespaces/{self.namespace}/endpointslices",
+            labelSelector=f"kubernetes.io/service-name={self.service}",
+        )
+        names = (endpoint["targetRef"]["name"] for each in slices for endpoint in each.get("endpoints") or ())
+        return any(name.startswith(f"{self.service}-{version}-") for name in names)
+
+    def freeze(self) -> None:
+        """From now on nobody may update a VirtualService of the namespace."""
+        probe: Document = {"metadata": {"annotations": {"probe": "frozen"}}}
+        self._cluster.api.apply(_POLICY, _BINDING)
+        self._label("yes")
+        until(lambda: not self.may_change(probe, VIRTUAL_SERVICES), f"{self.namespace} is frozen", 30)
+
+    def thaw(self) -> None:
+        """The freeze is over."""
+        if self._frozen:
+            self._label(None)
+
+    def _label(self, value: str | None) -> None:
+        self._frozen = value is not None
+        self._cluster.api.patch(f"/api/v1/namespaces/{self.namespace}", {"metadata": {"labels": {FREEZE: value}}})
+
     def clear(self) -> None:
         """Takes away what a story left behind, finalizers first."""
+        self.thaw()
         for collection in COLLECTIONS:
             for found in self._mirror.all(collection, self.namespace):
                 name = found["metadata"]["name"]

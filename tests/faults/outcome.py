@@ -15,7 +15,7 @@ MASK = (
 _METADATA = frozenset(("creationTimestamp", "deletionTimestamp", "managedFields", "resourceVersion", "uid"))
 _STATUS = frozenset(
     ("message", "since", "ended", "lastTransitionTime", "weightSince", "waitingSince", "verdict", "evidence", "baseline", "seq")
-    + ("observedSeconds", "waitedSeconds")
+    + ("observedSeconds", "waitedSeconds", "returned")
 )
 
 

@@ -72,6 +72,45 @@ def deleted(bench: Bench) -> None:
     bench.delete()
 
 
+def stranded(bench: Bench) -> None:
+    """All pods of stable go at 40 percent, and the CanaryRelease is deleted: the traffic ends at the canary."""
+    bench.change({"spec": {"version": "v2"}})
+    reaches(bench, 40)
+    bench.scale("v1", 0)
+    until(lambda: not bench.serves("v1"), "stable is gone", 30)
+    bench.delete()
+
+
+def gone_home(bench: Bench) -> None:
+    """All pods of stable go at 20 percent, and the canary takes its traffic; they come back, and it goes home; a person ends the release."""
+    bench.change({"spec": {"version": "v2"}})
+    reaches(bench, 20)
+    bench.scale("v1", 0)
+    reaches(bench, 100)
+    bench.scale("v1", 1)
+    reaches(bench, 0)
+    bench.act("abort/1/1")
+
+
+def rescued(bench: Bench) -> None:
+    """All pods of stable go at 20 percent, and a person makes the canary stable."""
+    bench.change({"spec": {"version": "v2"}})
+    reaches(bench, 20)
+    bench.scale("v1", 0)
+    reaches(bench, 100)
+    bench.act("promote/1/1")
+
+
+def refused(bench: Bench) -> None:
+    """Routes may not be changed when a person aborts at 20 percent; later they may."""
+    bench.change({"spec": {"version": "v2"}})
+    reaches(bench, 20)
+    bench.freeze()
+    bench.act("abort/1/1")
+    until(lambda: bench.status.get("reason") == "WriteRefused", "the refusal is told", 30)
+    bench.thaw()
+
+
 def retaken(bench: Bench) -> None:
     """Deleted at a gateway, where the route stays without a subset, and made anew: the route is taken back."""
     bench.delete()

@@ -7,7 +7,7 @@ from lab.waiting import until
 from tests.mesh.shop import Shop
 from tests.mesh.users import at_rest, document, split
 
-HELD = {"phase": "Blocked", "reason": "WeightNotServed"}
+HELD: dict[str, Any] = {"phase": "Blocked", "reason": "WeightNotServed"}
 
 
 def bypass(shop: Shop) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def test_a_commit_that_prunes_the_old_version(shop: Shop) -> None:
     assert lost <= 2 * SECOND
     shop.patch({"spec": {"stableVersion": "v2"}})
     until(lambda: str(shop.status.get("stable")).startswith("v2@"), "v2 is stable", 30)
-    shop.wait("at rest", phase="Stable", reason="AtRest")
+    shop.wait("at rest", phase="Stable")
     assert not load.stop().count(status="503", since=ready + 5)
     shop.assert_rules()
 

@@ -250,10 +250,11 @@ class Ground:
         (since, until_), versions = self.spans[moment], self.versions[moment] | set(also)
         found: dict[str, int] = {}
         for row in report.rows:
+            if row.service != self.namespace or row.path not in ways or not since <= row.second < until_:
+                continue
             # The server of a further port names it: an answer of the other port's server is as wrong as none.
             right = {f"{version}@{self.port(row.path)}" for version in versions} if row.path == "second port" else versions
-            wrong = row.version not in right and row.status != "timeout"
-            if row.service == self.namespace and row.path in ways and since <= row.second < until_ and wrong:
+            if row.version not in right and row.status != "timeout":
                 key = f"{row.path}: {row.status} from {'a proxy' if row.version == PROXY else row.version}"
                 found[key] = found.get(key, 0) + row.answers
         return found
