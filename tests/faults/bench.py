@@ -59,6 +59,8 @@ class Bench:
         self._workloads: dict[tuple[str, str], Workload] = {}
         self._scaled: set[Workload] = set()
         self._frozen = False
+        self.absent: set[str] = set()
+        """Versions without pods, whose requests reach nobody."""
 
     def furnish(self) -> None:
         """Makes namespace, services and pods; returns when they are ready."""
@@ -145,6 +147,16 @@ class Bench:
         self._scaled.add(workload)
         workload.scale(replicas)
 
+    def take_away(self, version: str) -> None:
+        """All pods of a version go, and requests that the route gives it reach nobody."""
+        self.scale(version, 0)
+        self.absent.add(version)
+
+    def bring_back(self, version: str) -> None:
+        """Its pods come back."""
+        self.absent.discard(version)
+        self.scale(version, 1)
+
     def serves(self, version: str) -> bool:
         """Whether the endpoints of the story's service name a pod of a version."""
         slices = self._cluster.api.list(
@@ -179,6 +191,7 @@ class Bench:
                 if found["metadata"].get("finalizers"):
                     self.change({"metadata": {"finalizers": None}}, collection, name)
                 self.delete(collection, name)
+        self.absent.clear()
         while self._scaled:
             workload = self._scaled.pop()
             workload.scale(1)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -17,6 +17,8 @@ SCRAPE = 0.12
 """Seconds."""
 HISTORY = 8
 """Scrapes that are there when a service is opened, so that its rhythm is known."""
+NOBODY = "unknown"
+"""Instead of a version: no pod was there to answer."""
 _WINDOW = re.compile(r"\[(\d+)(ms|s)\]")
 
 
@@ -32,6 +34,8 @@ class Counters:
     """Share of failed requests per version, 0 to 1."""
     forgetful: bool = False
     """Once traffic has left the failing versions, nobody remembers that they failed, and they fail no more."""
+    absent: Set[str] = frozenset()
+    """Versions without pods, whose requests reach nobody."""
     totals: dict[tuple[str, str], float] = field(default_factory=dict)
     frozen: bool = False
     """Nothing is scraped."""
@@ -40,10 +44,10 @@ class Counters:
     def grow(self, shares: Mapping[str, float], seconds: float) -> None:
         """Requests of so many seconds, split as the route does."""
         for version, share in (shares or {self.fallback: 1.0}).items():
-            failed = self.failing.get(version, 0.0)
+            reached, failed = (NOBODY, 1.0) if version in self.absent else (version, self.failing.get(version, 0.0))
             for code, part in (("200", 1 - failed), ("503", failed)):
                 if share * part > 0:
-                    key = (version, code)
+                    key = (reached, code)
                     self.totals[key] = self.totals.get(key, 0.0) + RATE * seconds * share * part
 
     def forget(self, shares: Mapping[str, float]) -> None:
@@ -76,9 +80,9 @@ class Counters:
             "destination_service_name": self.service,
             "destination_service_namespace": self.namespace,
             "destination_workload_namespace": self.namespace,
-            "destination_workload": f"{self.service}-{version}",
+            "destination_workload": f"{self.service}-{version}" if version != NOBODY else "unknown",
             "response_code": code,
-            "response_flags": "-",
+            "response_flags": "-" if version != NOBODY else "UH",
         }
 
 
@@ -109,7 +113,7 @@ class StubPrometheus:
 
     async def open(self, bench: Bench, version: str, failing: Mapping[str, float], *, forgetful: bool) -> None:
         """Traffic for a bench's service begins anew, on this version while there is no route."""
-        counters, now = Counters(bench.namespace, bench.service, version, failing, forgetful), time.time()
+        counters, now = Counters(bench.namespace, bench.service, version, failing, forgetful, bench.absent), time.time()
         for number in range(HISTORY):
             counters.grow({}, SCRAPE)
             counters.scrape(now - (HISTORY - number) * SCRAPE)

@@ -76,7 +76,7 @@ def stranded(bench: Bench) -> None:
     """All pods of stable go at 40 percent, and the CanaryRelease is deleted: the traffic ends at the canary."""
     bench.change({"spec": {"version": "v2"}})
     reaches(bench, 40)
-    bench.scale("v1", 0)
+    bench.take_away("v1")
     until(lambda: not bench.serves("v1"), "stable is gone", 30)
     bench.delete()
 
@@ -85,9 +85,9 @@ def gone_home(bench: Bench) -> None:
     """All pods of stable go at 20 percent, and the canary takes its traffic; they come back, and it goes home; a person ends the release."""
     bench.change({"spec": {"version": "v2"}})
     reaches(bench, 20)
-    bench.scale("v1", 0)
+    bench.take_away("v1")
     reaches(bench, 100)
-    bench.scale("v1", 1)
+    bench.bring_back("v1")
     reaches(bench, 0)
     bench.act("abort/1/1")
 
@@ -96,7 +96,7 @@ def rescued(bench: Bench) -> None:
     """All pods of stable go at 20 percent, and a person makes the canary stable."""
     bench.change({"spec": {"version": "v2"}})
     reaches(bench, 20)
-    bench.scale("v1", 0)
+    bench.take_away("v1")
     reaches(bench, 100)
     bench.act("promote/1/1")
 
