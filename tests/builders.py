@@ -158,6 +158,12 @@ class Situation:
             samples=Samples(tuple(one for workload, part in arms for one in _series(workload, rate * part, 0.0, seconds)))
         )
 
+    def reaching_nobody(self, share: float, *, seconds: int = 60, rate: int = 100) -> "Situation":
+        """The same, and this share of the requests found no pod; the others were answered by the canary."""
+        lost = _series("unknown", rate * share, 1.0, seconds)
+        unhealthy = [replace(each, labels={**each.labels, "response_flags": "UH"}) for each in lost]
+        return self.observing(samples=Samples((*_series("app-v2", rate * (1 - share), 0.0, seconds), *unhealthy)))
+
     def healthy(self, *, seconds: int = 60, rate: int = 100) -> "Situation":
         """The same, and nothing failed."""
         return self.failing(0.0, seconds=seconds, rate=rate)

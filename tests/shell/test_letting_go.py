@@ -15,9 +15,9 @@ from canary_operator.clients.kinds import CANARY_RELEASE, DESTINATION_RULE, SERV
 from canary_operator.findings import Inspection
 from canary_operator.observe import observe
 from canary_operator.release.decide import decide
-from canary_operator.release.model import Effect, EnsureSubsets, EnsureWeights, ReadAgain, ReleaseFinalizer
+from canary_operator.release.model import Effect, EnsureSubsets, EnsureWeights, Presence, ReadAgain, ReleaseFinalizer
 from canary_operator.workloads.model import Survey
-from tests.builders import serving
+from tests.builders import LONG_AGO, serving
 from tests.shell.applying import HOST, KEY, World, named, split
 from tests.shell.memory import Memory, merged
 
@@ -84,11 +84,16 @@ async def deleted(case: Case) -> Objects:
         for version, pods in case.pods.items()
         if version not in ("", BY_HAND)
     }
+    lasting = {version: Presence(LONG_AGO, 1, whole=True) for version in versions}
     for _ in range(40):
         process = world.process(age=3600)  # every settle is over
         it = process.it
         seen = replace(
-            observe(it, process.cache, NOTHING), versions=versions, strangers=case.pods.get("", 0) + case.pods.get(BY_HAND, 0), fresh=True
+            observe(it, process.cache, NOTHING),
+            versions=versions,
+            presence=lasting,
+            strangers=case.pods.get("", 0) + case.pods.get(BY_HAND, 0),
+            fresh=True,
         )
         decision = decide(it.spec, it.status.release or ReleaseRecord(), seen)
         effects: list[Effect] = [each for each in decision.effects if type(each).__name__ not in ("Announce", "RecordState")]

@@ -29,7 +29,7 @@ from canary_operator.refusals import LONGEST_PAUSE, PATIENCE, Refusals, cause_of
 from canary_operator.release.model import EnsureWeights, Mark
 from canary_operator.release.refusal import Cause
 from canary_operator.sampler import Sampler
-from canary_operator.settings import Settings
+from canary_operator.settings import Provider, Settings
 from canary_operator.shell import Shell
 from canary_operator.surroundings import Surroundings
 from canary_operator.workqueue import Pass
@@ -121,7 +121,7 @@ class Place:
             surroundings=Surroundings(nothing, lambda key: None),
             lister=Lister(self.memory, self.cache, lambda key: None),
             metrics=Metrics(),
-            settings=Settings(prometheus={}),
+            settings=Settings(prometheus={"default": Provider("http://prometheus:9090")}),
             wake=lambda key: None,
         )
 

@@ -14,7 +14,7 @@ from canary_operator.clients.kinds import CANARY_RELEASE
 from canary_operator.clients.kubernetes import Cluster
 from canary_operator.instrumentation import Metrics
 from canary_operator.preflight.reading import Read
-from canary_operator.settings import Settings
+from canary_operator.settings import Provider, Settings
 from canary_operator.shell import Shell
 from canary_operator.workqueue import Pass
 from tests.shell.virtual_time import now, run
@@ -25,7 +25,7 @@ A, B, C = (Key("shop", name) for name in "abc")
 class Idle:
     """A Prometheus that has nothing, and a cluster that never answers."""
 
-    async def find(self, *_: object) -> list[dict[str, Any]]:
+    async def find(self, *_: object, most: int | None = None) -> list[dict[str, Any]]:
         await asyncio.sleep(1e6)
         return []
 
@@ -46,7 +46,14 @@ class Replica:
         self.again: dict[Key, timedelta] = {}
         self.reads: dict[Key, tuple[Read, ...]] = {}
         unused = cast(Any, Idle())
-        self.work = Work(cast(Cluster, unused), self.cache, Metrics(), Settings(prometheus={}), unused, self.make)
+        self.work = Work(
+            cast(Cluster, unused),
+            self.cache,
+            Metrics(),
+            Settings(prometheus={"default": Provider("http://prometheus:9090")}),
+            unused,
+            self.make,
+        )
 
     def make(self, shell: Shell) -> Pass:
         async def look(key: Key) -> timedelta | None:

@@ -18,6 +18,7 @@ from canary_operator.api.record import BaselineRecord
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import ReleaseRecord, State
 from canary_operator.release import reasons
+from canary_operator.release.absence import pods
 from canary_operator.release.model import Because, Observation
 from canary_operator.release.pace import Tempo, measured
 from canary_operator.release.plan import at_ceiling, hold_of
@@ -164,7 +165,8 @@ def _judged(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) ->
     if state.state not in (State.PROGRESSING, State.PROMOTING):
         return Look(stored, stored, judge(stored, rules), None, state.baseline, None)
     reading = read(spec, state, seen)
-    found, rules = reading.found, as_counted(rules, reading.found)
+    found = _without_those_of_stable(state, seen, reading.found)
+    rules = as_counted(rules, found)
     yardstick, settled_at = yardstick_of(state, stored), _settled_at(spec, state, seen)
     folded = fold(
         stored,
@@ -201,9 +203,19 @@ def _judged(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) ->
         hearing,
         reading.unseen,
         None if state.step else beat(found),
-        found,
+        reading.found,
         share(spec, state, seen, reading.routed, settled_at, folded.now.step),
     )
+
+
+def _without_those_of_stable(state: ReleaseRecord, seen: Observation, found: tuple[Interval, ...]) -> tuple[Interval, ...]:
+    """The intervals, without the requests that reached no pod while stable has none: those are its own, whatever weight the record names.
+
+    The record names the weight that the canary is to get then, before all proxies, or any, send it so much.
+    """
+    stable = (state.from_ or "").rpartition("@")[0]
+    gone = state.stable_gone is not None or (seen.versions is not None and not pods(seen.versions.get(stable)))
+    return tuple(each._replace(lost=0) if each.lost else each for each in found) if gone and stable else found
 
 
 def _settled_at(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> float | None:

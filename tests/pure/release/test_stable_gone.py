@@ -7,7 +7,7 @@ import pytest
 
 from canary_operator.analysis.counters import Interval
 from canary_operator.analysis.odds import NOTHING, Counts
-from canary_operator.api.record import StableGone, SuspectMark
+from canary_operator.api.record import BaselineRecord, StableGone, SuspectMark, Tally
 from canary_operator.api.status import Outcome, PastRelease, State
 from canary_operator.release import reasons
 from canary_operator.release.absence import Absence, absence
@@ -64,6 +64,20 @@ def test_telemetry_may_say_that_it_answers(answered: int, failed: int, lost: int
 
 
 # ---------------------------------------------------------------------------------------------------------------------- by itself
+
+
+@pytest.mark.parametrize("weight", [20, 100])
+def test_requests_that_found_no_pod_of_stable_are_not_the_canarys(weight: int) -> None:
+    """The operator died between the record of the move and the write, or some proxies have not got the route yet."""
+    known = MOVED.recorded(baseline=BaselineRecord(stable=Tally(requests=5000)))
+    between = known.routing(weight=weight, since=NOW - timedelta(seconds=60)).reaching_nobody(0.8)
+    decision = between.decide()
+    assert weights(decision) == ([100] if weight == 20 else [])
+    assert "suspect" not in decision.because.message
+    assert decision.verdict is not None
+    assert decision.verdict.startswith("1:1.8 worse"), "it is judged, and nothing speaks against it"
+    back = between.back().decide()
+    assert back.because.reason == reasons.STABLE_BACK, back.because
 
 
 @pytest.mark.parametrize(
