@@ -79,6 +79,10 @@ bench: programs ## Measure what good and bad releases cost (about 20 minutes)
 hundred: programs ## A hundred releases in a row under load: requests lost to routing (about 20 minutes)
 	@$(ISOLATED) $(BIN)/python -m bench.hundred
 
+.PHONY: scale
+scale: programs ## Many CanaryReleases: adoption, rest, aborts, restart; SCALE="--releases 1000 --namespaces 100" for more
+	@$(ISOLATED) $(BIN)/python -m bench.scale $(SCALE)
+
 .PHONY: lock
 lock: $(READY) ## Write requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" --output-file requirements.lock

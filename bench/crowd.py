@@ -1,5 +1,6 @@
 """Many services as a cluster shows them: two versions each, old ReplicaSets, endpoints and foreign routes, written by hand. No controller runs."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -65,6 +66,15 @@ class Crowd:
         """As `kubectl canary abort` does in the first release."""
         self._patch([name], {"metadata": {"annotations": {"canary.rollouts.dev/action": "abort/1/1"}}})
 
+    def said(self, names: Iterable[str]) -> str:
+        """How many of these say what, as `number: phase, reason, message`."""
+        found = (self._cluster.api.find(RELEASES.format(self.namespace(name), name)) or {} for name in names)
+        states = ((each.get("metadata", {}).get("name", ""), each.get("status") or {}) for each in found)
+        words = Counter(
+            ", ".join(str(state.get(key)) for key in ("phase", "reason", "message")).replace(name, "NAME") for name, state in states
+        )
+        return "; ".join(f"{number}: {text}" for text, number in words.most_common(5))
+
     def _patch(self, names: Sequence[str], change: Document) -> None:
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(lambda name: self._cluster.api.patch(RELEASES.format(self.namespace(name), name), change), names))
@@ -80,7 +90,10 @@ class Crowd:
         sets = [("v1", "0", PODS), ("v2", "0", PODS), *(("v1", f"old{number}", 0) for number in range(1, OLD + 1))]
         for number, (version, suffix, replicas) in enumerate(sets):
             labels = {"app": name, "version": version, "pod-template-hash": f"{version}{suffix}"}
-            template = {"metadata": {"labels": labels, "annotations": {"checksum": "0" * 64}}, "spec": {"containers": [_container()]}}
+            template = {
+                "metadata": {"labels": labels, "annotations": {"checksum": "0" * 64}},
+                "spec": {"containers": [_container(), _sidecar()]},
+            }
             metadata = {
                 "labels": labels,
                 "annotations": {"deployment.kubernetes.io/revision": str(100 - number)},
@@ -132,3 +145,8 @@ def _container() -> Document:
     """As large as one of an ordinary chart."""
     variables = [{"name": f"SETTING_{number}", "value": "a value of an ordinary length"} for number in range(20)]
     return {"name": "app", "image": "example.com/app:1", "ports": [{"name": "http", "containerPort": 9080}], "env": variables}
+
+
+def _sidecar() -> Document:
+    """As after injection by hand: the namespaces are not enabled for injection, since no control plane runs."""
+    return {"name": "istio-proxy", "image": "example.com/proxy:1"}

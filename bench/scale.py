@@ -1,10 +1,11 @@
 """Many CanaryReleases: what the operator needs to adopt them, at rest, for a decision, at a restart and at a takeover. Writes build/bench/scale.json.
 
-python -m lab isolated -- python -m bench.scale [--releases 300] [--namespaces 1] [--rest 30] [--moving 30] [--scrape 15] [--replicas 2]
+python -m lab isolated -- python -m bench.scale [--releases 300] [--namespaces 1] [--rest 30] [--moving 40] [--scrape 15] [--replicas 2]
 
 A real API server and etcd without controllers: Services, ReplicaSets (eleven a release, of which two have replicas), EndpointSlices and foreign
-VirtualServices (two a release) are written by hand, and stand still. Prometheus is a stand-in in which every request is well answered, or the half
-of the canary's fails. Nothing is asserted but that everything ends: figures are read by a person, with the load of the machine.
+VirtualServices (two a release) are written by hand, and stand still. Prometheus is a stand-in in which requests are shared as the routes say, and
+well answered, or the half of the canary's fails. Nothing is asserted but that everything ends: figures are read by a person, with the load of
+the machine.
 """
 
 import argparse
@@ -94,7 +95,7 @@ class Bench:
     def adopt(self) -> None:
         """All CanaryReleases at once, until all are at rest."""
         before = self.leader.cpu()
-        seconds = self.timed(lambda: (self.crowd.release(), self.phases({"Stable"}, self.crowd.names)))
+        seconds = self.timed(self.crowd.release, lambda: self.phases({"Stable"}, self.crowd.names))
         self.tell("adopted, s", seconds)
         self.tell("processor time for it, s", round(self.leader.cpu() - before, 1))
         self.tell("memory, MiB", [replica.memory() for replica in self.replicas])
@@ -113,9 +114,8 @@ class Bench:
 
     def move(self, names: list[str]) -> None:
         """These are wanted in their next version, and stay at its first weight."""
-        self.tell(
-            f"{len(names)} at their first weight, s", self.timed(lambda: (self.crowd.want("v2", names), self.weights(20, names, 300)))
-        )
+        seconds = self.timed(lambda: self.crowd.want("v2", names), lambda: self.weights(20, names, 300))
+        self.tell(f"{len(names)} at their first weight, s", seconds)
         busy, spent, passes, began = self.leader.cpu(), self.pass_seconds(), self.passes(), time.monotonic()
         time.sleep(self.asked.rest)
         self.tell(f"{len(names)} progressing, % of a core", round(100 * (self.leader.cpu() - busy) / (time.monotonic() - began), 1))
@@ -182,7 +182,7 @@ class Bench:
     def phases(self, wanted: set[str], names: list[str]) -> None:
         """Waits until these CanaryReleases are in one of these phases."""
         self._all(
-            lambda each: (each.get("status") or {}).get("phase") in wanted, "canary.rollouts.dev/v1beta1", "canaryreleases", names, 900
+            lambda each: (each.get("status") or {}).get("phase") in wanted, "canary.rollouts.dev/v1beta1", "canaryreleases", names, 600
         )
 
     def weights(self, weight: int, names: list[str], seconds: float) -> None:
@@ -206,12 +206,18 @@ class Bench:
             left.difference_update(each["metadata"]["name"] for each in found if holds(each))
             return not left
 
-        until(done, f"{plural} as wanted, such as {next(iter(left), '')}", seconds, every=0.05 if len(names) < 50 else 0.5)
+        every = 0.05 if len(names) < 50 else 0.5
+        try:
+            until(done, f"{plural} as wanted", seconds, every=every)
+        except TimeoutError:
+            print("not done: " + self.crowd.said(left), flush=True)
+            raise
 
-    def timed(self, work: Callable[[], object]) -> float:
-        """Seconds that something takes."""
+    def timed(self, *work: Callable[[], object]) -> float:
+        """Seconds that these take, one after the other."""
         began = time.monotonic()
-        work()
+        for each in work:
+            each()
         return round(time.monotonic() - began, 2)
 
     def tell(self, name: str, value: object) -> None:
@@ -230,13 +236,13 @@ def main() -> None:
     parser.add_argument("--releases", type=int, default=300)
     parser.add_argument("--namespaces", type=int, default=1)
     parser.add_argument("--rest", type=float, default=30, help="seconds at rest, and seconds of moving, that are measured")
-    parser.add_argument("--moving", type=int, default=30, help="releases that move traffic")
+    parser.add_argument("--moving", type=int, default=40, help="releases that move traffic")
     parser.add_argument("--scrape", type=float, default=15, help="seconds between two samples")
     parser.add_argument("--replicas", type=int, default=2)
     asked = parser.parse_args()
-    prometheus = Prometheus()
-    prometheus.scrape = asked.scrape
     with Cluster() as cluster:
+        prometheus = Prometheus(cluster.api)
+        prometheus.scrape = asked.scrape
         crds, _ = charts.load()
         cluster.install([crd for crd in crds if crd["metadata"]["name"] in NEEDED])
         bench = Bench(cluster, prometheus, asked)
