@@ -26,6 +26,7 @@ from tests.api.conftest import NEEDED
 from tests.api.prometheus import Prometheus
 
 OUT = Path("build/bench/scale.json")
+ROUTING = ("/apis/networking.istio.io/v1/virtualservices", "/apis/networking.istio.io/v1/destinationrules")
 SECOND_OFFSET = 100
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -241,10 +242,10 @@ def main() -> None:
     parser.add_argument("--replicas", type=int, default=2)
     asked = parser.parse_args()
     with Cluster() as cluster:
-        prometheus = Prometheus(cluster.api)
-        prometheus.scrape = asked.scrape
         crds, _ = charts.load()
         cluster.install([crd for crd in crds if crd["metadata"]["name"] in NEEDED])
+        prometheus = Prometheus(cluster.revisions(*ROUTING))
+        prometheus.scrape = asked.scrape
         bench = Bench(cluster, prometheus, asked)
         try:
             bench.run()
