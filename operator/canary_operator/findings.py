@@ -204,6 +204,7 @@ def facts_of(it: Subject, cache: Cache, around: Mapping[Read, Listing], found: S
         host=it.wanted.host,
         version=it.spec.version,
         adopted=it.status.stable is not None,
+        stable_named=bool(it.spec.stable_version),
         provider=it.spec.analysis.prometheus,
         providers=providers,
         reporters=promql.REPORTERS[it.spec.analysis.reporter],

@@ -19,6 +19,7 @@ WELL: dict[Read, Listing] = {
     Read("MutatingWebhookConfiguration"): NotPermitted(),
     Read("ValidatingWebhookConfiguration"): NotPermitted(),
     Read("ConfigMap", "istio-system", "istio"): ({"metadata": {"name": "istio"}, "mesh": {}},),
+    Read("WorkloadEntry", "shop"): (),
     Read("PeerAuthentication", "shop"): (),
     Read("PeerAuthentication", "istio-system"): (),
     Read("Telemetry", "shop", "reviews", "default"): (),

@@ -47,12 +47,24 @@ CONFIG_MAP = Kind("", "v1", "configmaps", "ConfigMap")
 POD = Kind("", "v1", "pods", "Pod")
 GATEWAY = Kind("networking.istio.io", "v1", "gateways", "Gateway")
 SIDECAR = Kind("networking.istio.io", "v1", "sidecars", "Sidecar")
+WORKLOAD_ENTRY = Kind("networking.istio.io", "v1", "workloadentries", "WorkloadEntry")
 PEER_AUTHENTICATION = Kind("security.istio.io", "v1", "peerauthentications", "PeerAuthentication")
 WAYPOINT = Kind("gateway.networking.k8s.io", "v1", "gateways", "Waypoint")
 MUTATING_WEBHOOK = Kind("admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration")
 VALIDATING_WEBHOOK = Kind("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration")
 
-LOOKED_UP = (NAMESPACE, CONFIG_MAP, POD, GATEWAY, SIDECAR, PEER_AUTHENTICATION, WAYPOINT, MUTATING_WEBHOOK, VALIDATING_WEBHOOK)
+LOOKED_UP = (
+    NAMESPACE,
+    CONFIG_MAP,
+    POD,
+    GATEWAY,
+    SIDECAR,
+    WORKLOAD_ENTRY,
+    PEER_AUTHENTICATION,
+    WAYPOINT,
+    MUTATING_WEBHOOK,
+    VALIDATING_WEBHOOK,
+)
 """What is read while a release needs it, and never watched. A waypoint is a Gateway of the Gateway API."""
 WATCHED = (CANARY_RELEASE, VIRTUAL_SERVICE, DESTINATION_RULE, SERVICE, REPLICA_SET, ENDPOINT_SLICE)
 """What the cache holds. Deployments are not among them: their ReplicaSets carry owner, labels and hash. Pods are read only where no name tells."""

@@ -17,6 +17,7 @@ from canary_operator.preflight import (
     subsets,
     telemetry,
     visibility,
+    workload_entries,
     workloads,
 )
 from canary_operator.preflight.facts import Arm, Attachment, Check, Facts, Peer
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     *service.CHECKS,
     *workloads.CHECKS,
     *endpoints.CHECKS,
+    *workload_entries.CHECKS,
     *istio.CHECKS,
     *injection.CHECKS,
     *ambient.CHECKS,

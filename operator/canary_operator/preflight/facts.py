@@ -75,6 +75,8 @@ class Facts:
     """As the spec names them; none: the mesh alone."""
     adopted: bool = False
     """The route was taken over once: what stands in the subsets is the operator's, or was put over it."""
+    stable_named: bool = False
+    """The spec names the stable version."""
     attachments: tuple[Attachment, ...] = ()
     """The user's VirtualServices whose routes are managed; none: the operator has its own."""
     delegate: bool = False

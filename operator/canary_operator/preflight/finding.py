@@ -31,6 +31,7 @@ REVISION_UNKNOWN = "RevisionUnknown"
 SEVERAL_INJECTION_LABELS = "SeveralInjectionLabels"
 SIDECAR_MISSING = "SidecarMissing"
 ENDPOINT_WITHOUT_VERSION = "EndpointWithoutVersion"
+WORKLOAD_ENTRY_SELECTED = "WorkloadEntrySelected"
 VERSION_LABEL_MISSING = "VersionLabelMissing"
 APP_LABEL_MISSING = "AppLabelMissing"
 WORKLOAD_SHARED = "WorkloadShared"
@@ -77,6 +78,7 @@ OF_READS = frozenset(
         WAYPOINT_ALPHA,
         NOT_PERMITTED,
         MESH_CONFIG_UNKNOWN,
+        WORKLOAD_ENTRY_SELECTED,
     }
 )
 """Warnings that rest on what is read while a release needs it, not on what is watched: they go when no release needs it."""

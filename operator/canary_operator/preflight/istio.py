@@ -84,6 +84,7 @@ _SUBJECTS = {
     "PeerAuthentication": "mTLS",
     "Sidecar": "visibility",
     "Waypoint": "waypoints",
+    "WorkloadEntry": "virtual machines behind the Service",
 }
 
 

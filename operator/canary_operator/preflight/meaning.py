@@ -36,6 +36,12 @@ MEANING: dict[str, tuple[str, str, str]] = {
         "A ready endpoint of the Service belongs to no version, or nobody may know; it only warns once traffic moves.",
         "Label the pod, or take it out of the Service, or grant `list pods`, as the message says.",
     ),
+    finding.WORKLOAD_ENTRY_SELECTED: (
+        EITHER,
+        "The Service selects a WorkloadEntry (a virtual machine, say), which the operator does not count as it counts pods. It blocks where requests "
+        "would not reach it any more, and warns where it serves as stable or canary.",
+        "Give it the version label, name the stable version, or take it out of the Service, as the message says.",
+    ),
     finding.APP_LABEL_MISSING: (WARNS, "Pods carry no `app` label.", "Label the pods."),
     finding.WORKLOAD_SHARED: (
         BLOCKS,

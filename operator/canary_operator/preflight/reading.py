@@ -11,6 +11,7 @@ RESOURCES = {
     "Pod": "pods",
     "Gateway": "gateways.networking.istio.io",
     "Sidecar": "sidecars.networking.istio.io",
+    "WorkloadEntry": "workloadentries.networking.istio.io",
     "PeerAuthentication": "peerauthentications.security.istio.io",
     "Waypoint": "gateways.gateway.networking.k8s.io",
     "MutatingWebhookConfiguration": "mutatingwebhookconfigurations.admissionregistration.k8s.io",

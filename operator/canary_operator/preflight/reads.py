@@ -30,6 +30,11 @@ def pods_behind(namespace: str, service: Mapping[str, Any]) -> Read | None:
     return Read("Pod", namespace, selector=selector_text(selector)) if selector else None
 
 
+def workload_entries(facts: Facts) -> Read:
+    """The WorkloadEntries of the namespace. All of them: the Service selects by the labels of their spec too, which no request can ask for."""
+    return Read("WorkloadEntry", facts.namespace)
+
+
 def mesh_config(config_map: tuple[str, str]) -> Read:
     """The mesh config, for what objects that say nothing themselves are exported to."""
     return Read("ConfigMap", *config_map)
@@ -94,6 +99,7 @@ def wanted(facts: Facts) -> tuple[Read, ...]:
             MUTATING,
             VALIDATING,
             pods(facts),
+            workload_entries(facts),
             *policies(facts),
             telemetry(facts),
             waypoints(facts),

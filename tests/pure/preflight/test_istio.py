@@ -248,6 +248,7 @@ def test_reads_lead_to_further_reads() -> None:
         "MutatingWebhookConfiguration",
         "ValidatingWebhookConfiguration",
         "Pod",
+        "WorkloadEntry",
         "PeerAuthentication",
         "Telemetry",
     }
