@@ -75,6 +75,10 @@ bench: programs ## Measure what good and bad releases cost (about 20 minutes)
 	@$(ISOLATED) $(BIN)/python -m bench.releases
 	@$(ISOLATED) $(BIN)/python -m bench.trials bad pace_bad --most 500
 
+.PHONY: failure-modes
+failure-modes: $(READY) ## Simulate good and bad versions of 40 labelled kinds: recall, precision, what they cost (about 10 minutes)
+	@$(BIN)/python -m bench.failure_modes
+
 .PHONY: hundred
 hundred: programs ## A hundred releases in a row under load: requests lost to routing (about 20 minutes)
 	@$(ISOLATED) $(BIN)/python -m bench.hundred
