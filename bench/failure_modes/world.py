@@ -1,7 +1,7 @@
 """This operator on a failure mode, simulated: the same decisions as in production, over backends that do what the table says."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -18,6 +18,7 @@ from canary_operator.release.model import Ask, Serving
 from canary_operator.simulation.adoption import adoption
 from canary_operator.simulation.assumed import HISTORY, Assumed
 from canary_operator.simulation.objects import MILLISECOND, Stored
+from canary_operator.simulation.play import Chance
 from canary_operator.simulation.prometheus import EXTRA_SCRAPES, Mode, Prometheus
 from canary_operator.simulation.stage import EPOCH
 from canary_operator.simulation.traffic import EVERY, Counter, Traffic
@@ -35,6 +36,8 @@ UNREACHED = "unreached"
 NOWHERE = "unknown"
 AGAIN = "/again"
 """What the second scrape job of a proxy is told apart by."""
+LAG, REACTION = Assumed().lag, Assumed().reaction
+"""Seconds from a scrape to its samples in an answer, and from a decision until every proxy obeys it."""
 ENDS = {Outcome.PROMOTED: PROMOTED, Outcome.ROLLED_BACK: BLAMED, Outcome.WITHDRAWN: BACK}
 
 
@@ -144,7 +147,17 @@ def spec_of(mode: FailureMode, *, given: CanaryReleaseSpec | None = None) -> Can
     return replace(spec, analysis=replace(spec.analysis or Analysis(), latency=Latency(threshold=timedelta(seconds=mode.objective))))
 
 
-def play(spec: CanaryReleaseSpec, mode: FailureMode, rate: float, scrape: float, seed: str, most: float = MOST) -> Result:
+def play(  # noqa: PLR0913 (what makes a release, each by its name)
+    spec: CanaryReleaseSpec,
+    mode: FailureMode,
+    rate: float,
+    scrape: float,
+    seed: str,
+    most: float = MOST,
+    *,
+    prometheus: Callable[[float, float], Scraped] | None = None,
+    lag: float = LAG,
+) -> Result:
     """One release.
 
     Args:
@@ -154,9 +167,14 @@ def play(spec: CanaryReleaseSpec, mode: FailureMode, rate: float, scrape: float,
         scrape: Seconds between two scrapes.
         seed: Of all that is left to chance.
         most: Seconds of it at most.
+        prometheus: Makes another one, of the spacing of its scrapes and the time of the first.
+        lag: Seconds from a scrape to the question that it gives rise to.
     """
-    world, requests = _world(spec, mode, rate, scrape, seed)
-    start = EPOCH + HISTORY
+    left_to = chance(seed, PROXIES)
+    world, requests = _world(spec, mode, rate, scrape, left_to)
+    world.prometheus = _scraped(world, mode, (prometheus or Scraped)(scrape, EPOCH + scrape / 2), left_to.phases)
+    world.prometheus.lag = lag
+    _run_up(world, spec, mode)
     if not world.run(most, _ended):
         world.look()
     status = world.cluster.now.resource and world.cluster.now.resource.status
@@ -164,13 +182,12 @@ def play(spec: CanaryReleaseSpec, mode: FailureMode, rate: float, scrape: float,
     past = status.last_release if _ended(world) else None
     # A bad version that never gets traffic, or none any more, hurts nobody; a good one that never gets any waits.
     end = ENDS.get(Outcome(past.outcome), HELD) if past else BACK if mode.bad and not world.weight else HELD
-    reason = past.reason if past else f"{status.reason} after {world.cluster.time - start:.0f} s at weight {world.weight}"
+    reason = past.reason if past else f"{status.reason} at weight {world.weight}: {status.message}"
     seconds = requests.hurt[1] - requests.hurt[0] if requests.hurt and end in (BLAMED, BACK) else None
     return Result(mode.name, mode.bad, mode.hurts, rate, scrape, end, reason, requests.hurts, seconds, seed)
 
 
-def _world(spec: CanaryReleaseSpec, mode: FailureMode, rate: float, scrape: float, seed: str) -> tuple[World, Requests]:
-    left_to = chance(seed, PROXIES)
+def _world(spec: CanaryReleaseSpec, mode: FailureMode, rate: float, scrape: float, left_to: Chance) -> tuple[World, Requests]:
     world = World(replace(spec, version=OLD), rate=rate, spacing=scrape, draw=left_to.draw, targets=PROXIES)
     latency = spec.analysis.latency
     requests = Requests(
@@ -182,19 +199,23 @@ def _world(spec: CanaryReleaseSpec, mode: FailureMode, rate: float, scrape: floa
         mode=mode,
         deployed=EPOCH + HISTORY,
     )
-    world.traffic, world.prometheus = requests, _scraped(world, mode, scrape, left_to.phases)
-    world.proxies.reaction = Assumed().reaction
+    world.traffic = requests
+    world.proxies.reaction = REACTION
+    return world, requests
+
+
+def _run_up(world: World, spec: CanaryReleaseSpec, mode: FailureMode) -> None:
+    """The old version has served for a while, and the new one comes."""
     adoption(spec, OLD).replay(world)
     world.run(HISTORY)
     world.deploy(NEW, pods=PODS)
     world.edit(version=NEW)
     _toggle(world, mode)
-    return world, requests
 
 
-def _scraped(world: World, mode: FailureMode, scrape: float, phases: tuple[float, ...]) -> Scraped:
-    prometheus = Scraped(scrape, EPOCH + scrape / 2)
-    prometheus.mesh, prometheus.first_window, prometheus.lag = mode, HISTORY, Assumed().lag
+def _scraped(world: World, mode: FailureMode, prometheus: Scraped, phases: tuple[float, ...]) -> Scraped:
+    prometheus.mesh, prometheus.first_window = mode, HISTORY
+    scrape = prometheus.spacing
     when = {target: part * scrape for target, part in zip(world.traffic.targets, phases, strict=True)}
     if mode.telemetry.twice:
         when |= {target + AGAIN: (at + scrape / 3) % scrape for target, at in when.items()}

@@ -60,3 +60,12 @@ def test_series_of_several_clusters_hold_the_weight_and_say_what_to_write():
 
 def test_series_of_one_cluster_are_judged():
     assert RUNNING.observing(samples=of_clusters("prod")).decide().metrics is None
+
+
+def test_series_without_the_label_are_another_cluster():
+    named = of_clusters("prod").series
+    assert isinstance(RUNNING.seen.samples, Samples)
+    decision = RUNNING.observing(samples=Samples((*named, *RUNNING.seen.samples.series))).decide()
+    assert (decision.because.reason, weights(decision)) == (reasons.METRICS_UNAVAILABLE, [])
+    assert "one without the label `cluster`" in decision.because.message
+    assert "global.external_labels.cluster" in decision.because.message

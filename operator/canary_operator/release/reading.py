@@ -99,7 +99,7 @@ class _Counted:
     workloads: frozenset[str | None]
     """All that have a series."""
     clusters: tuple[str, ...]
-    """Values of the label `cluster`, which tells clusters apart in a store of several."""
+    """Values of the label `cluster`, which tells clusters apart in a store of several; empty for series that lack it."""
     untold: frozenset[str]
     """Labels that are missing, so that nobody can tell how some requests to the two arms ended."""
     others: bool
@@ -117,7 +117,7 @@ def _counted(answer: Samples, how: _How) -> _Counted:
     found = _intervals(samples, how)
     newest = max((series.points[-1].time for series in samples.series if "destination_workload" in series.labels), default=0.0)
     workloads = frozenset(series.labels.get("destination_workload") for series in samples.series)
-    clusters = tuple(sorted({series.labels[CLUSTER] for series in samples.series if CLUSTER in series.labels}))
+    clusters = tuple(sorted({series.labels.get(CLUSTER, "") for series in samples.series}))
     told = untold(samples, how.canary | how.stable, how.failing)
     others = len(heard.series) < len(answer.series)
     routed = found if (asked := through_proxies(samples)) is samples else _intervals(asked, how)
@@ -164,9 +164,14 @@ def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answ
 
 
 def _several(clusters: Sequence[str], provider: str) -> str:
+    """An empty name: series that lack the label."""
+    named = [each for each in clusters if each]
+    bare = len(named) < len(clusters)
+    listed = ", ".join([*named[:5], *([f"one without the label `{CLUSTER}`"] if bare else [])])
+    mend = f"; if it is the one without, name it in `global.external_labels.{CLUSTER}` of its Prometheus first" if bare else ""
     return (
-        f"the samples are of several clusters ({', '.join(clusters[:5])}), which may have a Service of this name each: write the one of this "
-        f"cluster into the operator's configuration, as `prometheus.{provider}.matchers: {{{CLUSTER}: {clusters[0]}}}`"
+        f"the samples are of several clusters ({listed}), which may have a Service of this name each: write the one of this "
+        f"cluster into the operator's configuration, as `prometheus.{provider}.matchers: {{{CLUSTER}: {named[0]}}}`{mend}"
     )
 
 
