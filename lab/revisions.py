@@ -63,6 +63,11 @@ class Revisions:
         with self._lock:
             return sorted(self._revisions, key=lambda revision: revision.number)
 
+    def after(self, many: int) -> list[Revision]:
+        """What was recorded after so many, as it came: of two kinds a later write may come first."""
+        with self._lock:
+            return self._revisions[many:]
+
     def of(self, kind: str, name: str | None = None) -> list[Revision]:
         """Those of one kind, or of one object."""
         return [found for found in self.all if found.object["kind"] == kind and name in (None, found.object["metadata"]["name"])]

@@ -24,15 +24,38 @@ History = Sequence[tuple[float, Shares | None]]
 """From which time on (Unix seconds) the requests are split like this; None: there is no route."""
 
 
-def history(revisions: Sequence[Revision], namespace: str, service: str) -> History:
-    """How the routes of a service split its requests, from what was written so far."""
+class Routes:
+    """What was written of each service's routing, found without a walk over all services."""
+
+    def __init__(self, revisions: Revisions) -> None:
+        self._revisions = revisions
+        self._read = 0
+        self._by_service: dict[tuple[str, str], list[Revision]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, namespace: str, service: str) -> Sequence[Revision]:
+        """The revisions of VirtualServices and DestinationRules that name the service, in the order of writing."""
+        with self._lock:
+            for revision in self._revisions.after(self._read):
+                self._read += 1
+                for name in _services(revision.object.get("spec") or {}):
+                    self._by_service.setdefault((revision.object["metadata"]["namespace"], name), []).append(revision)
+            return sorted(self._by_service.get((namespace, service), ()), key=lambda each: each.number)
+
+
+def _services(spec: Mapping[str, Any]) -> set[str]:
+    """The first labels of the hosts that a VirtualService sends to, or that a DestinationRule is for."""
+    hosts = [spec.get("host"), *(each["destination"].get("host") for http in spec.get("http") or () for each in http.get("route") or ())]
+    return {str(host).partition(".")[0] for host in hosts if host}
+
+
+def history(revisions: Sequence[Revision], service: str) -> History:
+    """How the routes of a service split its requests, from what was written of it so far."""
     routes: dict[str, Mapping[str, int]] = {}
     subsets: dict[str, str] = {}
     found: list[tuple[float, Shares | None]] = []
     for revision in revisions:
         document, spec = revision.object, revision.object.get("spec") or {}
-        if document["metadata"]["namespace"] != namespace:
-            continue
         if document["kind"] == "DestinationRule" and _names(spec.get("host"), service):
             subsets = {each["name"]: (each.get("labels") or {}).get("version", "") for each in spec.get("subsets") or ()}
         elif document["kind"] == "VirtualService":
@@ -76,7 +99,7 @@ def counted(workload: str, split: History, at: float) -> int:
     return int(RATE * (total + share * (at - since)))
 
 
-def matrix(query: str, now: float, scrape: float, failing: Container[str], revisions: Sequence[Revision]) -> list[object]:
+def matrix(query: str, now: float, scrape: float, failing: Container[str], routes: Routes) -> list[object]:
     """The samples of the workloads that the query names, as many as its range holds.
 
     Args:
@@ -84,7 +107,7 @@ def matrix(query: str, now: float, scrape: float, failing: Container[str], revis
         now: Seconds since the epoch.
         scrape: Seconds between two samples.
         failing: Workloads of which every other request fails.
-        revisions: Of VirtualServices and DestinationRules.
+        routes: Of all services.
     """
     if query.startswith("sum by (reporter, source_workload"):
         caller = {"reporter": "source", "source_workload": "web", "source_workload_namespace": "clients"}
@@ -95,7 +118,7 @@ def matrix(query: str, now: float, scrape: float, failing: Container[str], revis
     seconds = int(number) / (1000 if unit == "ms" else 1)
     last = int(now / scrape)
     times = [count * scrape for count in range(last - int(seconds / scrape), last + 1)]
-    split = history(revisions, namespace, service)
+    split = history(routes.of(namespace, service), service)
     labels = {
         "__name__": "istio_requests_total",
         "instance": "gateway-0",
@@ -125,7 +148,7 @@ class Prometheus:
         Args:
             routes: Records VirtualServices and DestinationRules, which it goes by.
         """
-        self._routes = routes
+        self._routes = Routes(routes)
         self.down = False
         """True: every query is answered with 503."""
         self.scrape = SCRAPE
@@ -152,7 +175,7 @@ class Prometheus:
                 self._answer(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
 
             def _answer(self, asked: dict[str, list[str]]) -> None:
-                result = [] if outer.down else matrix(asked["query"][0], time.time(), outer.scrape, outer.failing, outer._routes.all)
+                result = [] if outer.down else matrix(asked["query"][0], time.time(), outer.scrape, outer.failing, outer._routes)
                 content = json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}).encode()
                 self.send_response(503 if outer.down else 200)
                 self.send_header("Content-Type", "application/json")
