@@ -12,7 +12,7 @@ OLD = 9
 """ReplicaSets of a service without replicas, beside the two that serve."""
 FOREIGN = 2
 """VirtualServices of others for a service."""
-PODS = 2
+PODS = {"v1": 3, "v2": 2}
 """Ready pods of a version."""
 RELEASES = "/apis/canary.rollouts.dev/v1beta1/namespaces/{}/canaryreleases/{}"
 QUIET = {"settle": "200ms", "drain": "200ms", "bake": "1s", "steps": [{"weight": 20, "hold": {"min": "50m", "max": "55m"}}]}
@@ -87,7 +87,7 @@ class Crowd:
         namespace = self.namespace(name)
         ports = [{"name": "http", "port": 9080, "targetPort": 9080, "appProtocol": "http"}]
         yield {"apiVersion": "v1", "kind": "Service", **_named(name, namespace), "spec": {"selector": {"app": name}, "ports": ports}}
-        sets = [("v1", "0", PODS), ("v2", "0", PODS), *(("v1", f"old{number}", 0) for number in range(1, OLD + 1))]
+        sets = [*((version, "0", pods) for version, pods in PODS.items()), *(("v1", f"old{number}", 0) for number in range(1, OLD + 1))]
         for number, (version, suffix, replicas) in enumerate(sets):
             labels = {"app": name, "version": version, "pod-template-hash": f"{version}{suffix}"}
             template = {
@@ -114,6 +114,16 @@ class Crowd:
                 **_named(f"{name}-{version}-{suffix}", namespace, **metadata),
                 "spec": spec,
             }
+        for version, pods in PODS.items():
+            labels = {"app": name, "version": version, "pod-template-hash": f"{version}0"}
+            spec = {"containers": [_container(), _sidecar()], "automountServiceAccountToken": False}
+            for number in range(pods):
+                yield {
+                    "apiVersion": "v1",
+                    "kind": "Pod",
+                    **_named(f"{name}-{version}-0-{number:05}", namespace, labels=labels),
+                    "spec": spec,
+                }
         yield {
             "apiVersion": "discovery.k8s.io/v1",
             "kind": "EndpointSlice",
@@ -126,8 +136,8 @@ class Crowd:
                     "conditions": {"ready": True},
                     "targetRef": {"kind": "Pod", "name": f"{name}-{version}-0-{number:05}", "namespace": namespace},
                 }
-                for place, version in enumerate(("v1", "v2"))
-                for number in range(PODS)
+                for place, (version, pods) in enumerate(PODS.items())
+                for number in range(pods)
             ],
         }
         for number in range(FOREIGN):
