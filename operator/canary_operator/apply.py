@@ -4,7 +4,7 @@ Every write carries the resource version that it was derived from. A write that 
 object is read afresh, so that the next pass derives its write from what is there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from canary_operator.api.names import FINALIZER
@@ -33,7 +33,7 @@ from canary_operator.trimming import name_of
 
 
 async def apply(  # noqa: C901 (one arm per effect)
-    effect: Effect, it: Subject, hands: Hands, status: Mapping[str, Any]
+    effect: Effect, it: Subject, hands: Hands, status: Callable[[], Mapping[str, Any]]
 ) -> Mapping[str, Any] | None:
     """Reaches one end; answers the status if that is what it wrote.
 
@@ -41,7 +41,7 @@ async def apply(  # noqa: C901 (one arm per effect)
         effect: The end.
         it: The CanaryRelease, as it stands in the cache now.
         hands: Cluster and cache.
-        status: What `RecordState` writes, as JSON.
+        status: Makes what `RecordState` writes, as JSON.
 
     Raises:
         ClusterError: The API refused, or its answer is unknown.
@@ -53,7 +53,7 @@ async def apply(  # noqa: C901 (one arm per effect)
         case EnsureSubsets(stable, canary, mark):
             await ensure_subsets(it, hands, stable, canary, mark)
         case RecordState():
-            return await record(it, hands, status)
+            return await record(it, hands, status())
         case EnsureFinalizer():
             await _set_finalizers(it, hands, [*_finalizers(it), FINALIZER])
         case ReleaseFinalizer():

@@ -15,6 +15,7 @@ from canary_operator.clients.kinds import CANARY_RELEASE, ENDPOINT_SLICE, REPLIC
 from canary_operator.indexes import Indexes
 from canary_operator.known_pods import KnownPods
 from canary_operator.mesh.config import Mesh
+from canary_operator.parsed import Parsed
 from canary_operator.release.model import Presence, Serving
 from canary_operator.release.presence import Presences
 from canary_operator.reverse import Reverse
@@ -62,6 +63,8 @@ class Cache:
         self._presences = Presences()
         self._answers: dict[Key, Answer] = {}
         self._values: dict[Key, Mapping[QueryAsk, ValueAnswer]] = {}
+        self.parsed = Parsed()
+        """Specs and statuses of the CanaryReleases that were looked at lately."""
         self.pods = KnownPods()
         """What was read of pods that no name tells of."""
         self.mesh = mesh or Mesh()

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -74,7 +75,8 @@ class Work:
                 while announcements:
                     await _say(announcements.pop(0), key, self.hands)
             try:
-                known = await apply(effect, it, self.hands, _status(it, decision, self.seen, self.decided.status, self.hands)) or known
+                status = partial(_status, it, decision, self.seen, self.decided.status, self.hands)
+                known = await apply(effect, it, self.hands, status) or known
             except Stale as stale:
                 instrumentation.log(
                     logging.INFO, "a later decision was there first", namespace=key.namespace, name=key.name, why=str(stale)
@@ -135,6 +137,6 @@ async def _say(announcement: Announce, key: Key, hands: Hands) -> None:
     if it is None:
         return
     try:
-        await apply(announcement, it, hands, {})
+        await apply(announcement, it, hands, dict)
     except ClusterError as error:
         instrumentation.log(logging.WARNING, "an event could not be posted", namespace=key.namespace, name=key.name, why=str(error))

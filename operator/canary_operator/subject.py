@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from canary_operator.api.names import ROUTE
 from canary_operator.api.spec import CanaryReleaseSpec
@@ -23,9 +23,6 @@ from canary_operator.traffic.managed import Attached, Reading, Wanted, Way
 from canary_operator.traffic.mark import is_nobodys, is_ours, mark_text
 from canary_operator.traffic.preview import match_of
 from canary_operator.trimming import name_of
-
-_SPEC: TypeAdapter[CanaryReleaseSpec] = TypeAdapter(CanaryReleaseSpec)
-_STATUS: TypeAdapter[CanaryReleaseStatus] = TypeAdapter(CanaryReleaseStatus)
 
 
 class Unreadable(CanaryOperatorError):
@@ -101,8 +98,7 @@ def subject(key: Key, cache: Cache) -> Subject | None:
     if document is None:
         return None
     try:
-        spec = _SPEC.validate_python(document["spec"])
-        status = _STATUS.validate_python(document.get("status") or {})
+        spec, status = cache.parsed.of(key, document)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise Unreadable(f"CanaryRelease {key.namespace}/{key.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

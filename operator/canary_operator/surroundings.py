@@ -153,7 +153,6 @@ class Surroundings:
         self._wants.pop(key, None)
         if after:
             self._wants[key] = after
-        self._forget()
         if [read for read in reads if read not in before and self._join(key, read)]:
             self._wake(key)  # what it asked for is there already
 
@@ -165,6 +164,8 @@ class Surroundings:
         """Ends all reads, at once."""
         for key in list(self._wants):
             self.want(key, ())
+        for entry in self._entries.values():
+            self._quiet(entry)
         tasks = [entry.task for entry in self._entries.values() if entry.task is not None]
         for task in tasks:
             task.cancel()
@@ -173,6 +174,8 @@ class Surroundings:
     def _join(self, key: Key, read: Read) -> bool:
         """Whether a listing that still counts is there."""
         entry = self._entries.setdefault(read, _Entry())
+        if not entry.wanted_by:
+            self._quiet(entry)
         entry.wanted_by.add(key)
         if entry.task is not None or entry.timer is not None:
             return entry.listing is not None
@@ -187,16 +190,24 @@ class Surroundings:
     def _leave(self, key: Key, read: Read) -> None:
         entry = self._entries[read]
         entry.wanted_by.discard(key)
-        if not entry.wanted_by and entry.timer is not None:
+        if not entry.wanted_by:
+            self._quiet(entry)
+            self._keep_a_while(read, entry)
+
+    def _keep_a_while(self, read: Read, entry: _Entry) -> None:
+        """Drops what nobody wants when it counts no more. Each by a timer of its own: no look at one is a walk over all."""
+        if entry.task is not None:
+            return
+        left = entry.at + FRESH - self._monotonic()
+        if entry.listing is None or left <= 0:
+            del self._entries[read]
+        else:
+            entry.timer = asyncio.get_running_loop().call_later(left, self._entries.pop, read)
+
+    def _quiet(self, entry: _Entry) -> None:
+        if entry.timer is not None:
             entry.timer.cancel()
             entry.timer = None
-
-    def _forget(self) -> None:
-        """Drops what nobody wants and what counts no more."""
-        now = self._monotonic()
-        for read, entry in list(self._entries.items()):
-            if not entry.wanted_by and entry.task is None and (entry.listing is None or now - entry.at >= FRESH):
-                del self._entries[read]
 
     def _later(self, read: Read, entry: _Entry, seconds: float) -> None:
         entry.timer = asyncio.get_running_loop().call_later(seconds, self._begin, read, entry)
@@ -220,8 +231,10 @@ class Surroundings:
             entry.trouble, entry.failures = str(error), entry.failures + 1
         finally:
             entry.task = None
-        if entry.wanted_by:
-            self._later(read, entry, pause)
+        if not entry.wanted_by:
+            self._keep_a_while(read, entry)
+            return
+        self._later(read, entry, pause)
         if before != (entry.listing, entry.trouble):
             for key in sorted(entry.wanted_by):
                 self._wake(key)

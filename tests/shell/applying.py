@@ -44,7 +44,7 @@ class Process:
 
     async def reach(self, *effects: Effect) -> None:
         for effect in effects:
-            await apply(effect, self.it, Hands(cast(Cluster, self.memory), self.cache, self.woken.extend), {})
+            await apply(effect, self.it, Hands(cast(Cluster, self.memory), self.cache, self.woken.extend), dict)
 
     def mark(self, seq: int, weight: int = 0) -> Mark:
         return Mark(self.it.uid, 1, seq, weight, "StepPassed")

@@ -90,7 +90,7 @@ async def neighbour_writes(world: World, weight: int) -> Mark:
     it = subject(RATINGS, process.cache)
     assert it is not None
     mark = Mark(it.uid, 1, 4, weight, reasons.STEP_PASSED)
-    await apply(EnsureWeights(weight, mark), it, Hands(cast(Cluster, world.memory), process.cache, process.woken.extend), {})
+    await apply(EnsureWeights(weight, mark), it, Hands(cast(Cluster, world.memory), process.cache, process.woken.extend), dict)
     return mark
 
 

@@ -1,7 +1,9 @@
 """What is read while a release needs it: once for all, again after a minute, never at rest; and no pass waits for it."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -333,3 +335,57 @@ def test_callers_are_asked_of_the_provider_that_the_release_names() -> None:
 
 def test_rights_are_named_as_the_api_names_them() -> None:
     assert {kind.kind: kind.resource for kind in LOOKED_UP} == RESOURCES
+
+
+def lines_run(work: Callable[[], object]) -> int:
+    """How many lines of the operator this runs: its cost without a clock."""
+    many = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal many
+        if "canary_operator" not in frame.f_code.co_filename:
+            return None
+        many += event == "line"
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return many
+
+
+def test_what_is_wanted_costs_the_same_among_a_thousand_others() -> None:
+    costs = {}
+    for others in (10, 1000):
+        world = World()
+
+        async def script(surroundings: Surroundings, others: int = others) -> None:
+            for number in range(others):
+                surroundings.want(Key("shop", f"app-{number}"), (NAMESPACE, Read("Pod", "shop", selector=f"app=app-{number}")))
+            await asyncio.sleep(others / AT_ONCE * 0.1 + 1)
+            for number in range(0, others, 2):
+                surroundings.want(Key("shop", f"app-{number}"), ())
+            cost = lines_run(lambda: surroundings.want(ONE, (PODS, NAMESPACE)))
+            await asyncio.sleep(1)
+            costs[others] = cost + lines_run(lambda: surroundings.want(ONE, ()))
+
+        play(world, script)
+    assert costs[10] == costs[1000]
+
+
+def test_what_nobody_wants_any_more_is_dropped_after_a_minute() -> None:
+    async def script(surroundings: Surroundings) -> None:
+        surroundings.want(ONE, (PODS,))
+        await asyncio.sleep(1)
+        surroundings.want(ONE, ())
+        await asyncio.sleep(FRESH - 2)
+        surroundings.want(OTHER, (PODS,))
+        assert surroundings.known(OTHER) == {PODS: ()}
+        surroundings.want(OTHER, ())
+        await asyncio.sleep(2)
+        assert not surroundings._entries
+
+    play(World(), script)
