@@ -24,7 +24,6 @@ from lab.cluster import Cluster
 from lab.isolation import enter, isolate
 from lab.laboratory import Lab
 from lab.parts.envoy import Gateway
-from lab.parts.prometheus import Prometheus
 
 DOWN_SECONDS = 3.0
 _FILES = ("lab.lock", "lab.json", "lab.log")
@@ -176,6 +175,6 @@ def _how_to_reach(lab: Cluster, directory: Path) -> str:
             f"  gateway      http://{Gateway.address}:{GATEWAY_PORT}/   (Gateway infra/public; ask for a service by its host name:",
             "               curl -H 'Host: SERVICE.NAMESPACE.svc.cluster.local' ...)",
             f"  mesh client  http://{client.address}:PORT/   (the same; its ports are in the Sidecar of namespace {client.namespace})",
-            f"  Prometheus   {Prometheus.url}",
+            f"  Prometheus   {lab.prometheus.url}",
         ]
     return "\n".join([*lines, f"  logs         {lab.directory}", f"End it with: python -m lab down {directory}"])

@@ -30,6 +30,7 @@ class Operator(Part):
         namespaces: Sequence[str] = (),
         verbose: bool = False,
         provider: Mapping[str, str] | None = None,
+        providers: Mapping[str, str] | None = None,
     ) -> None:
         """Installs CRD and rights, and prepares the process; `start` starts it.
 
@@ -41,6 +42,7 @@ class Operator(Part):
             namespaces: The namespaces that it serves; all when empty.
             verbose: Passes that change nothing are logged too.
             provider: Further keys of the provider, such as its tokenFile.
+            providers: Further providers by name, with their addresses.
         """
         super().__init__(lab.directory)
         self.name = name
@@ -50,7 +52,10 @@ class Operator(Part):
         self._kubeconfig = lab.service_account_kubeconfig(NAMESPACE, ACCOUNT)
         self._config = self.directory / f"{name}.yaml"
         settings = {
-            "prometheus": {"default": {"url": prometheus_url, **(provider or {})}},
+            "prometheus": {
+                "default": {"url": prometheus_url, **(provider or {})},
+                **{each: {"url": url} for each, url in (providers or {}).items()},
+            },
             "probe": f"127.0.0.1:{self._port}",
             "metrics": f"127.0.0.1:{METRICS_PORT + offset}",
             "leaderElection": True,

@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab import programs
@@ -17,18 +17,31 @@ _HOST = r"outbound\|\d+\|[^|]*\|([^.]+)\.([^.]+)\.svc\..*"
 class Prometheus(Part):
     """Keeps its samples over a restart."""
 
-    name = "prometheus"
-    url = f"http://127.0.0.1:{PROMETHEUS_PORT}"
-
-    def __init__(self, directory: Path, scrape: str, *, destination_reporter: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        scrape: str,
+        *,
+        destination_reporter: bool = False,
+        number: int = 0,
+        jobs: int = 1,
+        rules: Mapping[str, str] | None = None,
+    ) -> None:
         """The part, not started yet.
 
         Args:
             directory: The lab's.
             scrape: The scrape interval, e.g. "5s".
             destination_reporter: Serve every counter a second time as the server's sidecar would report it, for programs that ask for that.
+            number: 0: the lab's own. Another one beside it needs a number of its own: it decides name and port.
+            jobs: So many scrape jobs read each proxy.
+            rules: Recording rules, evaluated as often as it scrapes: the name of each with its expression.
         """
         super().__init__(directory)
+        self.name = f"prometheus-{number}" if number else "prometheus"
+        self._port = PROMETHEUS_PORT + number
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._jobs, self._rules = jobs, rules or {}
         self._scrape = scrape
         self._destination_reporter = destination_reporter
         self._proxies: list[Envoy] = []
@@ -52,29 +65,32 @@ class Prometheus(Part):
             *(programs.path(programs.PROMETHEUS), "--config.file", self._configure(), "--log.level", "warn"),
             *(
                 "--storage.tsdb.path",
-                self.directory / "tsdb",
+                self.directory / f"{self.name}.tsdb",
                 "--storage.tsdb.no-lockfile",
                 "--web.listen-address",
-                f"127.0.0.1:{PROMETHEUS_PORT}",
+                f"127.0.0.1:{self._port}",
             ),
         ]
 
     def is_ready(self) -> bool:
         """Its own word: /-/ready."""
-        return answers(PROMETHEUS_PORT, "/-/ready")
+        return answers(self._port, "/-/ready")
 
     def _configure(self) -> Path:
-        jobs = [self._job("envoy", _relabelling())]
-        if self._destination_reporter:
-            jobs.append(
-                self._job(
-                    "envoy-as-destination",
-                    [*_relabelling(), {"target_label": "reporter", "replacement": "destination"}],
-                )
-            )
-        file = self.directory / "prometheus.json"
-        file.write_text(json.dumps({"global": {"scrape_interval": self._scrape}, "scrape_configs": jobs}))
+        file = self.directory / f"{self.name}.json"
+        timing = {"scrape_interval": self._scrape, "evaluation_interval": self._scrape}
+        recorded = [{"record": name, "expr": expression} for name, expression in self._rules.items()]
+        rules = self.directory / f"{self.name}.rules.json"
+        rules.write_text(json.dumps({"groups": [{"name": "recorded", "rules": recorded}]}))
+        file.write_text(json.dumps({"global": timing, "rule_files": [str(rules)], "scrape_configs": self._scrape_configs()}))
         return file
+
+    def _scrape_configs(self) -> list[dict[str, object]]:
+        jobs = [self._job("envoy" if number == 0 else f"envoy-{number}", _relabelling()) for number in range(self._jobs)]
+        if self._destination_reporter:
+            destination: dict[str, object] = {"target_label": "reporter", "replacement": "destination"}
+            jobs.append(self._job("envoy-as-destination", [*_relabelling(), destination]))
+        return jobs
 
     def _job(self, name: str, relabelling: list[dict[str, object]]) -> dict[str, object]:
         targets = [

@@ -9,6 +9,7 @@ from lab import Lab
 from lab.isolation import isolated
 from lab.operator import Operator
 from tests.mesh.shop import Shop
+from tests.mesh.stores import URLS
 
 _numbers = itertools.count(1)
 
@@ -23,7 +24,7 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture(scope="session")
 def operator(lab: Lab) -> Iterator[Operator]:
-    operator = Operator(lab, lab.prometheus_url)
+    operator = Operator(lab, lab.prometheus_url, providers=URLS)
     operator.start()
     operator.wait_ready()
     yield operator
