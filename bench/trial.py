@@ -43,6 +43,8 @@ class Cell:
     rate: float = 100.0
     """Requests per second through the gateway."""
     protocol: str = "http"
+    patience: float = 5.0
+    """Seconds after which a caller gives up."""
     goal: float | None = None
     """The median of the canary's failed requests may be so much, where Prometheus scrapes every 5 s."""
     longest: float | None = None
@@ -67,6 +69,8 @@ class Row:
     lost: int
     """Requests that no backend answered."""
     timeouts: int
+    given_up: int
+    """Requests to the canary that callers gave up, as the gateway counted them."""
     seconds: float | None
     """From the first weight in the API server to weight 0, or to the end of the bake."""
     full: float | None
@@ -121,7 +125,9 @@ class Trial:
         """From the first request to the end of the release."""
         cell, host = self.cell, self._host
         loads = [
-            self.lab.load(self.service, rate=cell.rate / self._parts, through=["gateway"], host=host, protocol=cell.protocol)
+            self.lab.load(
+                self.service, rate=cell.rate / self._parts, through=["gateway"], host=host, protocol=cell.protocol, timeout=cell.patience
+            )
             for _ in range(self._parts)
         ]
         try:
@@ -205,6 +211,7 @@ class Trial:
             canary=report.versions.get("v2", 0),
             lost=report.lost - lost_before,
             timeouts=report.timeouts,
+            given_up=self._given_up(),
             seconds=None if ended is None else round(ended - first, 2),
             full=next((round(at - first, 2) for at, weight in rises if weight == FULL), None),
             look=round(zero - max(visible), 3) if zero is not None and visible else None,
@@ -213,6 +220,10 @@ class Trial:
             failing=_by_second(failed, int(first)),
             p99_ms=round(report.percentile_ms(99), 1),
         )
+
+    def _given_up(self) -> int:
+        labels = f'destination_service_namespace="{self.namespace}",destination_workload="{self.canary.name}",response_code="0"'
+        return round(sum(float(series["value"][1]) for series in self.lab.query(f"sum(istio_requests_total{{{labels}}})")))
 
     def _scrapes(self, since: float) -> list[tuple[float, float]]:
         """When the gateway was scraped, and how long that took."""

@@ -60,6 +60,8 @@ class Connection(asyncio.Protocol):
             return
         self._busy = True
         behaviour = self._control.now
+        if random.random() < behaviour.hang_share and not self._probing:
+            return  # until the caller closes the connection
         if behaviour.latency_ms and not self._probing:
             asyncio.get_running_loop().call_later(behaviour.latency_ms / 1000, self._answer)
         else:
@@ -89,6 +91,10 @@ class Connection(asyncio.Protocol):
             return
         behaviour = self._control.now
         failing = random.random() < behaviour.error_share and not self._probing
+        if random.random() < behaviour.cut_share and not self._probing:
+            self._transport.write(f"HTTP/1.1 200 OK\r\ncontent-length: {len(self._body) + 1}\r\n{self._head}\r\n".encode() + self._body)
+            self._transport.close()
+            return
         status = HTTPStatus(behaviour.error_status if failing else 200)
         closing = "connection: close\r\n" if self.draining else ""
         head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-length: {len(self._body)}\r\n{closing}{self._head}\r\n"

@@ -1,4 +1,4 @@
-"""The backend's gRPC side: one unary method that answers with the version, or fails with UNAVAILABLE."""
+"""The backend's gRPC side: one unary method that answers with the version, or fails as told."""
 
 import asyncio
 import os
@@ -23,11 +23,13 @@ class Backend:
     async def call(self, _request: bytes, context: grpc.aio.ServicerContext) -> bytes:
         """Slow and failing as told now."""
         behaviour = self._control.now
+        if random.random() < behaviour.hang_share:
+            await asyncio.Event().wait()  # the server cancels it when the caller gives up
         if behaviour.latency_ms:
             await asyncio.sleep(behaviour.latency_ms / 1000)
         await context.send_initial_metadata((("x-version", self._version),))
         if random.random() < behaviour.error_share:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "told to fail")
+            await context.abort(grpc.StatusCode[behaviour.grpc_status], "told to fail")
         return self._version.encode()
 
 

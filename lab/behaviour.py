@@ -19,8 +19,14 @@ class Behaviour:
     """What one backend does. Shares are 0 to 1."""
 
     error_share: float = 0.0
-    """The share of requests answered with `error_status` (gRPC: UNAVAILABLE)."""
+    """The share of requests answered with `error_status` (gRPC: `grpc_status`)."""
     error_status: int = 500
+    grpc_status: str = "UNAVAILABLE"
+    """The name of the code that failing gRPC calls end with."""
+    hang_share: float = 0.0
+    """The share of requests that are never answered."""
+    cut_share: float = 0.0
+    """The share of HTTP answers that break off after their headers and a part of the body."""
     latency_ms: float = 0.0
     start_delay: float = 0.0
     """Seconds before it listens."""

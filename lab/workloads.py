@@ -59,7 +59,7 @@ class Workload:
         """Changes all pods of this version at once and for good, without a new pod template.
 
         Args:
-            **changes: Fields of `lab.behaviour.Behaviour`: error_share, error_status, latency_ms, start_delay, ready, crashing.
+            **changes: Fields of `lab.behaviour.Behaviour`, such as error_share, error_status, hang_share, latency_ms, ready, crashing.
         """
         behaviour.write(behaviour.version_file(self.directory, self.service.namespace, self.service.name, self.version), changes)
 

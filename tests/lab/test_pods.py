@@ -42,6 +42,18 @@ def test_a_crashing_version_never_stays_up(shop: Shop) -> None:
     v1.wait_ready()
 
 
+def test_backends_hang_and_cut_their_answers_as_told(shop: Shop) -> None:
+    v1 = shop.version("v1")
+    shop.lab.wait_served(shop.service, "v1", through=["mesh"])
+    with shop.lab.load(shop.service, rate=50, through=["mesh"], timeout=0.5) as load:
+        v1.behave(hang_share=0.5)
+        until(lambda: load.report.timeouts > 10 and load.report.count(version="v1") > 10, "some are answered, some are not")
+        v1.behave(hang_share=0.0, cut_share=1.0)
+        until(lambda: load.report.count(status="reset") > 10, "answers are cut")
+        report = load.stop()
+    assert report.count(status="200") + report.timeouts + report.count(status="reset") == report.answered, report.details
+
+
 def test_a_new_template_replaces_pods_without_losing_a_request(shop: Shop) -> None:
     shop.version("v1", replicas=2)
     shop.lab.wait_served(shop.service, "v1", through=["mesh"])
