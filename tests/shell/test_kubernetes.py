@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -193,6 +194,24 @@ ANSWERS = [
     ),
     pytest.param(lambda: status(422, "weight is too large", reason="Invalid", **REFUSED), Invalid, id="422 of a schema"),
     pytest.param(lambda: status(429), TooManyRequests, id="429"),
+    *(
+        pytest.param(
+            partial(status, code, 'admission webhook "policy.example.com" denied the request: you cannot do that now'),
+            Invalid,
+            id=f"{code} of a webhook",
+        )
+        for code in (400, 401, 403, 404, 409, 410, 422, 429, 500, 503)
+    ),
+    pytest.param(
+        lambda: status(500, 'admission webhook "x" denied the request without explanation'), Invalid, id="a webhook without words"
+    ),
+    pytest.param(
+        lambda: status(
+            401, "ValidatingAdmissionPolicy 'freeze' with binding 'freeze' denied request: not before Monday", reason="Unauthorized"
+        ),
+        Invalid,
+        id="401 of a policy",
+    ),
     pytest.param(lambda: status(500), Unavailable, id="500"),
     pytest.param(lambda: status(503), Unavailable, id="503"),
     pytest.param(lambda: web.Response(status=502, text="<html>"), Unavailable, id="502 of a proxy"),

@@ -1,5 +1,7 @@
 """`kubectl canary` when the API server refuses what it writes: the server's words, and nobody else is held up."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,3 +92,18 @@ def test_an_action_that_was_heard_and_is_refused_is_not_done(reason: str, done: 
     assert plugin._answered(Answering(), "shop", "reviews", "abort/1/1", 1) is done
     told = capsys.readouterr()
     assert "the canary still has 25 %" in (told.out if done else told.err)
+
+
+@pytest.mark.parametrize("code", ["NotFound", "Conflict", "AlreadyExists", "Forbidden", "BadRequest"])
+def test_what_an_admission_webhook_refuses_is_neither_missing_nor_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """A webhook chooses the code itself, and kubectl prints it: taken at its word, an object would be let go that is still there."""
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(f"#!/bin/sh\necho 'Error from server ({code}): admission webhook \"x\" denied the request: not now' >&2\nexit 1\n")
+    kubectl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(KubectlFailed) as raised:
+        Kubectl().patch(VIRTUAL_SERVICES, "shop", "reviews", {})
+    assert type(raised.value) is KubectlFailed
+    assert "denied the request: not now" in str(raised.value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from canary_operator.api.names import GROUP, PLURAL
+from canary_operator.clients.answers import DENIED
 from canary_operator.release.refusal import one_line
 
 Document = dict[str, Any]
@@ -104,6 +105,8 @@ class Kubectl:
         if done.returncode == 0:
             return done.stdout
         said = one_line(done.stderr)
+        if DENIED.search(said):  # in whatever words and by whatever code it says so: neither is the object missing, nor has it changed
+            raise KubectlFailed(said)
         if "(NotFound)" in said or "the server doesn't have a resource type" in said:
             raise Missing(said)
         raise Changed(said) if any(word in said for word in ("(Conflict)", "(AlreadyExists)", "has been modified")) else KubectlFailed(said)

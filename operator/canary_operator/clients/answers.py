@@ -1,6 +1,7 @@
 """What the answers of the Kubernetes API mean. Pure."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,11 @@ from canary_operator.clients.errors import (
 
 WEBHOOK_AWAY = "failed calling webhook"
 """How the API server begins to say that a webhook with `failurePolicy: Fail` did not answer (its webhook errors)."""
+DENIED = re.compile(r"admission webhook \".*\" denied the request|ValidatingAdmissionPolicy '.*' denied request")
+"""How the API server begins to say that a webhook or a policy refuses, whatever the status code: both choose it themselves, so it says nothing.
+
+Source: k8s.io/apiserver 0.36, pkg/admission/plugin/webhook/errors/statuserror.go and pkg/admission/plugin/policy/validating/dispatcher.go.
+"""
 MOST_PATIENCE = 60.0
 """Seconds that an answer may ask for before the next try."""
 
@@ -36,6 +42,8 @@ def refusal(what: str, status: int, document: dict[str, Any] | None, headers: Ma
     """The error that an answer stands for."""
     said = document or {}
     message = f"{what}: {said.get('message') or f'HTTP {status}'}"
+    if DENIED.search(message):
+        return Invalid(message)
     match status:
         case 400 | 413 | 415:
             return Invalid(message)

@@ -34,7 +34,7 @@ class NotLeading(ClusterError):
 
 
 class Invalid(ClusterError):
-    """Schema, webhook or policy refuse the document; sending it again is of no use."""
+    """Schema, webhook or policy refuse the document, by whatever status code; sending it again is of no use."""
 
 
 class WebhookUnavailable(ClusterError):

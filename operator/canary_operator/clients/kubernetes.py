@@ -10,7 +10,7 @@ from kubernetes.aio.client.exceptions import ApiException
 
 from canary_operator.api.names import MANAGER
 from canary_operator.clients.answers import json_object, refusal
-from canary_operator.clients.errors import ClusterError, Conflict, NotFound, NotLeading, Unavailable
+from canary_operator.clients.errors import ClusterError, Conflict, NotFound, NotLeading, Unauthorized, Unavailable
 from canary_operator.clients.kinds import Kind
 from canary_operator.clients.login import distrust
 
@@ -213,11 +213,12 @@ class Cluster:
         except (aiohttp.ClientError, ApiException, OSError) as error:
             raise Unavailable(f"{what}: {error or type(error).__name__}") from error
         status = int(answer.status)
-        if status == 401:
-            distrust(self._client.configuration)
         document = json_object(content)
         if status >= 300 or status < 200:
-            raise refusal(what, status, document, answer.headers, json_patch=content_type == JSON_PATCH)
+            refused = refusal(what, status, document, answer.headers, json_patch=content_type == JSON_PATCH)
+            if isinstance(refused, Unauthorized):
+                distrust(self._client.configuration)
+            raise refused
         if document is None:
             raise Unavailable(f"{what}: the answer is no JSON object")
         return document

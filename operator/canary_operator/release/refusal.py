@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
-from canary_operator.api.record import ReleaseRecord
+from canary_operator.api.record import ReleaseRecord, State
 from canary_operator.release import reasons
 from canary_operator.release.model import (
     Announce,
@@ -24,6 +24,7 @@ from canary_operator.release.model import (
     RemoveRoute,
     RemoveSubsets,
 )
+from canary_operator.release.scene import clocked
 
 
 class Cause(StrEnum):
@@ -85,12 +86,17 @@ def refused(decision: Decision, refusal: Refusal, seen: Observation, recorded: R
     return replace(
         decision,
         because=Because(reasons.WRITE_REFUSED, _words(decision, refusal, seen)),
-        state=recorded or decision.standing or decision.state,
+        state=_waiting(recorded or decision.standing or decision.state, seen),
         effects=(),
         phase=decision.phase if decision.phase == reasons.DELETING else "Blocked",
         stable=seen.stable,
         last_release=seen.last_release,
     )
+
+
+def _waiting(state: ReleaseRecord, seen: Observation) -> ReleaseRecord:
+    """The record, in which the time of a refusal counts for no deadline: the canary can do nothing for it, and a withdrawal is a write too."""
+    return clocked(state, seen.now, by_hand=True) if state.state is State.PROGRESSING else state
 
 
 def one_line(text: str) -> str:

@@ -1,6 +1,7 @@
 """A write that is refused: status says it in the server's words, and claims nothing that is not so."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from canary_operator.release.model import Announce, Decision, EnsureFinalizer, E
 from canary_operator.release.refusal import LONGEST_SAID, REMEDIES, Cause, Refusal, printable, refused
 from canary_operator.release.report import status_of, told, worth_writing
 from canary_operator.simulation.world import World
-from tests.builders import Situation, finding, release
+from tests.builders import NOW, Situation, finding, release
 from tests.pure.release.scenarios import begin, reaches
 
 SAID = "patch VirtualService shop/reviews: ValidatingAdmissionPolicy 'freeze' denied request: change freeze until Monday"
@@ -189,6 +190,39 @@ def test_after_a_freeze_of_half_an_hour_the_release_goes_on() -> None:
     assert world.run(300, until=lambda each: each.weight == 100)
     world.run(100)
     assert world.phase == "Stable" and said(world).reason in (reasons.PROMOTED, reasons.AT_REST)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({"analysis": {"deadline": "5m"}}, id="the deadline of a step"),
+        pytest.param({"steps": None, "pace": {"failureBudget": 50, "minDuration": "1m", "maxDuration": "5m"}}, id="maxDuration of a pace"),
+    ],
+)
+def test_a_freeze_that_is_longer_than_the_deadline_ends_no_release(spec: dict[str, Any]) -> None:
+    """Nobody says anything against the canary, and a withdrawal would have to be started again by a person when the freeze is over."""
+    world = begin(**spec)
+    assert world.run(300, until=lambda each: each.weight > 0)
+    world.api.broken = {"route"}
+    world.run(900)
+    assert (said(world).reason, world.weight > 0) == (reasons.WRITE_REFUSED, True)
+    world.api.broken = set()
+    assert world.run(900, until=lambda each: each.weight == 100)
+
+
+def test_while_writes_are_refused_the_deadline_stands_still() -> None:
+    record = status(RECORDED).release
+    assert record is not None and record.waiting_since == NOW
+    days_later = replace(RECORDED, state=record).observing(now=NOW + timedelta(days=3)).decide()
+    assert days_later.because.reason == reasons.STEP_PASSED
+    begun = [effect for effect in days_later.effects if isinstance(effect, EnsureWeights)]
+    assert [effect.canary for effect in begun] == [50]
+    assert (days_later.state.waiting_since, days_later.state.waited_seconds) == (None, 0), "the step begins with the write"
+
+
+def test_what_ends_a_release_waits_for_nothing() -> None:
+    record = status(ABORTED).release
+    assert record is not None and record.waiting_since is None
 
 
 def test_an_abort_under_a_freeze_is_heard_at_once_and_carried_out_when_it_can_be() -> None:
