@@ -51,8 +51,8 @@ def fail_over(scene: Scene) -> Decision | None:
     if absence is Absence.SERVES:
         return _over(scene) if state.stable_gone else None
     by_hand = asked_by_hand(state) and absence in MOVABLE and pods(scene.serving(state.to)) > 0
-    if state.state is State.PROMOTING:  # the canary has everything already; what is left is the way back, which is gone
-        return (_not_by_hand(scene) or _promoted_by_hand(scene)) if by_hand else None
+    if state.state is State.PROMOTING:
+        return _at_full(scene, absence, by_hand=by_hand)
     if absence is Absence.LEAVING and (scene.look.worse or not scene.serves(state.to)):
         return None  # there is still a way back, and it is taken
     if decision := _put_off(scene, absence):
@@ -68,6 +68,23 @@ def fail_over(scene: Scene) -> Decision | None:
         short = state.weight < FULL and f"that is all that its pods carry by spec.capacity, as stable had {state.stable_pods}"
         return _written(scene) or _stay(scene, absence, short or "")
     return _ready_to_move(scene) or _move(scene, weight, absence)
+
+
+def _at_full(scene: Scene, absence: Absence, *, by_hand: bool) -> Decision | None:
+    """The canary has everything already; what is left is the way back, which is gone. None: the canary serves, and the plan goes on."""
+    if by_hand:
+        return _not_by_hand(scene) or _promoted_by_hand(scene)
+    return _stay(scene, absence, "") if absence is Absence.GONE and not scene.serves(scene.state.to) else None
+
+
+def all_scaled_down(scene: Scene) -> bool:
+    """The canary has lost its pods together with stable, as when a namespace is scaled to 0 for the night: nobody is to blame for that.
+
+    Stable was gone until now, or its pods that are left are being taken away because none is asked for.
+    """
+    stable, canary = scene.serving(scene.state.from_), scene.serving(scene.state.to)
+    going = stable is not None and stable.leaving and (canary is None or not canary.desired)
+    return going or scene.state.stable_gone is not None
 
 
 def _moved(state: ReleaseRecord) -> bool:
@@ -251,7 +268,9 @@ def _stay(scene: Scene, absence: Absence, why: str) -> Decision:
     if not begins:
         return replace(decision, state=state)
     effects = (RecordState(), Announce(decision.because, warning=True))
-    return replace(decision, state=replace(state, stable_gone=_noted(scene)), effects=effects)
+    # A canary that went a moment before stable did, and has not come back, was scaled down with it.
+    lost = state.lost and scene.serves(state.to)
+    return replace(decision, state=replace(state, stable_gone=_noted(scene), lost=lost), effects=effects)
 
 
 # ---------------------------------------------------------------------------------------------------------------------- and back

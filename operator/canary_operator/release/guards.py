@@ -9,7 +9,7 @@ from canary_operator.release import reasons
 from canary_operator.release.absence import made_stable_by_hand
 from canary_operator.release.actions import taken
 from canary_operator.release.deletion import delete
-from canary_operator.release.failover import fail_over
+from canary_operator.release.failover import all_scaled_down, fail_over
 from canary_operator.release.loss import lose
 from canary_operator.release.model import Announce, Because, Decision, EnsureFinalizer, RecordState
 from canary_operator.release.plan import hold_of
@@ -45,6 +45,8 @@ def canary_failed(scene: Scene) -> Decision | None:
         return None
     if scene.weight > 0 and not scene.serves(state.to) and not scene.is_stables:
         words = f"canary {state.to} has no ready pod behind Service {scene.spec.service.name} at {scene.weight} %"
+        if all_scaled_down(scene):
+            return lose(scene, reasons.CANARY_LOST, f"{words}, as stable had none or has none to stay", lost=False)
         if state.lost or state.state is State.PROMOTING:
             return scene.end(reasons.CANARY_UNAVAILABLE, words + (", for the second time" if state.lost else ""))
         return lose(scene, reasons.CANARY_LOST, words, lost=True)

@@ -20,8 +20,16 @@ def told(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, stabl
     """
     name, weight = stable.rpartition("@")[0], seen.route.weight if seen.route else 0
     count = pods((seen.versions or {}).get(name))
-    subject = f"stable {stable} has {_ready(count)} behind Service {spec.service.name}"
+    subject = f"stable {stable} has {_ready(count)} behind Service {spec.service.name}{_asked_for(seen, name)}"
     return "; ".join(filter(None, (subject, _others(state, seen, name, weight), why, ways(spec, state, seen, name, back=not count))))
+
+
+def _asked_for(seen: Observation, version: str) -> str:
+    """That nobody wants pods of it: then it does not come back by itself."""
+    serving = (seen.versions or {}).get(version)
+    if serving is None or pods(serving) or serving.desired or not serving.told or serving.replaced_by:
+        return ""
+    return ": it is scaled to 0"
 
 
 def _ready(count: int) -> str:
