@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.operator import USER
+from lab.operator import USER, Operator
 from lab.waiting import until
 from tests.api.place import Place
 from tests.api.webhook import Webhook, seconds
@@ -99,8 +99,9 @@ def test_a_deletion_waits_and_says_what_for(place: Place, webhooks: list[Webhook
     assert place.weight() in (None, 0), "requests go to stable before the CanaryRelease goes"
 
 
-def test_an_uninstall_says_who_refuses_and_can_be_done_again(place: Place, webhooks: list[Webhook]) -> None:
+def test_an_uninstall_says_who_refuses_and_can_be_done_again(place: Place, stopped: Operator, webhooks: list[Webhook]) -> None:
     place.rising()
+    stopped.terminate()
     webhooks.append(Webhook(place, code=409, words="a change freeze").up())
     refused = place.plugin("uninstall", "--namespace", place.namespace, "--force")
     assert refused.returncode == 1
