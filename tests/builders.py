@@ -158,6 +158,10 @@ class Situation:
             samples=Samples(tuple(one for workload, part in arms for one in _series(workload, rate * part, 0.0, seconds)))
         )
 
+    def failing_alone(self, share: float, *, seconds: int = 60, rate: int = 100) -> "Situation":
+        """The same of the canary; Prometheus has no series of stable."""
+        return self.observing(samples=Samples(tuple(_series("app-v2", rate * self.state.weight // 100, share, seconds))))
+
     def reaching_nobody(self, share: float, *, seconds: int = 60, rate: int = 100) -> "Situation":
         """The same, and this share of the requests found no pod; the others were answered by the canary."""
         lost = _series("unknown", rate * share, 1.0, seconds)

@@ -12,7 +12,18 @@ from canary_operator.analysis.nobody import attributed
 from canary_operator.analysis.odds import Counts, Segment
 from canary_operator.analysis.record import Blame, Evidence, Suspect
 from canary_operator.analysis.sums import Sums
-from canary_operator.analysis.witnesses import FULL, LN_SUSPECT, Rules, Why, against, excess, harmless, plainly_down, stable_of
+from canary_operator.analysis.witnesses import (
+    FULL,
+    LN_SUSPECT,
+    Rules,
+    Why,
+    against,
+    excess,
+    harmless,
+    incomparable,
+    plainly_down,
+    stable_of,
+)
 
 FIRST_SEGMENT = 300.0
 """Seconds of a step's first segment. They end 5, 10, 20, 40... minutes after the write: a fault that starts after a
@@ -207,8 +218,11 @@ class Folding:
     def _why(self, scrape: Sequence[Interval], accused: tuple[Why, ...], segments: Sequence[Segment], stable: Counts) -> Why | None:
         """What settles it at this scrape, if anything does."""
         full = self._weight == FULL
-        incomparable = full and not stable.requests
-        if self._rules.same_scrape and (accused or incomparable) and self._plainly_down(given_up=Why.GIVEN_UP in accused):
+        if (
+            self._rules.same_scrape
+            and (accused or incomparable(stable, self._rules, self._weight))
+            and self._plainly_down(given_up=Why.GIVEN_UP in accused)
+        ):
             return Why.GIVEN_UP if accused == (Why.GIVEN_UP,) else Why.PLAINLY_DOWN
         if full and Why.LIMIT in accused:
             return Why.LIMIT

@@ -90,8 +90,10 @@ def _arms(verdict: Verdict, evidence: Evidence) -> str:
         canary, stable, span = total(part.canary for part in told), verdict.stable, evidence.observed
     where = f"in the same {seconds_text(span)}"
     if evidence.weight == FULL:
-        canary, stable = total(part.canary for part in evidence.segments if part.weight == FULL), verdict.stable
+        canary, stable = total(attributed(part).canary for part in evidence.segments if part.weight == FULL), verdict.stable
         where = f"before; {seconds_text(evidence.covered)} observed at 100 %"
+    elif verdict.rules.before is not None and not stable.requests:
+        stable, where = verdict.rules.before, "before the release; nobody counts stable now"
     return f"canary failed {canary.failures} of {canary.requests} requests, stable {stable.failures} of {stable.requests} {where}"
 
 

@@ -13,6 +13,9 @@ from canary_operator.analysis.odds import NOTHING, Counts, Segment, log_odds_abo
 
 FULL = 100
 """The weight, in percent, at which stable serves no traffic to compare with."""
+DRIFT = 0.05
+"""Share by which a service may fail more than before a release without anybody's fault: what is judged by the past alone is forgiven so much. As
+much as is called an incident of stable itself (`analysis/incident.py`)."""
 LN_SUSPECT = log(2.0)
 """Log of the odds from which the canary is more likely worse than not: it gets no more traffic for now."""
 GIVEN_UP_BAR = 10.0
@@ -65,7 +68,10 @@ class Rules:
     budget: float | None = None
     """Failures beyond stable's that the release may cost: where waiting for a confirmation may cost more, none is waited for. None: no such price."""
     lost_before: float = 0.0
-    """Share (0 to 1) of requests that reached no workload before the release."""
+    """Share (0 to 1) of requests that reached no workload before the release. At 100 percent so many are nobody's fault."""
+    before: Counts | None = None
+    """Stable's requests and failures before the release, to judge by while nobody counts stable: its series are missing altogether. None: it is
+    counted beside the canary. `NOTHING`: neither, so only a canary that is plainly down is blamed."""
     given_up_noise: float = 1.0
     """`odds.noise_factor` of the requests to stable that callers gave up before the release, 1 or more."""
 
@@ -155,7 +161,7 @@ def against(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: C
     """What the witnesses say against the canary: all but `ln_lost`. Arguments as for `hear`."""
     told = tuple(attributed(segment) for segment in segments)
     return Testimony(
-        ln_worse=_beside(told, stable, rules.tolerance, rules.noise, weight),
+        ln_worse=_failing(told, stable, rules, weight),
         ln_limit=_over_limit(told, rules),
         ln_slow=_slow(segments, rules.slowness, weight),
         ln_given_up=_given_up(segments, rules, weight),
@@ -168,7 +174,7 @@ def harmless(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: 
     True as long as no other segment begins. Whatever both arms do without failures of the canary only speaks for it, so it fails those that may
     come at once. Slow answers are not heard here. Arguments as for `hear`.
     """
-    if not segments or any([segment.lost or segment.canary_given_up for segment in segments]):
+    if not segments or rules.before is not None or any([segment.lost or segment.canary_given_up for segment in segments]):
         return False
     last = segments[-1]
     if weight == FULL and (last.weight != FULL or not stable.requests):
@@ -178,8 +184,19 @@ def harmless(segments: Sequence[Segment], rules: Rules, *, weight: int, stable: 
     if rules.limit is not None and log_odds_above_since(rules.limit, [each.canary for each in told], rules.noise) >= bar:
         return False
     if weight == FULL:
-        return _beside(told, stable, rules.tolerance, rules.noise, weight) < bar
+        return _failing(told, stable, rules, weight) < bar
     return log_odds_worse_at_most(told, rules.tolerance, rules.noise) < bar
+
+
+def _failing(told: Sequence[Segment], stable: Counts, rules: Rules, weight: int) -> float:
+    """Log of the odds that it fails more often than stable: beside it, or, where stable has no requests, than it did before."""
+    if weight == FULL:
+        return _beside(told, stable, rules.tolerance + rules.lost_before, rules.noise, weight)
+    beside = _beside(told, stable, rules.tolerance, rules.noise, weight)
+    if rules.before is None:
+        return beside
+    alone = [each.canary for each in told if not each.stable.requests]
+    return max(beside, log_odds_above_since(allowed_share(rules.before, DRIFT), alone, rules.noise))
 
 
 def _over_limit(told: Sequence[Segment], rules: Rules) -> float | None:
@@ -233,6 +250,12 @@ def _excess(segments: Sequence[Segment]) -> float:
     canary = sum((each.canary for each in segments), start=NOTHING)
     stable = sum((each.stable for each in segments), start=NOTHING)
     return canary.failures - (stable.failures / stable.requests * canary.requests if stable.requests else 0.0)
+
+
+def incomparable(stable: Counts, rules: Rules, weight: int) -> bool:
+    """Nothing is known of stable, now or before: only a canary that is plainly down can be blamed."""
+    known = stable if weight == FULL else rules.before
+    return known is not None and not known.requests
 
 
 def plainly_down(last: Counts, coming: float) -> bool:

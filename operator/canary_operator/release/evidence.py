@@ -166,7 +166,7 @@ def _judged(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) ->
         return Look(stored, stored, judge(stored, rules), None, state.baseline, None)
     reading = read(spec, state, seen)
     found = _without_those_of_stable(state, seen, reading.found)
-    rules = as_counted(rules, found)
+    rules = replace(as_counted(rules, found), before=_before(state) if reading.alone else None)
     yardstick, settled_at = yardstick_of(state, stored), _settled_at(spec, state, seen)
     folded = fold(
         stored,
@@ -206,6 +206,12 @@ def _judged(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) ->
         reading.found,
         share(spec, state, seen, reading.routed, settled_at, folded.now.step),
     )
+
+
+def _before(state: ReleaseRecord) -> Counts:
+    """Stable before the release; nothing: nobody counted it then either."""
+    before = baseline_of(state.baseline)
+    return before.stable if before else NOTHING
 
 
 def _without_those_of_stable(state: ReleaseRecord, seen: Observation, found: tuple[Interval, ...]) -> tuple[Interval, ...]:

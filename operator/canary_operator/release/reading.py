@@ -46,6 +46,8 @@ class Reading:
     """What finds nothing of a canary that has weight; None: it is seen, or need not be."""
     routed: tuple[Interval, ...] = ()
     """The same as `found`, of the requests that weights hold for. Empty where nobody can tell whose they are."""
+    alone: bool = False
+    """The canary has series, and stable has none."""
 
 
 def asked_since(state: ReleaseRecord, now: datetime) -> float | None:
@@ -160,7 +162,8 @@ def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answ
     stale_in = None if missing else timedelta(seconds=allowed - age + 0.001)
     mirrored = counted.copied and seen.route is not None and seen.route.extras.mirror > 0
     routed = () if missing or mirrored or canary & stable else counted.routed
-    return _since_made(spec, seen, Reading(counted.found, missing, stale_in, counted.newest, unseen, routed))
+    alone = state.weight != FULL and bool(canary & counted.workloads) and not stable & counted.workloads
+    return _since_made(spec, seen, Reading(counted.found, missing, stale_in, counted.newest, unseen, routed, alone))
 
 
 def _several(clusters: Sequence[str], provider: str) -> str:
