@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from canary_operator.api.names import MANAGER
+from canary_operator.api.names import MANAGER, TOUCHED_BY
 from canary_operator.clients.kinds import CONFIG_MAP, DESTINATION_RULE, ENDPOINT_SLICE, POD, REPLICA_SET, SERVICE, VIRTUAL_SERVICE, Kind
 from canary_operator.traffic.mark import marks
 from canary_operator.workloads.model import Endpoint
@@ -16,8 +16,6 @@ REVISION = ROLLOUT_NUMBER
 ROLLOUTS_REVISION = "rollout.argoproj.io/revision"
 """The same of Argo's Rollouts, whose ReplicaSets serve like any other."""
 SERVICE_NAME = "kubernetes.io/service-name"
-TOUCHED_BY = "touchedBy"
-"""Where a trimmed routing object keeps the one name that is left of its managed fields."""
 PROXY = "istio-proxy"
 """Name of a sidecar's container."""
 ROUTING = frozenset((VIRTUAL_SERVICE, DESTINATION_RULE))

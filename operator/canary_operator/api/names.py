@@ -22,6 +22,8 @@ ACTION = f"{GROUP}/action"
 OWNER = f"{GROUP}/release"
 """Label on objects that the operator created: the name of their CanaryRelease."""
 
+TOUCHED_BY = "touchedBy"
+"""In the metadata of a routing object as the cache keeps it: the field manager that wrote it last, if that was somebody else."""
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
 STABLE = "stable"

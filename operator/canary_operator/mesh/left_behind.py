@@ -3,20 +3,24 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from canary_operator.api.names import CANARY, OWNER, ROUTES, STABLE
+from canary_operator.api.names import CANARY, OWNER, ROUTES, STABLE, TOUCHED_BY, USERS_MARK
 
 
 def is_left_behind(document: Mapping[str, Any], host: str) -> bool:
     """Whether a VirtualService or DestinationRule is nobody's, and what it says of this host is what the operator wrote into it.
 
-    Of a DestinationRule nothing else may stand in it: one with more was written, or taken over, by a user.
+    Of a DestinationRule nothing else may stand in it: one with more was written, or taken over, by a user. So was one that somebody else has
+    written last, or that we have marked as the user's, and one whose subsets are told apart by more than one label.
     """
     spec = document.get("spec") or {}
-    if OWNER in (document["metadata"].get("labels") or {}):
+    metadata = document["metadata"]
+    if OWNER in (metadata.get("labels") or {}) or any(key.startswith(USERS_MARK) for key in metadata.get("annotations") or ()):
         return False
     if "host" in spec:
-        subsets = [subset.get("name") for subset in spec.get("subsets") or ()]
-        return spec.keys() - {"exportTo"} == {"host", "subsets"} and spec["host"] == host and sorted(subsets) == sorted((STABLE, CANARY))
+        subsets = [(subset.get("name"), tuple(subset.get("labels") or ()), len(subset)) for subset in spec.get("subsets") or ()]
+        plain = spec.keys() - {"exportTo"} == {"host", "subsets"} and spec["host"] == host and TOUCHED_BY not in metadata
+        by_one_label = len({labels for _, labels, _ in subsets}) == 1 and all(len(labels) == 1 and size == 2 for _, labels, size in subsets)
+        return plain and by_one_label and sorted(str(name) for name, _, _ in subsets) == sorted((STABLE, CANARY))
     ours = [http.get("route") or () for http in spec.get("http") or () if http.get("name") in ROUTES]
     return bool(ours) and all(_split(route, host) in ([STABLE, CANARY], [None]) for route in ours)
 

@@ -12,6 +12,11 @@ MEANING: dict[str, tuple[str, str, str]] = {
         "The Service is headless or an ExternalName, where weights do not hold.",
         "Use a plain Service.",
     ),
+    finding.SERVICE_PUBLISHES_NOT_READY: (
+        BLOCKS,
+        "The Service sends to pods that are not ready, so nobody can tell whether a version serves.",
+        "Take `publishNotReadyAddresses: true` out of it.",
+    ),
     finding.SERVICE_SELECTOR_EMPTY: (BLOCKS, "The Service has no selector.", "Write labels that the pods of all versions share."),
     finding.SERVICE_SELECTS_ONE_VERSION: (BLOCKS, "The Service's selector holds the version label.", "Take it out."),
     finding.SERVICE_SELECTS_NO_POD: (
@@ -74,7 +79,16 @@ MEANING: dict[str, tuple[str, str, str]] = {
         "Delete it; write what is still needed into ours.",
     ),
     finding.HOST_COVERED: (WARNS, "A VirtualService with a wildcard loses the host to ours.", "Write what it does for the host into ours."),
-    finding.ROUTE_BYPASSES_SUBSETS: (WARNS, "A route elsewhere goes past the weights.", "Write `subset: stable` into its destination."),
+    finding.ROUTE_BYPASSES_SUBSETS: (
+        WARNS,
+        "A route elsewhere goes past the weights.",
+        "Let the release manage it, as the message says. With `subset: stable` its requests meet the new version only at the end, all at once.",
+    ),
+    finding.ROUTE_NOT_MANAGED: (
+        WARNS,
+        "A route elsewhere sends to the subset `stable`: nobody judges what the new version does to its requests, and they count as stable's.",
+        "Let the release manage it (`spec.traffic.attach`, or hosts and gateways of `spec.traffic.owned`).",
+    ),
     finding.SUBSET_MISSING: (
         EITHER,
         "A route names a subset of the host that no DestinationRule has; it only warns for a VirtualService of another namespace.",

@@ -13,6 +13,7 @@ from canary_operator.preflight.finding import (
     HOST_TAKEN,
     NAME_TAKEN,
     ROUTE_BYPASSES_SUBSETS,
+    ROUTE_NOT_MANAGED,
     SUBSET_MISSING,
     Finding,
     Severity,
@@ -113,15 +114,23 @@ def host_is_not_covered(facts: Facts) -> Iterator[Finding]:
 
 
 def no_route_bypasses_subsets(facts: Facts) -> Iterator[Finding]:
-    """A destination without a subset goes to the pods of all versions, one with the subset `canary` ignores the weight."""
+    """A destination without a subset goes to the pods of all versions, one with a subset ignores the weight."""
     for document, where, named in _unmanaged(facts):
         if named == STABLE:
+            yield Finding(
+                ROUTE_NOT_MANAGED,
+                f"{_title(document)}, {where}, sends to the subset `{STABLE}` of {facts.host} beside the weights: its requests never meet the "
+                "canary, count as stable's when the two are compared, and move to the new version all at once when that is stable: "
+                f"let {_instead(facts)}",
+                Severity.WARNING,
+            )
             continue
         subset = f"the subset `{named}`" if named else "all versions"
         yield Finding(
             ROUTE_BYPASSES_SUBSETS,
             f"{_title(document)}, {where}, sends to {subset} of {facts.host} whatever the weights are: "
-            f"write `subset: {STABLE}` into that destination, or let {_instead(facts)}",
+            f"let {_instead(facts)}; or write `subset: {STABLE}` into that destination, and its requests meet the new version only when that is "
+            "stable, all at once",
             Severity.WARNING,
         )
 

@@ -10,6 +10,7 @@ from canary_operator.preflight.finding import (
     SERVICE_MISSING,
     SERVICE_NOT_ROUTABLE,
     SERVICE_PORT_UNKNOWN,
+    SERVICE_PUBLISHES_NOT_READY,
     SERVICE_SELECTOR_EMPTY,
     SERVICE_SELECTS_ONE_VERSION,
     Finding,
@@ -37,6 +38,16 @@ def is_routable(facts: Facts) -> Iterator[Finding]:
             SERVICE_NOT_ROUTABLE,
             f"Service {_name(facts)} is headless, so sidecars ignore weights: "
             "create it without `clusterIP: None`, or name another in spec.service.name",
+        )
+
+
+def sends_to_ready_pods_only(facts: Facts) -> Iterator[Finding]:
+    """Otherwise every pod is called ready, so that nobody can tell whether a version serves (Kubernetes, ServiceSpec.publishNotReadyAddresses)."""
+    if _spec(facts).get("publishNotReadyAddresses"):
+        yield Finding(
+            SERVICE_PUBLISHES_NOT_READY,
+            f"Service {_name(facts)} sends to pods that are not ready, so neither the operator nor Istio can tell which version serves: "
+            "take `publishNotReadyAddresses: true` out of its spec, or name another Service in spec.service.name",
         )
 
 
@@ -115,7 +126,7 @@ def _speaks_http(facts: Facts, entry: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
-CHECKS: tuple[Check, ...] = (exists, is_routable, has_selector, selects_all_versions, has_port, speaks_http)
+CHECKS: tuple[Check, ...] = (exists, is_routable, sends_to_ready_pods_only, has_selector, selects_all_versions, has_port, speaks_http)
 
 
 def _name(facts: Facts) -> str:

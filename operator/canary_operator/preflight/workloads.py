@@ -21,6 +21,7 @@ from canary_operator.preflight.ports import moved_ports, protocol_of
 from canary_operator.preflight.reading import Document
 from canary_operator.preflight.scope import spec_of
 from canary_operator.preflight.sets import labels_place, title_of, workload_behind
+from canary_operator.workloads.reading import OVERRIDE
 
 # Istio's canonical service: istio.io/latest/docs/ops/deployment/application-requirements
 _APP = ("app", "app.kubernetes.io/name", "service.istio.io/canonical-name")
@@ -71,6 +72,17 @@ def is_a_workload_of_its_own(facts: Facts) -> Iterator[Finding]:
             WORKLOAD_SHARED,
             f"{shared.title(facts.namespace)} runs {stable} and {canary}, so their requests cannot be told apart: "
             f"leave {stable} in it, and deploy {canary} as a {shared.kind} of its own, such as {facts.service_name}-{canary}",
+        )
+
+
+def has_a_name_of_its_own(facts: Facts) -> Iterator[Finding]:
+    """A label of the pods overrides the workload's name in telemetry (istio.io/api/label, `service.istio.io/workload-name`)."""
+    names = [{name for each in arm.sets if (name := labels_of(each["spec"]["template"]).get(OVERRIDE))} for arm in facts.arms]
+    for shared in sorted(names[0] & names[1]) if len(names) == 2 else ():
+        yield Finding(
+            WORKLOAD_SHARED,
+            f"The pods of both versions carry `{OVERRIDE}: {shared}`, so telemetry calls them alike and their requests cannot be told "
+            f"apart: give {facts.arms[1].version} a name of its own, such as `{shared}-{facts.arms[1].version}`, or take the label out",
         )
 
 
@@ -166,6 +178,7 @@ CHECKS: tuple[Check, ...] = (
     selects_the_version,
     carries_the_version,
     is_a_workload_of_its_own,
+    has_a_name_of_its_own,
     target_port_fits,
     grpc_is_named,
     carries_an_app,

@@ -19,7 +19,14 @@ def promote(scene: Scene) -> Decision:
         by_hand = made_stable_by_hand(scene.state)
         words = f"{scene.state.to} {'was promoted by hand, as stable was gone' if by_hand else 'passed all steps and the bake'}"
         return go_home(scene, Ending(outcome=Outcome.PROMOTED, reason=reasons.PROMOTED, message=words), scene.state.to)
-    return labels(scene) or unserved(scene) or furnish(scene) or _bake(scene)
+    decision = labels(scene) or unserved(scene) or furnish(scene) or _bake(scene)
+    wanted, canary = scene.spec.version, version_of(scene.state.to)
+    if wanted in (canary, version_of(scene.state.from_)):
+        return decision
+    because = decision.because
+    return replace(
+        decision, because=replace(because, message=f"{because.message}; version {wanted} waits until {canary} is stable, or aborted")
+    )
 
 
 def _bake(scene: Scene) -> Decision:

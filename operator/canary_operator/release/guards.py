@@ -104,23 +104,25 @@ def incident(scene: Scene) -> Decision | None:
 
 
 def deadline(scene: Scene) -> Decision | None:
-    """A step, or under a pace the whole way, has taken too long, or there were no samples for as long as a step may take.
+    """A step, the bake, or under a pace the whole way has taken too long, or there were no samples for as long as it may take.
 
-    Waiting for a person does not count.
+    Waiting for a person does not count. The bake has `analysis.deadline` after the time that it lasts anyway.
     """
-    state, spec = scene.state, scene.spec
-    if state.state is not State.PROGRESSING:
+    state, spec, bakes = scene.state, scene.spec, scene.state.state is State.PROMOTING
+    if state.state not in (State.PROGRESSING, State.PROMOTING) or scene.promoted or made_stable_by_hand(state):
         return None
     age = step_age(state, scene.seen.now)
-    longest = hold_of(state).max
+    longest = spec.bake if bakes else hold_of(state).max
     nothing_seen = not state.observed_seconds or scene.look.hearing.unvalued
     if spec.analysis.no_data == "Withdraw" and scene.look.missing and nothing_seen and age >= longest:
         return scene.end(reasons.NO_DATA, f"no sample was accepted for {int(age.total_seconds())} s: {scene.look.missing.message}")
     pace, end, what = state.pace, spec.analysis.deadline, f"step {state.step}"
-    if pace is not None:
+    if bakes:
+        end, what = spec.bake + end, "the bake"
+    elif pace is not None:
         age, end, what = way_age(state, scene.seen.now), pace.max_duration, f"the way to 100 %, now at {scene.weight} %,"
     if age >= end:
-        plan = wants(scene)
+        plan = None if bakes else wants(scene)
         missing = plan.missing.message if isinstance(plan, Hold) else scene.look.told
         return scene.end(reasons.DEADLINE_EXCEEDED, f"{what} took longer than {int(end.total_seconds())} s; missing: {missing}")
     return None

@@ -50,7 +50,10 @@ def pace_of(spec: CanaryReleaseSpec, known: PaceRecord | None, now: datetime) ->
 
 
 def replanned(spec: CanaryReleaseSpec, state: ReleaseRecord) -> tuple[PlannedStep, ...]:
-    """The plan after an edit: what was taken stays, and what comes is what the spec says above the present weight."""
+    """The plan after an edit: what was taken stays, and what comes is what the spec says above the present weight.
+
+    Where all steps of the spec are below it a person is asked before 100 percent.
+    """
     wanted = plan_of(spec)
     if state.state is not State.PROGRESSING:
         return state.plan
@@ -62,7 +65,11 @@ def replanned(spec: CanaryReleaseSpec, state: ReleaseRecord) -> tuple[PlannedSte
     if state.pace is not None:  # chosen by a budget, it had no hold of its own
         present = replace(present, hold=PlannedHold(min=Hold().min, max=Hold().max))
     now = next((step for step in wanted if step.weight == present.weight), present)
-    return (*state.plan[: state.step - 1], now, *(step for step in wanted if step.weight > present.weight))
+    coming = tuple(step for step in wanted if step.weight > present.weight)
+    if not coming and all(step.weight < present.weight for step in wanted):
+        # Whoever lowers all steps below the present weight does not ask for 100 percent next.
+        coming = (PlannedStep(weight=FULL, hold=now.hold, approval=True),)
+    return (*state.plan[: state.step - 1], now, *coming)
 
 
 def edited(spec: CanaryReleaseSpec, state: ReleaseRecord, now: datetime) -> tuple[ReleaseRecord, tuple[Announce, ...]]:
@@ -77,6 +84,8 @@ def edited(spec: CanaryReleaseSpec, state: ReleaseRecord, now: datetime) -> tupl
     else:
         coming = ", ".join(f"{step.weight} %" for step in rungs(plan)[state.step :])
         words = f"the steps were edited; the release goes on from {state.weight} % with {coming + ', then ' if coming else ''}100 %"
+        if state.step and all(step.weight < state.weight for step in plan_of(spec)):
+            words = f"all steps are below the present weight of {state.weight} % now; the release waits there, and asks before 100 %"
     return replace(state, plan=plan, pace=pace), (Announce(Because(reasons.PLAN_CHANGED, words)),)
 
 

@@ -13,9 +13,6 @@ from canary_operator.release.scene import Scene, version_of
 from canary_operator.release.start import kept_from_starting, start
 from canary_operator.release.steps import missing_route
 
-TOLD_AT_REST = frozenset({"NotExported", "PortsCrossed"})
-"""Findings of preflight that do not wait for the next release: a person is told when they appear."""
-
 
 def adopt(scene: Scene) -> Decision:
     """Takes the route over: finalizer, subsets, route, in this order, without moving a request."""
@@ -108,8 +105,8 @@ def _rest(scene: Scene) -> Decision:
     decision = forsaken(scene, move) or _keep(scene, move) or _wanted(scene, move)
     if isinstance(move, Wait) and (decision.look_again_in is None or decision.look_again_in > move.time):
         decision = replace(decision, look_again_in=move.time)
-    # What keeps callers from the routes or their ports hurts at rest too.
-    hurting = tuple(each for each in scene.seen.findings if each.reason in TOLD_AT_REST and each.reason != decision.because.reason)
+    # What would block a release may keep callers from their answers now: a rule that hides the subsets, a route to one that does not exist.
+    hurting = tuple(each for each in scene.seen.findings if each.reason != decision.because.reason)
     decision = replace(decision, warnings=(*decision.warnings, *hurting))
     return decision
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from canary_operator.api.names import OWNER
+from canary_operator.api.names import OWNER, ROUTE
 from canary_operator.mesh.config import Mesh, MeshConfig
 from canary_operator.preflight import Arm, Facts, Finding, reads
 from canary_operator.preflight.reading import Listing, Read
@@ -49,8 +49,9 @@ def named(name: str, owner: str | None = None, **spec: Any) -> Document:
 
 def routed(name: str, *hosts: str, owner: str | None = None, to: Document | None = None, **spec: Any) -> Document:
     """A VirtualService of these hosts whose one route sends to a destination."""
+    route = ROUTE if owner else "main"
     return named(
-        name, owner, hosts=list(hosts), http=[{"name": "main", "route": [{"destination": to or {"host": "elsewhere.example.com"}}]}], **spec
+        name, owner, hosts=list(hosts), http=[{"name": route, "route": [{"destination": to or {"host": "elsewhere.example.com"}}]}], **spec
     )
 
 

@@ -77,7 +77,7 @@ def test_an_unfit_route_is_told_what_to_write() -> None:
 
 def test_hosts_and_gateways_of_an_attached_virtual_service_are_the_users_business() -> None:
     other = named("shop/other", hosts=[HOST], http=[to("stable")])
-    assert attached(web(BOTH), other) == []
+    assert attached(web(BOTH), other) == [("RouteNotManaged", "Warning")]
 
 
 def test_another_route_of_it_that_ignores_the_subsets_is_a_warning() -> None:

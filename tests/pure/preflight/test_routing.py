@@ -78,6 +78,7 @@ def test_virtual_service(changes: dict[str, Any], document: Document, found: lis
 
 
 BYPASSED = [("RouteBypassesSubsets", WARNING)]
+NOT_MANAGED = [("RouteNotManaged", WARNING)]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,11 @@ BYPASSED = [("RouteBypassesSubsets", WARNING)]
         pytest.param(
             routed("shop/edge", "shop.example.com", to={**TO_ALL, "subset": "canary"}), BYPASSED, id="to the canary whatever its weight"
         ),
-        pytest.param(routed("shop/edge", "shop.example.com", to={**TO_ALL, "subset": "stable"}), [], id="to stable, which is safe"),
+        pytest.param(
+            routed("shop/edge", "shop.example.com", to={**TO_ALL, "subset": "stable"}),
+            NOT_MANAGED,
+            id="to stable, whose requests nobody judges",
+        ),
         pytest.param(routed("shop/delegate", to=TO_ALL), BYPASSED, id="from a delegate, which has no hosts"),
         pytest.param(
             named("shop/edge", hosts=["x.example.com"], tcp=[{"route": [{"destination": TO_ALL}]}]), BYPASSED, id="by a tcp route"
@@ -111,7 +116,11 @@ BYPASSED = [("RouteBypassesSubsets", WARNING)]
             [],
             id="our own route is meant to send to the canary",
         ),
-        pytest.param(routed("shop/reviews", HOST, owner="reviews", to=TO_ALL), BYPASSED, id="a route that a user added to our own"),
+        pytest.param(
+            named("shop/reviews", "reviews", hosts=[HOST], http=[{"name": "main", "route": [{"destination": TO_ALL}]}]),
+            BYPASSED,
+            id="a route that a user added to our own",
+        ),
     ],
 )
 def test_bypass(document: Document, found: list[tuple[str, str]]) -> None:
@@ -142,8 +151,9 @@ def test_messages_name_the_object_and_what_to_write() -> None:
         "and mixes them in a gateway"
     )
     assert bypass.message == (
-        f"VirtualService shop/edge, route main, sends to all versions of {HOST} whatever the weights are: write `subset: stable` into that "
-        "destination, or let the host come here by spec.traffic.owned.hosts and gateways"
+        f"VirtualService shop/edge, route main, sends to all versions of {HOST} whatever the weights are: let the host come here "
+        "by spec.traffic.owned.hosts and gateways; or write `subset: stable` into that destination, and its requests meet the new version only "
+        "when that is stable, all at once"
     )
 
 

@@ -23,6 +23,11 @@ ADMIN, MYSQL, REDIS = {"name": "http-admin", "port": 9081}, {"name": "mysql", "p
             [("ServiceNotRoutable", ERROR)],
             id="an ExternalName is not asked for a selector",
         ),
+        pytest.param(
+            {"service": service(publishNotReadyAddresses=True)},
+            [("ServicePublishesNotReady", ERROR)],
+            id="every pod of it is called ready, so nobody knows what serves",
+        ),
         pytest.param({"service": service(clusterIP="None")}, [("ServiceNotRoutable", ERROR)], id="a headless Service ignores weights"),
         pytest.param({"service": service(selector={})}, [("ServiceSelectorEmpty", ERROR)], id="an empty selector selects no version"),
         pytest.param(

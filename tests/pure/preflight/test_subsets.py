@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from canary_operator.mesh.config import Mesh
+from canary_operator.mesh.left_behind import is_left_behind
 from canary_operator.preflight import inspect, reads
 from preflight.objects import HOST, Document, facts, mesh, named, row, told
 
@@ -19,7 +20,9 @@ def rule(name: str, host: str, owner: str | None = None, **spec: Any) -> Documen
 
 
 OURS = rule("shop/reviews", HOST, "reviews", subsets=[{"name": "stable"}, {"name": "canary"}])
-LEFT_BEHIND = rule("shop/reviews", HOST, subsets=[{"name": "stable"}, {"name": "canary"}])
+PINNED = [{"name": name, "labels": {"version": "v1"}} for name in ("stable", "canary")]
+LEFT_BEHIND = rule("shop/reviews", HOST, subsets=PINNED)
+THEIRS = rule("shop/reviews", HOST, subsets=[{"name": "stable", "labels": {"track": "a"}}, {"name": "canary", "labels": {"track": "b"}}])
 OURS_WITH_POLICY = rule("shop/reviews", HOST, "reviews", trafficPolicy=POLICY)
 
 
@@ -235,3 +238,29 @@ def test_a_rule_for_some_workloads(document: Document, callers: list[str], route
 def test_a_rule_for_some_workloads_is_no_conflict(others: tuple[Document, ...]) -> None:
     found = inspect(facts(destination_rules=(rule("shop/batch", HOST, **FOR_SOME), *others)))
     assert told(found) == [("RuleNotForAll", WARNING)]
+
+
+@pytest.mark.parametrize(
+    ("document", "ours"),
+    [
+        pytest.param(LEFT_BEHIND, True, id="as the operator leaves it"),
+        pytest.param(
+            {**LEFT_BEHIND, "metadata": {**LEFT_BEHIND["metadata"], "touchedBy": "helm"}}, False, id="somebody else wrote it last"
+        ),
+        pytest.param(
+            {**LEFT_BEHIND, "metadata": {**LEFT_BEHIND["metadata"], "annotations": {"mark.canary.rollouts.dev/reviews": "x"}}},
+            False,
+            id="we have written into it as the user's",
+        ),
+        pytest.param(THEIRS, True, id="by another label, and nobody says who wrote it"),
+        pytest.param({**THEIRS, "metadata": {**THEIRS["metadata"], "touchedBy": "kubectl"}}, False, id="the same, by somebody"),
+        pytest.param(
+            rule("shop/reviews", HOST, subsets=[{**each, "labels": {**each["labels"], "tier": "a"}} for each in PINNED]),
+            False,
+            id="told apart by more than one label",
+        ),
+        pytest.param(rule("shop/reviews", HOST, subsets=[{**each, "trafficPolicy": POLICY} for each in PINNED]), False, id="with policies"),
+    ],
+)
+def test_a_rule_of_our_name_is_taken_back_only_if_the_operator_left_it(document: Document, ours: bool) -> None:
+    assert is_left_behind(document, HOST) is ours

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from canary_operator.preflight import Arm, inspect
+from canary_operator.workloads.reading import OVERRIDE
 from preflight.objects import arms, mesh, replica_set, service, template, told
 
 ERROR, WARNING = "Error", "Warning"
@@ -64,6 +65,16 @@ APPLESS = {"metadata": {"labels": {"version": "v2", "run": "reviews"}}, "spec": 
             arms(replica_set("v1", owner="reviews"), replica_set("v2", owner="reviews")),
             [("WorkloadShared", ERROR)],
             id="both versions in one Deployment",
+        ),
+        pytest.param(
+            arms(*(replica_set(version, template(labels={"version": version, OVERRIDE: "reviews"})) for version in ("v1", "v2"))),
+            [("WorkloadShared", ERROR)],
+            id="two Deployments that telemetry calls alike",
+        ),
+        pytest.param(
+            arms(*(replica_set(version, template(labels={"version": version, OVERRIDE: f"r-{version}"})) for version in ("v1", "v2"))),
+            [],
+            id="two Deployments with names of their own in telemetry",
         ),
         pytest.param(arms(long("v1", 58), long("v2", 58)), [], id="long names whose pods' names still end in the version"),
         pytest.param(arms(long("v1", 59), long("v2", 59)), [], id="names so long that the version is cut off: their pods are read"),

@@ -55,11 +55,10 @@ def test_a_route_of_an_earlier_version_is_written_at_its_weight_and_the_release_
         assert decision.state.state in (State.STABLE, State.PROGRESSING, State.PROMOTING)
 
 
-@pytest.mark.parametrize("reason", ["NotExported", "PortsCrossed"])
+@pytest.mark.parametrize("reason", ["NotExported", "PortsCrossed", "PolicyShadowed", "SubsetMissing", "ServicePortUnknown"])
 def test_what_hurts_at_rest_is_told_at_rest(reason: str) -> None:
     found = finding(reason)
     status = HOME.observing(findings=(found,)).status()
     assert (status.phase, status.reason, [each.reason for each in status.warnings]) == ("Stable", reasons.AT_REST, [reason])
     blocked = release().at_rest().deployed("v2").observing(findings=(found,)).status()
     assert (blocked.phase, blocked.reason, blocked.warnings) == ("Blocked", reason, ())
-    assert HOME.observing(findings=(finding(),)).status().warnings == (), "others wait for the next release"

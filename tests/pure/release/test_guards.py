@@ -226,3 +226,31 @@ def test_a_canary_that_lost_its_weight_begins_again_at_step_1(situation: Situati
     """Rule 1: what was earned before counts for nothing."""
     state = situation.decide().state
     assert (state.state, state.step, state.weight, state.observed_seconds) == (State.PROGRESSING, 0, 0, 0)
+
+
+WITHDRAWING = release().having(analysis=replace(release().spec.analysis, no_data="Withdraw"))
+
+
+@pytest.mark.parametrize(
+    ("situation", "reason"),
+    [
+        pytest.param(release().baking(since=3600 + 299), None, id="the bake of 5 minutes and the deadline of an hour are not over"),
+        pytest.param(release().baking(since=3600 + 301), reasons.DEADLINE_EXCEEDED, id="they are over"),
+        pytest.param(WITHDRAWING.baking(since=299), None, id="no sample, for less than the bake"),
+        pytest.param(WITHDRAWING.baking(since=301), reasons.NO_DATA, id="no sample for as long as the bake"),
+    ],
+)
+def test_a_bake_without_samples_ends(situation: Situation, reason: str | None) -> None:
+    decision = situation.having(bake=timedelta(minutes=5)).without_samples().decide()
+    assert weights(decision) == ([0] if reason else [])
+    assert reason is None or decision.because.reason == reason
+
+
+def test_a_promotion_that_is_decided_has_no_deadline() -> None:
+    late = release().baking(since=36000).decided().without_samples()
+    assert late.decide().state.state is State.PROMOTING
+
+
+def test_the_version_that_waits_for_the_end_of_the_bake_is_named() -> None:
+    assert "version v3 waits until v2 is stable, or aborted" in BAKING.wanting("v3").decide().because.message
+    assert "waits" not in BAKING.decide().because.message

@@ -165,7 +165,8 @@ def test_the_default_plan_is_5_10_25_50() -> None:
         pytest.param(0, (7, 70), [7, 70], id="before the first step: the new list"),
         pytest.param(2, (10, 20, 60), [5, 10, 20, 60], id="what was taken stays, what comes is new"),
         pytest.param(2, (20, 60), [5, 10, 20, 60], id="the present weight is not in the new list"),
-        pytest.param(3, (1, 2), [5, 10, 25], id="nothing above the present weight is left: 100 follows"),
+        pytest.param(3, (1, 25), [5, 10, 25], id="the present weight is the last: 100 follows"),
+        pytest.param(3, (1, 2), [5, 10, 25, 100], id="all are below the present weight: a person is asked before 100"),
         pytest.param(2, (5, 10, 25, 50, 100), [5, 10, 25, 50, 100], id="100 is written out"),
     ],
 )
