@@ -14,11 +14,12 @@ def is_left_behind(document: Mapping[str, Any], host: str) -> bool:
     """
     spec = document.get("spec") or {}
     metadata = document["metadata"]
-    if OWNER in (metadata.get("labels") or {}) or any(key.startswith(USERS_MARK) for key in metadata.get("annotations") or ()):
+    if OWNER in (metadata.get("labels") or {}):
         return False
     if "host" in spec:
         subsets = [(subset.get("name"), tuple(subset.get("labels") or ()), len(subset)) for subset in spec.get("subsets") or ()]
-        plain = spec.keys() - {"exportTo"} == {"host", "subsets"} and spec["host"] == host and TOUCHED_BY not in metadata
+        theirs = TOUCHED_BY in metadata or any(key.startswith(USERS_MARK) for key in metadata.get("annotations") or ())
+        plain = spec.keys() - {"exportTo"} == {"host", "subsets"} and spec["host"] == host and not theirs
         by_one_label = len({labels for _, labels, _ in subsets}) == 1 and all(len(labels) == 1 and size == 2 for _, labels, size in subsets)
         return plain and by_one_label and sorted(str(name) for name, _, _ in subsets) == sorted((STABLE, CANARY))
     ours = [http.get("route") or () for http in spec.get("http") or () if http.get("name") in ROUTES]

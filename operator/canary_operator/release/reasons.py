@@ -63,7 +63,10 @@ RISES_OFF = "RisesOff"
 
 MEANING: dict[str, tuple[str, str]] = {
     ADOPTING: ("The route is being taken over; no traffic moves.", "Wait."),
-    ADOPTED: ("The route was taken over; no traffic has moved.", "Nothing."),
+    ADOPTED: (
+        "The route was taken over. Where other versions had ready pods, a Warning says so: their requests go to stable from then on.",
+        "Nothing; after a Warning see whether the pods of stable carry it.",
+    ),
     NOTHING_SERVES: (
         "The Service has no ready pod that carries the version label.",
         "Deploy the stable version, or correct `spec.service.name` or `spec.versionLabel`.",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from canary_operator.api.status import Outcome, PastRelease, State
 from canary_operator.release import reasons
-from canary_operator.release.absence import pods
+from canary_operator.release.absence import pods, serving_beside
 from canary_operator.release.drift import REST_SPACING, told
 from canary_operator.release.forsaken import forsaken
 from canary_operator.release.homeward import Move, Relabel, Shift, Wait, harmless, homeward, remaining
@@ -45,12 +45,20 @@ def adopt(scene: Scene) -> Decision:
         case None if seen.route is None:  # the subsets come first: a route that names them before would answer 503
             return scene.answer(missing_route(seen), phase="Blocked")
         case None:
-            words = f"the route is taken over; {stable.revision} is stable"
+            beside = _beside(scene, stable.version)
+            words = f"the route is taken over; {stable.revision} is stable" + (f"; {beside}" if beside else "")
             known = replace(scene.state, stable_pods=pods(stable), stable_version=spec.stable_version or "")
-            rest, adopted = replace(known, state=State.STABLE), Announce(Because(reasons.ADOPTED, words))
+            rest, adopted = replace(known, state=State.STABLE), Announce(Because(reasons.ADOPTED, words), warning=bool(beside))
             effects = (*finalizer, RecordState(), adopted)
             decision = scene.answer(Because(reasons.AT_REST, words), state=rest, effects=effects, again=spec.settle * 0)
             return replace(decision, stable=stable.revision)
+
+
+def _beside(scene: Scene, stable: str) -> str:
+    """What served beside stable until the adoption, whose requests stable gets from now on; empty: nothing."""
+    others = {} if scene.seen.attached else serving_beside(scene.seen, stable)
+    ready = sum(each.endpoints for each in others.values())
+    return f"the requests that {', '.join(others)} answered with {ready} ready pods until now go to stable too" if others else ""
 
 
 def _subsets_are_nobodys(scene: Scene) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from canary_operator.api.record import State
 from canary_operator.release import reasons
-from canary_operator.release.model import Mark, RouteSeen, SubsetsSeen
+from canary_operator.release.model import Announce, Mark, RouteSeen, SubsetsSeen
 from tests.builders import LONG_AGO, UID, Situation, labels, release, serving, weights
 
 BOTH = release().deployed("v2")
@@ -69,3 +69,11 @@ def test_subsets_that_are_nobodys_are_marked_without_a_new_label_while_the_canar
     left = release().at_rest().observing(stable=None, finalizer=False).recorded(state=State.INITIALIZING, seq=0)
     decision = left.wanting("v1").deployed("v2").routing(weight=40, mark=None).selecting(canary="v2", mark=None).decide()
     assert labels(decision) in ([], [("v1", "v2")])
+
+
+def test_an_adoption_beside_other_versions_warns_that_their_requests_move() -> None:
+    done = release().at_rest().recorded(state=State.INITIALIZING)
+    [alone] = [each for each in done.decide().effects if isinstance(each, Announce)]
+    [beside] = [each for each in done.having(stable_version="v1").deployed("v2", pods=3).decide().effects if isinstance(each, Announce)]
+    assert (alone.warning, beside.warning) == (False, True)
+    assert "the requests that v2 answered with 3 ready pods until now go to stable too" in beside.because.message
