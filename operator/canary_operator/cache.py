@@ -74,6 +74,10 @@ class Cache:
         self.went_back = False
         """A read showed an older state than was known before it: etcd was restored, and everything is to be listed anew."""
 
+    def note_restore(self) -> None:
+        """Something older was seen than before: everything is to be listed anew. Watches do not show it: they wait for versions that come later."""
+        self.went_back = True
+
     def now(self) -> datetime:
         """The wall clock."""
         return self._wall()
@@ -132,6 +136,12 @@ class Cache:
                 self._bury(kind, name, bound)
                 affected |= self._put(kind, name, None)
         return frozenset(affected)
+
+    def lower_graves(self, kind: Kind, version: int) -> None:
+        """After a restore of etcd: what is made from now on has a lower version than deletions that were seen before, and is there all the same."""
+        for grave, (buried, at) in self._graves.items():
+            if grave[0] == kind and buried > version:
+                self._graves[grave] = (version, at)
 
     def note_highest(self, kind: Kind, version: int | None, *, lower: bool = False) -> None:
         """The newest resource version that was seen of a kind; lower than before only after etcd was restored."""
@@ -281,6 +291,8 @@ class Listing:
         """The last page is in: what no page named is gone."""
         affected = self._cache.end_listed(self._kind, self._present, self._bound, self._namespaces)
         self._cache.note_highest(self._kind, self._version or None, lower=self._version < self._highest)
+        if self._version and self._version < self._highest:
+            self._cache.lower_graves(self._kind, self._version)
         return affected
 
     @property

@@ -46,6 +46,7 @@ class Leadership:
         timings: Of this candidate.
         told: Called when the answer to "do I lead?" changes.
         turns: Whether what does the work is alive; while it is not, nothing is renewed or taken.
+        went_back: Called when the Lease has a lower resource version than it had: etcd was restored, and all else is older too.
     """
 
     def __init__(
@@ -58,11 +59,13 @@ class Leadership:
         *,
         told: Callable[[bool], None] = lambda leads: None,
         turns: Callable[[], bool] = lambda: True,
+        went_back: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = steady,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._cluster, self._namespace, self._name = cluster, namespace, name
         self._told, self._turns, self._clock, self._wall = told, turns, clock, wall
+        self._went_back, self._version = went_back, 0
         self._view = View(me, timings)
         self._leading = False
         self._failures = 0
@@ -144,6 +147,10 @@ class Leadership:
     def _take_in(self, view: View, loss: int = logging.WARNING) -> None:
         """A new view; says what has changed, a loss at this level."""
         self._view = view
+        version = int(view.record.version) if view.record is not None and view.record.version.isdecimal() else None
+        if version is not None and version < self._version:
+            self._went_back()
+        self._version = self._version if version is None else version
         leads = view.leads(self._clock())
         if leads and not self._leading:
             log(logging.INFO, "leading", identity=view.me, lease=f"{self._namespace}/{self._name}")

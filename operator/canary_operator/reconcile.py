@@ -40,6 +40,8 @@ from canary_operator.workqueue import Pass
 __all__ = ["as_json", "reconciler"]
 
 AT_ONCE = timedelta(0)
+UNTIL_LISTED = timedelta(seconds=1)
+"""Until it is asked again whether everything was listed anew."""
 
 
 def reconciler(shell: Shell) -> Pass:
@@ -54,6 +56,8 @@ def reconciler(shell: Shell) -> Pass:
     async def look(key: Key) -> timedelta | None:
         started, hands = time.monotonic(), Hands(shell.cluster, shell.cache, partial(wake_others, key))
         around = shell.surroundings.known(key)
+        if shell.cache.went_back:  # some of what is known is of before a restore of etcd, and some of after: nothing is concluded from both
+            return UNTIL_LISTED
         shell.cache.mesh = learned(shell.cache.mesh, around)
         it = subject(key, shell.cache)
         if it is None:

@@ -64,8 +64,10 @@ class Api:
 class Replica:
     def __init__(self, api: Api, name: str) -> None:
         self.told: list[tuple[float, bool]] = []
+        self.restores: list[float] = []
         self.leadership = Leadership(
             api, name, "ops", "operator", T, told=lambda leads: self.told.append((now(), leads)),
+            went_back=lambda: self.restores.append(now()),
             clock=lambda: asyncio.get_running_loop().time(), wall=lambda: datetime(2026, 1, 1, tzinfo=UTC),
         )  # fmt: skip
         self.task = asyncio.create_task(self.leadership.run())
@@ -97,6 +99,22 @@ def test_one_of_two_leads_and_renews_every_third_of_the_lease() -> None:
         assert (one.leads, two.leads) in ((True, False), (False, True))
         assert len([at for at, verb in api.asked if verb == "patch"]) == 11
         assert len([at for at, verb in api.asked if verb == "get"]) <= 62, "the one that stands by looks once a second"
+
+    play(story)
+
+
+def test_a_lease_that_is_older_than_it_was_tells_of_a_restore_once_and_is_renewed_again() -> None:
+    async def story(api: Api) -> None:
+        one, two = Replica(api, "one"), Replica(api, "two")
+        api.version = 1000
+        await asyncio.sleep(20)
+        assert not one.restores and not two.restores
+        api.version = 40
+        api.document = {"metadata": {"resourceVersion": "40"}, "spec": dict((api.document or {})["spec"])}
+        await asyncio.sleep(20)
+        assert len(one.restores) == len(two.restores) == 1
+        assert one.leads or two.leads
+        await asyncio.gather(one.stop(), two.stop())
 
     play(story)
 

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from math import inf
 from typing import Any
@@ -126,13 +127,15 @@ class Process:
 
     async def _campaign(self, work: Work, election: Election) -> None:
         """Works as often and as long as it is elected."""
-        timings = Timings(election.lease.total_seconds())
+        timings, home = Timings(election.lease.total_seconds()), asyncio.get_running_loop()
         namespace = election.namespace or own_namespace() or MANAGER
 
         async def open_campaign(told: Told, turns: Turns) -> Opened:
             # A connection of its own: nothing that goes on elsewhere may hold up a renewal.
             cluster = Cluster(api_client(await log_in(self._settings.kubeconfig)), agent=AGENT, timeout=timings.timeout)
-            return Leadership(cluster, identity(), namespace, MANAGER, timings, told=told, turns=turns), cluster.close
+            restored = partial(home.call_soon_threadsafe, self._cache.note_restore)
+            campaign = Leadership(cluster, identity(), namespace, MANAGER, timings, told=told, turns=turns, went_back=restored)
+            return campaign, cluster.close
 
         candidate = self._candidate = Candidate(open_campaign, told=self._metrics.leader.set)
         campaign = asyncio.create_task(candidate.run(), name="lease")
