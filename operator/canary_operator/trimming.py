@@ -7,6 +7,7 @@ import yaml
 
 from canary_operator.api.names import MANAGER, TOUCHED_BY
 from canary_operator.clients.kinds import CONFIG_MAP, DESTINATION_RULE, ENDPOINT_SLICE, POD, REPLICA_SET, SERVICE, VIRTUAL_SERVICE, Kind
+from canary_operator.sharing import interned, picked, shared
 from canary_operator.traffic.mark import marks
 from canary_operator.workloads.model import Endpoint
 from canary_operator.workloads.reading import endpoint_of
@@ -19,7 +20,8 @@ SERVICE_NAME = "kubernetes.io/service-name"
 PROXY = "istio-proxy"
 """Name of a sidecar's container."""
 ROUTING = frozenset((VIRTUAL_SERVICE, DESTINATION_RULE))
-_IDENTITY = ("name", "namespace", "uid", "resourceVersion")
+_SHARED_IDENTITY = ("namespace",)
+_IDENTITY = ("name", "uid", "resourceVersion")
 
 Document = Mapping[str, Any]
 
@@ -73,17 +75,19 @@ def _replica_set(document: Document) -> dict[str, Any]:
     annotations = metadata.get("annotations") or {}
     revision = annotations.get(REVISION) or annotations.get(ROLLOUTS_REVISION)
     owners = [{key: owner.get(key) for key in ("kind", "name", "uid", "controller")} for owner in metadata.get("ownerReferences") or ()]
+    template = _template(spec.get("template") or {})
+    labels = interned(template["metadata"]["labels"])
     return {
         "metadata": {
             **_identity(metadata),
             "creationTimestamp": metadata.get("creationTimestamp"),
-            "labels": metadata.get("labels") or {},
-            "annotations": {REVISION: revision} if revision else {},
-            "ownerReferences": owners,
+            "labels": labels if metadata.get("labels") == labels else interned(metadata.get("labels") or {}),
+            "annotations": shared({REVISION: revision} if revision else {}),
+            "ownerReferences": shared(owners),
         },
         "spec": {
             "replicas": spec.get("replicas", 1),
-            "template": _template(spec.get("template") or {}),
+            "template": {"metadata": {**template["metadata"], "labels": labels}, "spec": shared(template["spec"])},
         },
     }
 
@@ -160,7 +164,7 @@ def _endpoint_slice(document: Document) -> dict[str, Any]:
 
 
 def _identity(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: metadata[key] for key in _IDENTITY if key in metadata}
+    return picked(metadata, _SHARED_IDENTITY) | {key: metadata[key] for key in _IDENTITY if key in metadata}
 
 
 def name_of(document: Document) -> tuple[str, str]:
