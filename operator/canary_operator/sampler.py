@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from canary_operator.analysis import promql
-from canary_operator.analysis.latency import lacks_bound, with_bounds
+from canary_operator.analysis.latency import lacks_bound, with_bounds, with_lasting
 from canary_operator.analysis.samples import Answer, NoData, QueryFailed, Samples
 from canary_operator.cache import Cache, Key
 from canary_operator.release.model import Ask
@@ -29,6 +29,8 @@ FAILING = 5.0
 """Seconds to the next look after a query that failed."""
 FIRST_WINDOW = 900.0
 """Seconds to ask for while nothing is recorded: how clumpy stable's failures are shows only in a longer time."""
+LASTING_WINDOW = timedelta(minutes=15)
+"""Over which the time that stable's requests last is averaged."""
 LEAST_WINDOW = 60.0
 SLACK = 5.0
 """Seconds by which the clocks of Prometheus and of this process may differ."""
@@ -226,6 +228,9 @@ class Sampler:
         answer = await self._prometheus.query(question.provider, text)
         if isinstance(answer, NoData):
             return NoData(f"{answer.why}: {text}")
+        if ask.lasting:  # once or a few times for a release, before its first weight
+            of_stable = replace(subject, workloads=tuple(sorted(ask.stable)))
+            answer = with_lasting(answer, await self._prometheus.query(question.provider, promql.lasting(of_stable, LASTING_WINDOW)))
         if question.threshold is None or not lacks_bound(answer, question.threshold):
             return answer
         # Rare, and nothing moves until it is mended: what the histogram has instead is worth a second question.
@@ -234,8 +239,12 @@ class Sampler:
 
 
 def _same(one: Question, other: Question) -> bool:
-    """Whether two questions differ in nothing but how far back they reach."""
-    return replace(one, ask=replace(one.ask, since=None)) == replace(other, ask=replace(other.ask, since=None))
+    """Whether two questions differ in nothing but how far back they reach, and whether they ask how long requests last."""
+    return _timeless(one) == _timeless(other)
+
+
+def _timeless(question: Question) -> Question:
+    return replace(question, ask=replace(question.ask, since=None, lasting=False))
 
 
 def _hush(line: _Line) -> None:

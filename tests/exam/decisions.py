@@ -168,7 +168,7 @@ DECISIONS = (
         "M43",
         "that the canary lost its pods is forgotten in a crash between the drop and its record",
         "release/belief.py",
-        "state.lost or mark.decision == reasons.CANARY_LOST",
+        "state.lost or mark.decision in _LOST",
         "state.lost",
         ("lost:7:lost",),
     ),

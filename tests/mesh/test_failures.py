@@ -62,3 +62,22 @@ def test_a_version_that_takes_no_connections_while_its_endpoints_are_ready_is_ro
     assert (past["outcome"], past["reason"]) == ("RolledBack", "MoreFailures"), past
     assert load.stop().lost > 0, "no answer came from a backend"
     shop.assert_rules()
+
+
+def test_a_version_that_hangs_is_taken_back_before_any_caller_gives_up(shop: Shop) -> None:
+    """Nothing of it is counted: what is missing beside stable speaks. The second time the release is withdrawn, without blame."""
+    shop.version("v1")
+    shop.release("v1", steps=[{"weight": 10, "hold": {"min": "60s", "max": "120s"}}])
+    shop.wait("adopted", phase="Stable", reason="AtRest")
+    load = shop.lab.load(shop.service, rate=100, through=("mesh",), timeout=120)
+    shop.loads.append(load)
+    until(lambda: load.report.versions.get("v1", 0) > 1000, "stable is measured", 60)
+    v2 = shop.version("v2")
+    v2.behave(latency_ms=600_000)
+    shop.want("v2")
+    shop.wait_weight(10, 60)
+    shop.wait_weight(0, 40)
+    past = shop.wait_ended(1, 150)
+    assert (past["outcome"], past["reason"], shop.weight) == ("Withdrawn", "CanarySilent", 0), past
+    assert "ended 0 of at least" in past["message"]
+    shop.assert_rules()

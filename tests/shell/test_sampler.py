@@ -208,6 +208,42 @@ def test_a_threshold_that_is_no_bound_is_asked_about() -> None:
     assert isinstance(answer, Samples) and [series.labels["le"] for series in answer.series] == ["+Inf", "250"]
 
 
+def lasting_asked(answer: Answer) -> tuple[World, Answer | None]:
+    """A release before its first weight, and after it; the question how long requests last is answered like this."""
+    world, got = World(), Cache()
+    plain = world.samples
+    world.samples = lambda: answer if "duration" in world.texts[-1] else plain()  # type: ignore[method-assign]
+    asks = question()
+
+    def script(sampler: Sampler, cache: Cache) -> None:
+        nonlocal got
+        got = cache
+        sampler.want(KEY, replace(asks, ask=replace(asks.ask, lasting=True)))
+        loop = asyncio.get_running_loop()
+        loop.call_later(8, lambda: seen.append(cache.answer(KEY)))
+        loop.call_later(9, sampler.want, KEY, asks)
+        loop.call_later(9.1, lambda: seen.append(cache.answer(KEY)))
+
+    seen: list[Answer | None] = []
+    play(world, 20, script)
+    assert seen[0] is seen[1], "the answer is kept when no more is asked"
+    return world, seen[0]
+
+
+def test_how_long_requests_last_is_asked_before_the_first_weight_only() -> None:
+    world, answer = lasting_asked(Samples((Series({}, (Point(EPOCH, 21.0), Point(EPOCH + 5, 25.0))),)))
+    assert isinstance(answer, Samples) and answer.lasting == 0.025
+    durations = [at for at, text in zip(world.asked, world.texts, strict=True) if "duration" in text]
+    assert durations and max(durations) < 9
+    assert "reviews-v2" not in next(text for text in world.texts if "duration" in text)
+
+
+@pytest.mark.parametrize("unknown", [NoData("no series"), QueryFailed("a sample is NaN, not a number")])
+def test_durations_that_nobody_knows_change_no_answer(unknown: Answer) -> None:
+    _, answer = lasting_asked(unknown)
+    assert isinstance(answer, Samples) and answer.lasting is None
+
+
 def test_no_more_than_the_bound_is_in_flight() -> None:
     world = World(latency=1)
 

@@ -26,6 +26,8 @@ class Baseline:
     """Requests to it that callers gave up, beside those in `stable`."""
     given_up_noise: float = 1.0
     """How clumpy these are, 1 or more."""
+    lasting: float | None = None
+    """Seconds that its requests lasted on average, 0 or more; None: unknown."""
 
     @property
     def share(self) -> float:

@@ -1,6 +1,7 @@
 """Whether the histogram in the proxies can answer "slower than the threshold", and what to write when it cannot."""
 
 from bisect import bisect_left
+from dataclasses import replace
 from datetime import timedelta
 from math import isinf, isnan
 
@@ -20,7 +21,14 @@ def with_bounds(answer: Answer, bounds: Answer) -> Answer:
     """The answer, with the series that tell which bounds the histogram has: they carry `le` alone."""
     if not isinstance(answer, Samples) or not isinstance(bounds, Samples):
         return answer
-    return Samples(answer.series + tuple(series for series in bounds.series if set(series.labels) == {"le"}))
+    return replace(answer, series=answer.series + tuple(series for series in bounds.series if set(series.labels) == {"le"}))
+
+
+def with_lasting(answer: Answer, lasting: Answer) -> Answer:
+    """The answer, with the time that stable's requests lasted on average: one series of milliseconds. Anything else is no answer to that."""
+    if not isinstance(answer, Samples) or not isinstance(lasting, Samples) or len(lasting.series) != 1:
+        return answer
+    return replace(answer, lasting=round(lasting.series[0].points[-1].value / 1000.0, 3))
 
 
 def cannot_tell(answer: Samples, threshold: timedelta) -> str | None:

@@ -61,7 +61,8 @@ def duration(span: timedelta) -> str:
 NOWHERE = "unknown"
 """What Istio's telemetry calls the workload of a request that reached none, and its namespace."""
 REQUESTS = "istio_requests_total"
-BUCKETS = "istio_request_duration_milliseconds_bucket"
+DURATION = "istio_request_duration_milliseconds"
+BUCKETS = f"{DURATION}_bucket"
 REPORTERS = {
     "Source": ("source",),
     "Destination": ("destination",),
@@ -139,6 +140,17 @@ def recorded(service: str, namespace: str, reporter: str, window: timedelta) -> 
 def bounds(subject: Subject) -> str:
     """The bounds that the histogram has: one series for each, which carries `le` alone. Each second, so that one that has just begun shows."""
     return f"(group by (le) ({BUCKETS}{{{subject.selector}}}))[10s:1s]"
+
+
+def lasting(subject: Subject, window: timedelta) -> str:
+    """Milliseconds that requests lasted on average, by the reporter with the longest. Answered as a range like all queries.
+
+    Args:
+        subject: Whose.
+        window: Over how long.
+    """
+    total, count = (f"sum by (reporter) (increase({DURATION}_{of}{{{subject.selector}}}[{duration(window)}]))" for of in ("sum", "count"))
+    return f"max({total} / ({count} > 0))[10s:5s]"
 
 
 def milliseconds(span: timedelta) -> str:

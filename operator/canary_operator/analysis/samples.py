@@ -41,6 +41,8 @@ class Samples:
     """A complete answer with at least one series; no two series carry the same labels."""
 
     series: tuple[Series, ...]
+    lasting: float | None = None
+    """Seconds that stable's requests lasted on average lately, 0 or more. None: not asked, or unknown."""
 
 
 @dataclass(frozen=True, slots=True)

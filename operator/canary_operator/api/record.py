@@ -205,6 +205,8 @@ class BaselineRecord:
     """The same of its slow answers."""
     given_up_noise: float = 1
     """The same of the requests to it that callers gave up."""
+    lasting: float | None = None
+    """Seconds that its requests lasted on average; nothing: unknown. So much patience, times ten or so, a canary gets that ends no request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)

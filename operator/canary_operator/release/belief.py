@@ -18,7 +18,10 @@ def _marks(seen: Observation) -> tuple[Mark, ...]:
     return tuple(sorted((mark for mark in found if mark is not None and mark.uid == seen.uid), key=lambda mark: mark.rank))
 
 
-_DROPS = frozenset((*reasons.OUTCOMES, reasons.CANARY_LOST, reasons.DRIFT, reasons.STABLE_BACK))
+_LOST = (reasons.CANARY_LOST, reasons.CANARY_NOT_ANSWERING)
+"""Decisions after which the canary rises once more, and only once."""
+_BEGIN_AGAIN = (*_LOST, reasons.DRIFT, reasons.STABLE_BACK)
+_DROPS = frozenset((*reasons.OUTCOMES, *_BEGIN_AGAIN))
 """Decisions that take weight away: they are written before they are recorded."""
 
 
@@ -50,8 +53,8 @@ def _after(state: ReleaseRecord, mark: Mark, seen: Observation) -> ReleaseRecord
         return _ended(later, reasons.RECORD_LOST)
     if mark.decision in reasons.OUTCOMES:
         return _ended(later, mark.decision)
-    if mark.decision in (reasons.CANARY_LOST, reasons.DRIFT, reasons.STABLE_BACK) and mark.weight == 0 and state.weight > 0:
-        lost, back = state.lost or mark.decision == reasons.CANARY_LOST, mark.decision == reasons.STABLE_BACK
+    if mark.decision in _BEGIN_AGAIN and mark.weight == 0 and state.weight > 0:
+        lost, back = state.lost or mark.decision in _LOST, mark.decision == reasons.STABLE_BACK
         returned = (*state.returned, seen.now)[-2:] if back else state.returned
         return replace(later, state=State.PROGRESSING, step=0, weight=0, observed_seconds=0, lost=lost, stable_gone=None, returned=returned)
     if mark.decision in (reasons.STEP_PASSED, reasons.DRIFT, reasons.STABLE_GONE) and mark.weight == state.weight:

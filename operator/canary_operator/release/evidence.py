@@ -10,8 +10,10 @@ from canary_operator.analysis.evidence import fold
 from canary_operator.analysis.odds import NOTHING, Counts
 from canary_operator.analysis.record import Evidence
 from canary_operator.analysis.remembering import remembered
+from canary_operator.analysis.samples import Answer, Samples
 from canary_operator.analysis.sentence import sentence
 from canary_operator.analysis.served import NotServed
+from canary_operator.analysis.silence import Silent
 from canary_operator.analysis.verdict import Verdict, Word, incident, judge, judge_bake, odds_text
 from canary_operator.analysis.witnesses import FULL, Rules, Slowness, Testimony, Why, stable_of
 from canary_operator.api.record import BaselineRecord
@@ -23,9 +25,9 @@ from canary_operator.release.model import Because, Observation
 from canary_operator.release.pace import Tempo, measured
 from canary_operator.release.plan import at_ceiling, hold_of
 from canary_operator.release.queries import Hearing, hear
-from canary_operator.release.reading import RECENT, read
+from canary_operator.release.reading import RECENT, read, unmeasured
 from canary_operator.release.record import baseline_of, baseline_record, evidence_of
-from canary_operator.release.share import share
+from canary_operator.release.share import share, silence
 
 LONGEST_FAULT = 300
 """Characters of an exception that status repeats."""
@@ -68,6 +70,8 @@ class Look:
     """What callers counted between the scrapes of the last answer."""
     share: NotServed | None = None
     """What speaks against the weight being served as it was written; None: nothing does, or nobody knows."""
+    silent: Silent | None = None
+    """The canary ends none of its requests; None: it does, or nobody knows."""
 
     @property
     def worse(self) -> str | None:
@@ -177,7 +181,7 @@ def _judged(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) ->
         rules=rules,
         stable=yardstick,
     )
-    base = _baseline(state, found)
+    base = _baseline(state, found, seen.samples)
     since = _incident_since(state, seen, found, base)
     lasted = seen.now - since if since else timedelta(0)
     verdict = (
@@ -205,6 +209,7 @@ def _judged(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) ->
         None if state.step else beat(found),
         reading.found,
         share(spec, state, seen, reading.routed, settled_at, folded.now.step),
+        None if reading.apart else silence(spec, state, seen, reading.routed, settled_at, folded.now),
     )
 
 
@@ -230,11 +235,11 @@ def _settled_at(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation
     return (seen.route.since + spec.settle).timestamp()
 
 
-def _baseline(state: ReleaseRecord, found: tuple[Interval, ...]) -> BaselineRecord | None:
+def _baseline(state: ReleaseRecord, found: tuple[Interval, ...], answer: Answer | None) -> BaselineRecord | None:
     """Stable in the minutes before the first weight; kept for the release."""
-    if state.step or state.baseline is not None:
-        return state.baseline
-    return _baseline_record(found, None)
+    known = state.baseline if state.step or state.baseline is not None else _baseline_record(found, None)
+    lasting = answer.lasting if isinstance(answer, Samples) else None
+    return replace(known, lasting=lasting) if known and lasting is not None and unmeasured(state) else known
 
 
 @remembered(RECENT)  # while the first weight is awaited, each answer is looked at several times

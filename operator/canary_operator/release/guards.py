@@ -63,6 +63,19 @@ def canary_failed(scene: Scene) -> Decision | None:
     return None
 
 
+def canary_silent(scene: Scene) -> Decision | None:
+    """The canary ends none of its requests while stable does: all traffic goes back, blamed only where what callers gave up accounts for it."""
+    state, silent = scene.state, scene.look.silent
+    if state.state is not State.PROGRESSING or silent is None or scene.look.missing or scene.by_hand or scene.promoted or scene.is_stables:
+        return None
+    words = f"at {scene.weight} % {silent.told}"
+    if silent.explained and scene.look.incident_since is None:
+        return scene.end(reasons.GIVEN_UP, words)
+    if silent.spoke or state.lost:
+        return scene.end(reasons.CANARY_SILENT, words + ("" if silent.spoke else ", for the second time"))
+    return lose(scene, reasons.CANARY_NOT_ANSWERING, words, lost=True)
+
+
 def _beyond_doubt(scene: Scene) -> bool:
     """It is to be blamed whatever stable does: it fails more than the limit, or most of what one scrape counted."""
     now, verdict = scene.look.now, scene.look.verdict
@@ -136,4 +149,4 @@ def unheld(scene: Scene) -> Decision | None:
     return scene.answer(because, effects=(EnsureFinalizer(),), again=scene.spec.settle * 0)
 
 
-GUARDS: tuple[Guard, ...] = (deleted, abort, stable_gone, canary_failed, superseded, incident, deadline, unheld)
+GUARDS: tuple[Guard, ...] = (deleted, abort, stable_gone, canary_failed, canary_silent, superseded, incident, deadline, unheld)

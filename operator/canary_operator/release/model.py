@@ -311,6 +311,8 @@ class Ask:
     """Workloads of stable."""
     since: float | None
     """Unix seconds of the newest sample that is already recorded; None: none yet."""
+    lasting: bool = False
+    """How long stable's requests last is asked too."""
 
 
 @dataclass(frozen=True, slots=True)

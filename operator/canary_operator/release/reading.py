@@ -48,6 +48,8 @@ class Reading:
     """The same as `found`, of the requests that weights hold for. Empty where nobody can tell whose they are."""
     alone: bool = False
     """The canary has series, and stable has none."""
+    apart: bool = False
+    """Each version is counted by proxies of its own, so the silence of one may be theirs."""
 
 
 def asked_since(state: ReleaseRecord, now: datetime) -> float | None:
@@ -57,6 +59,11 @@ def asked_since(state: ReleaseRecord, now: datetime) -> float | None:
     """
     reached = state.evidence.reached
     return None if reached is None else round(min(reached, now - INCIDENT_WINDOW).timestamp(), 3)
+
+
+def unmeasured(state: ReleaseRecord) -> bool:
+    """How long stable's requests last is not recorded yet, and can still be: the canary has no weight."""
+    return not state.step and (state.baseline is None or state.baseline.lasting is None)
 
 
 def read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation) -> Reading:
@@ -108,6 +115,8 @@ class _Counted:
     """There are series of callers that are left out."""
     routed: tuple[Interval, ...]
     """Of callers with a proxy."""
+    apart: bool
+    """The called pods' proxies have counted."""
     copied: bool
     """Copies for a mirror are counted too: the called pods count them as requests, the callers' proxies do not."""
 
@@ -124,7 +133,8 @@ def _counted(answer: Samples, how: _How) -> _Counted:
     others = len(heard.series) < len(answer.series)
     routed = found if (asked := through_proxies(samples)) is samples else _intervals(asked, how)
     copied = any(series.labels.get("reporter", "source") != "source" for series in samples.series)
-    return _Counted(samples, found, spacing(found), newest, workloads, clusters, told, others, routed, copied)
+    apart = any(series.labels.get("reporter") == "destination" for series in samples.series)
+    return _Counted(samples, found, spacing(found), newest, workloads, clusters, told, others, routed, apart, copied)
 
 
 def _intervals(samples: Samples, how: _How) -> tuple[Interval, ...]:
@@ -163,7 +173,8 @@ def _read(spec: CanaryReleaseSpec, state: ReleaseRecord, seen: Observation, answ
     mirrored = counted.copied and seen.route is not None and seen.route.extras.mirror > 0
     routed = () if missing or mirrored or canary & stable else counted.routed
     alone = state.weight != FULL and bool(canary & counted.workloads) and not stable & counted.workloads
-    return _since_made(spec, seen, Reading(counted.found, missing, stale_in, counted.newest, unseen, routed, alone))
+    reading = Reading(counted.found, missing, stale_in, counted.newest, unseen, routed, alone, counted.apart)
+    return _since_made(spec, seen, reading)
 
 
 def _several(clusters: Sequence[str], provider: str) -> str:

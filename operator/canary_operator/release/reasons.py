@@ -29,6 +29,8 @@ PROMOTED = "Promoted"
 MORE_FAILURES = "MoreFailures"
 SLOWER = "Slower"
 GIVEN_UP = "GivenUp"
+CANARY_SILENT = "CanarySilent"
+CANARY_NOT_ANSWERING = "CanaryNotAnswering"
 LATENCY_UNKNOWN = "LatencyUnknown"
 QUERY_OUT_OF_BOUNDS = "QueryOutOfBounds"
 QUERY_INVALID = "QueryInvalid"
@@ -128,6 +130,16 @@ MEANING: dict[str, tuple[str, str]] = {
     GIVEN_UP: (
         "Callers gave up requests to the canary more often than to stable: it answered late, or not at all. All traffic went back.",
         "Look for requests that hang in the version; mend it and deploy it, the new revision starts a new release.",
+    ),
+    CANARY_SILENT: (
+        "The canary ended next to none of the requests that its weight sends it, for longer than stable's requests last, while stable ended its own "
+        "at the same proxies: after it had answered in this release before, or for the second time. All traffic went back without blame.",
+        "Look for requests that hang in the version (a request is counted when it ends), then at docs/served.md; `kubectl canary retry NAME`.",
+    ),
+    CANARY_NOT_ANSWERING: (
+        "The canary has not ended one of the requests that its weight sends it, for longer than stable's requests last: it hangs, or the callers' "
+        "proxies send it nothing yet. All traffic went back, and it rises once more from step 1.",
+        "Look for requests that hang in the version (a request is counted when it ends), then at docs/served.md.",
     ),
     LATENCY_UNKNOWN: (
         "`analysis.latency.threshold` is no bound of the histogram in the proxies, or there is no histogram; the weight does not rise.",
@@ -244,6 +256,7 @@ OUTCOMES: dict[str, Outcome] = {
     DEADLINE_EXCEEDED: Outcome.WITHDRAWN,
     NO_DATA: Outcome.WITHDRAWN,
     GLOBAL_INCIDENT: Outcome.WITHDRAWN,
+    CANARY_SILENT: Outcome.WITHDRAWN,
     RECORD_LOST: Outcome.WITHDRAWN,
     DRIFT_FIGHT: Outcome.WITHDRAWN,
     SUPERSEDED: Outcome.SUPERSEDED,

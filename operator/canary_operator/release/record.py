@@ -44,7 +44,7 @@ def baseline_of(stored: BaselineRecord | None) -> Baseline | None:
     if stored is None:
         return None
     given_up = stored.stable.given_up or 0, stored.given_up_noise
-    return Baseline(_counts(stored.stable), _times(stored.stable), stored.lost, stored.noise, stored.slow_noise, *given_up)
+    return Baseline(_counts(stored.stable), _times(stored.stable), stored.lost, stored.noise, stored.slow_noise, *given_up, stored.lasting)
 
 
 def baseline_record(known: Baseline | None) -> BaselineRecord | None:
@@ -57,6 +57,7 @@ def baseline_record(known: Baseline | None) -> BaselineRecord | None:
         noise=round(known.noise, 3),
         slow_noise=round(known.slow_noise, 3),
         given_up_noise=round(known.given_up_noise, 3),
+        lasting=known.lasting,
     )
 
 

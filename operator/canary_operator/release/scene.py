@@ -27,7 +27,7 @@ from canary_operator.release.model import (
 from canary_operator.release.pace import Choice, Price, Spent, Tempo, choose, spent, too_dear
 from canary_operator.release.plan import hold_of
 from canary_operator.release.queries import asks
-from canary_operator.release.reading import asked_since
+from canary_operator.release.reading import asked_since, unmeasured
 from canary_operator.release.record import record_of
 from canary_operator.release.ways_out import replaced, told
 
@@ -184,7 +184,8 @@ class Scene:
         if not running(state) or not canary or not stable:
             return None
         # From the record as it stands, not from the one that this pass may write: what is not stored must be read again.
-        return Ask(canary.workloads, stable.workloads, asked_since(self.state, self.seen.now))
+        since = asked_since(self.state, self.seen.now)
+        return Ask(canary.workloads, stable.workloads, since, lasting=unmeasured(self.state))
 
     # ------------------------------------------------------------------------------------------------------------------ writing
 

@@ -2,7 +2,9 @@
 
 from canary_operator.analysis.counters import Interval
 from canary_operator.analysis.odds import Segment
+from canary_operator.analysis.record import Evidence
 from canary_operator.analysis.served import Judged, NotServed, Pool, not_served
+from canary_operator.analysis.silence import Silent, silent
 from canary_operator.api.spec import CanaryReleaseSpec
 from canary_operator.api.status import ReleaseRecord
 from canary_operator.release.model import Observation
@@ -47,6 +49,23 @@ def share(
         return None
     so_far = Pool(step.canary.requests + step.canary_given_up, step.stable.requests + step.stable_given_up, step.lost)
     return not_served(routed, state.weight / FULL, settled_at, judged(spec, seen), so_far)
+
+
+def silence(
+    spec: CanaryReleaseSpec,
+    state: ReleaseRecord,
+    seen: Observation,
+    routed: tuple[Interval, ...],
+    settled_at: float | None,
+    known: Evidence,
+) -> Silent | None:
+    """What speaks for a canary that ends none of its requests; None: nothing does, or nobody can tell. Arguments as for `share`.
+
+    Where other routes send to stable by themselves, nobody knows how many requests the canary should have.
+    """
+    if seen.route is None or not seen.route.intact or not judged(spec, seen).less or state.baseline is None:
+        return None
+    return silent(routed, state.weight / FULL, settled_at, state.baseline.lasting, known.step, known.segments)
 
 
 def told(found: NotServed) -> str:

@@ -43,6 +43,8 @@ class Prometheus:
         self.first_window = FIRST_WINDOW
         self.lag = 0.0
         """Seconds from a scrape until its samples are in an answer."""
+        self.lasting: float | None = None
+        """Seconds that requests last on average, as the proxies' histograms say; None: they have none."""
         self.scraped: list[float] = []
         """When it has scraped, Unix seconds."""
         self._turns: deque[tuple[float, frozenset[str]]] = deque()
@@ -91,7 +93,7 @@ class Prometheus:
         workloads = {*ask.stable, *(() if self.mode is Mode.CANARY_BLIND else ask.canary)}
         points = {} if self.mode is Mode.EMPTY else self._points(since, until, workloads)
         found = tuple(Series(_labels(counter), tuple(of)) for counter, of in points.items())
-        return Samples(found) if found else NoData("no series match the query")
+        return Samples(found, self.lasting if ask.lasting else None) if found else NoData("no series match the query")
 
     def _points(self, since: float, until: float, workloads: Set[str]) -> dict[Counter, list[Point]]:
         """What was scraped of the counters of these workloads in this time, Unix seconds."""

@@ -62,6 +62,10 @@ class Traffic:
     threshold: str | None = None
     """A bound of the histogram, as the proxies write it (milliseconds). None: they keep no histogram."""
     counters: dict[Counter, int] = field(default_factory=dict)
+    hanging: set[str] = field(default_factory=set)
+    """Revisions that never answer; their callers wait, so nothing is counted."""
+    hung: int = 0
+    """Requests that wait like this."""
     lost: Lost = field(default_factory=Lost)
     failed: dict[str, int] = field(default_factory=dict)
     """Per revision, all failed requests so far."""
@@ -85,6 +89,9 @@ class Traffic:
         for number, (serving, share) in enumerate(self._shared):
             part = left if number == last else min(left, self.draw(requests, share))
             left -= part
+            if serving is not None and serving.revision in self.hanging:
+                self.hung += part
+                continue
             if serving is None or serving.endpoints == 0:
                 self._lose(missing=serving is None, requests=part)
             else:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canary_operator.analysis.promql import Subject, any_of, bounds, counters, duration, quote
+from canary_operator.analysis.promql import Subject, any_of, bounds, counters, duration, lasting, quote
 from tests.pure.analysis.worlds import few
 
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
@@ -90,6 +90,12 @@ def test_an_empty_range_is_a_mistake_of_the_caller(span):
 @given(st.text())
 def test_a_quoted_text_reads_back_as_itself(text):
     assert unquote(quote(text)) == text.encode("utf-8", "replace").decode()
+
+
+def test_how_long_requests_last_is_asked_of_one_reporter_at_a_time():
+    query = lasting(Subject("Auto", "reviews", "shop", ("reviews-v1",)), timedelta(minutes=15))
+    assert LITERAL.sub("@", query).count("istio_request_duration_milliseconds_sum{") == 1
+    assert query.startswith("max(sum by (reporter) (increase(") and query.endswith(" > 0))[10s:5s]")
 
 
 def test_what_cannot_be_sent_is_replaced():

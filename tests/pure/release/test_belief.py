@@ -44,7 +44,7 @@ def test_what_does_not_outrank_the_record_is_not_believed(situation: Situation) 
     assert believed(situation) == situation.state
 
 
-@pytest.mark.parametrize("reason", sorted((*reasons.OUTCOMES, reasons.CANARY_LOST, reasons.DRIFT)))
+@pytest.mark.parametrize("reason", sorted((*reasons.OUTCOMES, reasons.CANARY_LOST, reasons.CANARY_NOT_ANSWERING, reasons.DRIFT)))
 def test_a_drop_wins_over_a_rise_of_the_same_rank(reason: str) -> None:
     """Two processes decided at the same instant from one record: one wrote its drop, the other recorded its rise."""
     state = believed(marked(reason, seq=9))
@@ -64,8 +64,9 @@ def test_of_two_decisions_at_one_instant_the_drop_counts() -> None:
     assert weights(after) == []
 
 
-def test_lost_pods_that_were_not_recorded_count() -> None:
-    state = believed(marked(reasons.CANARY_LOST))
+@pytest.mark.parametrize("reason", [reasons.CANARY_LOST, reasons.CANARY_NOT_ANSWERING])
+def test_a_loss_that_was_not_recorded_counts(reason: str) -> None:
+    state = believed(marked(reason))
     assert (state.state, state.step, state.weight, state.lost) == (State.PROGRESSING, 0, 0, True)
 
 
