@@ -19,13 +19,6 @@ def shared(part: Any) -> Any:
     return _shared(json.dumps(part))
 
 
-def with_shared_keys(part: Any) -> Any:
-    """An equal value whose field names are there once for all documents: what comes alone, as from a watch, brings its own of each."""
-    if isinstance(part, Mapping):
-        return {_interned(key): with_shared_keys(value) for key, value in part.items()}
-    return [with_shared_keys(each) for each in part] if isinstance(part, list) else part
-
-
 def interned(labels: Mapping[str, str]) -> dict[str, str]:
     """The same labels; keys and values that others have too are there once."""
     return {_interned(key): _interned(value) for key, value in labels.items()}

@@ -7,7 +7,7 @@ import yaml
 
 from canary_operator.api.names import MANAGER, TOUCHED_BY
 from canary_operator.clients.kinds import CONFIG_MAP, DESTINATION_RULE, ENDPOINT_SLICE, POD, REPLICA_SET, SERVICE, VIRTUAL_SERVICE, Kind
-from canary_operator.sharing import interned, picked, shared, with_shared_keys
+from canary_operator.sharing import interned, picked, shared
 from canary_operator.traffic.mark import marks
 from canary_operator.workloads.model import Endpoint
 from canary_operator.workloads.reading import endpoint_of
@@ -38,7 +38,7 @@ def trimmed(kind: Kind, document: Document) -> dict[str, Any]:
     whole = {"apiVersion": kind.api_version, "kind": kind.kind, **document, "metadata": metadata}
     if kind == SERVICE:
         whole.pop("status", None)
-    return {key: with_shared_keys(value) for key, value in whole.items()}
+    return whole
 
 
 def touched_by(document: Document | None) -> str | None:
