@@ -8,7 +8,7 @@ from tools.custom_resource import GENERATED
 _CODES = FailureCodes()
 _FLAGS: Sequence[tuple[str, str]] = (
     ("-", "nothing special"),
-    *((flag, "the answer broke off on the version's side") for flag in sorted(CUT)),
+    *((flag, "the connection, or the answer, broke off on the version's side") for flag in sorted(CUT)),
     *((flag, "the caller ended the request") for flag in sorted(GIVEN_UP)),
     ("UH", "no healthy endpoint"),
     ("NC", "no cluster: the route names a subset that is missing"),
@@ -38,7 +38,9 @@ def outcomes_file() -> str:
         "# What a request counts as",
         "By the labels of `istio_requests_total` and the defaults of `spec.analysis.errors` (HTTP 5xx; gRPC 2, 4, 13, 14, 15). Flags are Envoy's "
         "response flags; of several, one that is listed as given up decides, then one that broke off.",
-        "- A **failure** is compared with stable's.\n"
+        "- A **failure** is compared with stable's. One that reached no version (`UH`, `NC`, `NR`: its series name no workload) is the "
+        "canary's where the canary lacks just these requests for its weight; else nobody's, and then no weight rises "
+        "([the verdict](design/verdict.md#6-who-else-is-heard)).\n"
         "- *Given up*: the caller ended the request before the answer was complete. It is compared with stable's by a witness of its own, whose bar "
         "is ten times as high: callers also leave for reasons of their own, and those leave both versions alike. It counts as slow where latency is "
         "judged, and costs budget under a pace.\n"

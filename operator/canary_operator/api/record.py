@@ -206,7 +206,7 @@ class BaselineRecord:
     given_up_noise: float = 1
     """The same of the requests to it that callers gave up."""
     lasting: float | None = None
-    """Seconds that its requests lasted on average; nothing: unknown. So much patience, times ten or so, a canary gets that ends no request."""
+    """Seconds that its requests lasted on average; absent: unknown. A canary that ends none keeps its weight for four times as long at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)

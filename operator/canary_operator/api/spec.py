@@ -34,7 +34,7 @@ class ServiceRef:
     name: Annotated[str, text(DNS_LABEL, 63, "write the name of a Service of this namespace, such as reviews; without namespace or domain")]
     """Name of the Service."""
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
-    """Port of the Service; may be left out when it has one."""
+    """Port of the Service; may be left out when it has one, when one alone is HTTP by its name, or when no gateway is named."""
 
 
 _HOLD = with_rules(
