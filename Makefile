@@ -51,7 +51,7 @@ test: check programs ## Everything that CI runs
 	@tools/test $(BIN)
 
 .PHONY: objects
-objects: programs ## Lab tests of other objects, callers and stores (about 15 minutes), beside `make test`
+objects: programs ## Lab tests of other objects, callers, shapes and stores (about 25 minutes), beside `make test`
 	@tools/test $(BIN) objects
 
 .PHONY: generate

@@ -137,7 +137,7 @@ def _uninstall(lab: Lab, runs: Sequence[Run]) -> None:
     with ExitStack() as moments:
         for run in runs:
             moments.enter_context(run.ground.moment(UNINSTALL, "v2"))
-        done = plugin(lab, "uninstall", "--force", seconds=180)  # the operator has written within the last 30 s
+        done = plugin(lab, "uninstall", "--force", seconds=400)  # the operator has written within the last 30 s
         runs[0].ground.dwell()
     for run in runs:
         if not run.ground.free:
