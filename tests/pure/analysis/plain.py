@@ -14,13 +14,17 @@ from canary_operator.analysis.folding import CONFIRMING, FIRST_SEGMENT, LARGEST_
 from canary_operator.analysis.nobody import attributed
 from canary_operator.analysis.odds import NOTHING, RHO_WORSE, Counts, Segment
 from canary_operator.analysis.record import Blame, Evidence, Folded, Suspect
-from canary_operator.analysis.witnesses import FULL, LN_SUSPECT, Rules, Why, allowed_share, plainly_down, stable_of
+from canary_operator.analysis.witnesses import DRIFT, FULL, LN_SUSPECT, Rules, Why, allowed_share, plainly_down, stable_of
 
 
 def against(segments: Sequence[Segment], rules: Rules, weight: int, stable: Counts) -> dict[Why, float]:
     """What each witness says against the canary."""
     told = tuple(attributed(segment) for segment in segments)
-    said = {Why.ODDS: beside(told, stable, rules.tolerance, rules.noise, weight)}
+    forgiven = rules.tolerance + (rules.lost_before if weight == FULL else 0.0)
+    said = {Why.ODDS: beside(told, stable, forgiven, rules.noise, weight)}
+    if rules.before is not None and weight != FULL:
+        alone = [each.canary for each in told if not each.stable.requests]
+        said[Why.ODDS] = max(said[Why.ODDS], odds_above_since(allowed_share(rules.before, DRIFT), alone, rules.noise))
     if rules.limit is not None:
         said[Why.LIMIT] = odds_above_since(rules.limit, [each.canary for each in told], rules.noise)
     if rules.slowness is not None:
@@ -252,7 +256,7 @@ def _suspected(  # noqa: PLR0913 (the facts of one scrape)
         left = sum(each.canary_given_up for each in newest)
         last, coming = last + Counts(left, left), coming + _coming(newest, since, given_up=True)
     down = rules.same_scrape and plainly_down(last, coming)
-    blame = _blame(evidence, scrape, accusations, down, stable)
+    blame = _blame(evidence, scrape, accusations, down, stable if evidence.weight == FULL else rules.before)
     if blame is not None:
         return replace(evidence, blame=Blame(scrape[0].until, blame))
     at = scrape[0].until
@@ -270,10 +274,10 @@ def _since(known: Suspect | None, at: float, count: int, odds: Sequence[float]) 
     return Suspect(at, count) if known is None else known
 
 
-def _blame(evidence: Evidence, scrape: Sequence[Interval], accusations: Sequence[Why], down: bool, stable: Counts) -> Why | None:
+def _blame(evidence: Evidence, scrape: Sequence[Interval], accusations: Sequence[Why], down: bool, known: Counts | None) -> Why | None:
     """What settles it at this scrape, if anything does."""
     full = evidence.weight == FULL
-    incomparable = full and not stable.requests
+    incomparable = known is not None and not known.requests
     if down and (accusations or incomparable):
         return Why.GIVEN_UP if tuple(accusations) == (Why.GIVEN_UP,) else Why.PLAINLY_DOWN
     if full and Why.LIMIT in accusations:

@@ -42,6 +42,7 @@ rules = st.builds(
     same_scrape=st.booleans(),
     slowness=st.sampled_from([None, Slowness(warmup=10.0)]),
     lost_before=st.sampled_from([0.0, 0.01]),
+    before=st.sampled_from([None, None, Counts(), Counts(900, 9)]),
     given_up_noise=st.sampled_from([1.0, 1.9]),
 )
 
